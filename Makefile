@@ -1,0 +1,64 @@
+# One recipe for people, hooks and CI. Each target sets up what it needs.
+#   make demo [SECONDS=60] [COMPARE=random]   see it work: servers, cameras, alerts, and a proof
+#   make test                                 unit, contract, golden and end-to-end tests on real servers
+#   make check                                lint, format, types, import rules, lock and docs up to date
+#   make ... TORCH_BACKEND=cpu|auto           hand uv's own option on, where PyTorch's index can be reached
+PYTHON ?= python3
+SECONDS ?= 60
+COMPARE ?=
+TORCH_BACKEND ?=
+VENV := .venv
+BIN := $(VENV)/bin
+UV := VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv
+STAMP := $(VENV)/.installed
+UVFLAGS := $(if $(TORCH_BACKEND),--torch-backend=$(TORCH_BACKEND),)
+
+.PHONY: setup demo test check format lock docs acceptance gpu-check kafka-jars clean
+
+setup: $(STAMP)
+
+$(BIN)/uv:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet "uv>=0.9"
+
+$(STAMP): requirements.lock | $(BIN)/uv
+	$(UV) pip sync --quiet $(UVFLAGS) requirements.lock
+	@touch $@
+
+requirements.lock: ;
+
+lock: | $(BIN)/uv
+	$(UV) pip compile --quiet --all-extras --generate-hashes --custom-compile-command "make lock" pyproject.toml -o requirements.lock
+
+demo: $(STAMP)
+	$(BIN)/python main.py demo --seconds $(SECONDS) $(if $(COMPARE),--compare $(COMPARE),)
+
+test: $(STAMP)
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+	@mkdir -p .cache && cp requirements.lock .cache/requirements.lock
+	$(UV) pip compile --quiet --all-extras --generate-hashes --custom-compile-command "make lock" pyproject.toml -o .cache/requirements.lock
+	cmp requirements.lock .cache/requirements.lock || { echo "requirements.lock is not what pyproject.toml asks for: run 'make lock'"; exit 1; }
+	$(BIN)/python main.py docs --check
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(STAMP)
+	$(BIN)/python main.py docs
+
+acceptance: $(STAMP)
+	$(BIN)/python main.py acceptance
+
+gpu-check: $(STAMP)
+	$(BIN)/python main.py gpu-check
+
+clean:
+	rm -rf out state .pytest_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,1 @@
+"""Pure compute on values: no Ray, no network, no threads, no clock."""

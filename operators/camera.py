@@ -1,0 +1,40 @@
+"""What operators need to know of one camera; compiled from its configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from operators.rules.config import RuleConfig
+from operators.scene.config import Line, Polygon, SceneConfig, ViewConfig
+
+
+@dataclass(frozen=True, slots=True)
+class CameraSpec:
+    """One camera as the analyzer and the publisher see it. Immutable while the pipeline runs."""
+
+    camera: str
+    shape: tuple[int, int]
+    """(H, W) of its model-size pictures, multiples of 14."""
+    heads: tuple[str, ...] = ("embedding",)
+    """Names under `heads:`; `embedding` is always known."""
+    view: ViewConfig | None = None
+    lines: dict[str, Line] = field(default_factory=dict)
+    zones: dict[str, Polygon] = field(default_factory=dict)
+    privacy: tuple[Polygon, ...] = ()
+    """Blacked out by the reader before anything else sees the picture."""
+    scene: SceneConfig = field(default_factory=SceneConfig)
+    rules: dict[str, RuleConfig] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    """Copied into every message."""
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """(h, w) patches."""
+        return (self.shape[0] // 14, self.shape[1] // 14)
+
+    @property
+    def needs_subjects(self) -> bool:
+        """Whether a rule needs what stands in front of the empty view."""
+        return any(
+            rule.measure.startswith(("distance_to", "count_in")) or rule.in_ or rule.of for rule in self.rules.values()
+        )

@@ -1,0 +1,102 @@
+"""What travels towards the model: tickets, times and model-size pictures.
+
+The axis alphabet, used everywhere: B batch, H W pixels, h w patches (H / 14, W / 14), N = h * w patches row-major,
+D embedding width, R registers, C classes. Sizes are always `(height, width)`. Boxes and polygons are `(x, y)` in 0..1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+PATCH = 14
+"""Side of a patch in pixels. Source: DINOv2, arXiv 2304.07193."""
+
+CaptureClock = Literal["rtcp", "container", "kafka", "arrival"]
+"""Which clock `capture_ns` was read from."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Ticket:
+    """The name of one decoded frame. Equal on repetition, so consumers can remove duplicates.
+
+    Live sources: `epoch` is the lease and `seq` counts decoded frames. Files: `epoch` is the loop and `seq` the frame
+    index. Kafka images: `epoch` is the partition and `seq` the offset; bitstreams: `offset << 16 | frame in chunk`.
+    """
+
+    camera: str
+    lease: int
+    epoch: int
+    seq: int
+
+    @property
+    def id(self) -> str:
+        """`camera/epoch/seq`: the lease is not part of it, so that a repeated frame keeps its id."""
+        return f"{self.camera}/{self.epoch}/{self.seq}"
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """`(epoch, seq)`, strictly rising per camera once repeated ids are removed (per epoch for Kafka)."""
+        return (self.epoch, self.seq)
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """When a frame was seen. Integers, nanoseconds since the Unix epoch, except `pts_ns`."""
+
+    rule_time_ns: int
+    """The only time that rules look at; fixed by the source and recorded, so that replay is exact."""
+    ingest_ns: int
+    """When the owner's process had the decoded frame in hand (wall clock)."""
+    capture_ns: int
+    """When the camera took it, as far as known."""
+    capture_clock: CaptureClock
+    capture_uncertainty_ns: int
+    pts_ns: int | None = None
+    """Presentation time in the stream, from its own zero."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where the model-size picture came from: source pixel = model pixel * scale + offset, per axis."""
+
+    source_size: tuple[int, int]
+    model_size: tuple[int, int]
+    scale: tuple[float, float]
+    """(y, x) source pixels per model pixel."""
+    offset: tuple[float, float] = (0.0, 0.0)
+    """(y, x) source pixels."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Item:
+    """One frame to analyse. Analysis is a pure function of it and of the artefacts it names."""
+
+    ticket: Ticket
+    times: Times
+    placement: Placement
+    pixels: np.ndarray
+    """uint8 (H, W, 3) RGB, privacy polygons already black; H and W are multiples of 14."""
+    artefacts: tuple[str, ...] = ()
+    """Versions to apply, such as `view/dock-03@12` or `bank/vehicles@7`."""
+    wants_preview: bool = False
+    wants_view_sample: bool = False
+
+    def __post_init__(self) -> None:
+        shape = self.pixels.shape
+        if len(shape) != 3 or shape[2] != 3 or self.pixels.dtype != np.uint8:
+            msg = f"pixels must be uint8 (H, W, 3), got {self.pixels.dtype} {shape} ({self.ticket.id})"
+            raise ValueError(msg)
+        if shape[0] % PATCH or shape[1] % PATCH:
+            msg = f"pixels must have sides that are multiples of {PATCH}, got {shape} ({self.ticket.id})"
+            raise ValueError(msg)
+
+    def __repr__(self) -> str:
+        return f"Item({self.ticket.id}, pixels={self.pixels.shape}, artefacts={self.artefacts})"
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """(h, w) patches."""
+        return (self.pixels.shape[0] // PATCH, self.pixels.shape[1] // PATCH)

@@ -1,0 +1,121 @@
+"""What one backbone pass says about one frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from operators.frames import Placement, Ticket, Times
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What a labelling head says of a frame or of one subject."""
+
+    head: str
+    top: tuple[tuple[str, float], ...]
+    """(class, score) of the best classes, best first; scores are vote shares in 0..1 for `knn`, cosines for
+    `similarity`."""
+    is_unknown: bool = False
+    """Nearer to nothing in the bank than the bank's own pictures are to each other."""
+    is_empty: bool = False
+    """Nothing stands in front of the learnt empty view."""
+
+    @property
+    def name(self) -> str:
+        """The class to show: the best one, or `unknown`, or `empty`."""
+        if self.is_empty:
+            return "empty"
+        if self.is_unknown or not self.top:
+            return "unknown"
+        return self.top[0][0]
+
+
+@dataclass(frozen=True, slots=True)
+class LineDistance:
+    """Metres on the floor from a line to the nearest visible part of a subject."""
+
+    line: str
+    metres: float
+    """25th percentile over the subject's patches of ground distance to the line."""
+    sigma_metres: float
+    contact_metres: float | None = None
+    """The same from where the subject meets the floor, without depth: a diagnosis, not the measure."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Subject:
+    """What stands in front of the learnt empty view: one connected group of patches."""
+
+    box: tuple[float, float, float, float]
+    """(x0, y0, x1, y1) in 0..1 of the picture."""
+    mask: np.ndarray
+    """bool (h, w) patches."""
+    distances: tuple[LineDistance, ...] = ()
+    labels: tuple[Label, ...] = ()
+    track: int | None = None
+    """Short id that joins a subject over frames; given by the publisher."""
+
+    def __repr__(self) -> str:
+        return f"Subject(box={self.box}, patches={int(self.mask.sum())}, labels={[x.name for x in self.labels]})"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Depth:
+    """Metric depth on the patch grid."""
+
+    head: str
+    metres: np.ndarray
+    """float16 (h, w) distance along the optical axis, metres; NaN where invalid."""
+    p05: float
+    median: float
+    valid_share: float
+    is_calibrated: bool
+    """False where the camera's field of view is not known: then the numbers are not metres of this camera."""
+
+    def __repr__(self) -> str:
+        return f"Depth({self.head}, {self.metres.shape}, median={self.median:.2f} m)"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ViewSample:
+    """One look at the scene from which the publisher learns the empty view."""
+
+    log_depth: np.ndarray | None
+    """float16 (h, w) natural log of metres."""
+    tokens: np.ndarray
+    """float16 (N, D) patch tokens of an early block (block index 2), L2-normalised."""
+    luma: float
+    """Mean brightness of the picture, 0..255: tells lights apart."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Analysis:
+    """Everything that the analyzer says about one frame. Arrays are owned by the receiver."""
+
+    ticket: Ticket
+    times: Times
+    placement: Placement
+    space: str
+    """Fingerprint of what made the embedding; vectors of different spaces never meet."""
+    embedding: np.ndarray | None
+    """float16 (D,) class token, L2-normalised."""
+    depth: Depth | None
+    labels: tuple[Label, ...]
+    """Of the whole frame, one per labelling head."""
+    subjects: tuple[Subject, ...]
+    view: str | None
+    """The empty view that subjects were found against, such as `view/dock-03@12`; None: not learnt yet."""
+    view_lights: int = 0
+    """How many lights that view has seen; 1 means depth alone (`one_light`)."""
+    artefacts: tuple[str, ...] = ()
+    preview: bytes | None = None
+    """JPEG of the model-size picture, at most 16 KiB."""
+    view_sample: ViewSample | None = None
+    analysed_ns: int = 0
+    """Stamped by whoever called the analyzer; operators have no clock."""
+    timings: dict[str, float] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"Analysis({self.ticket.id}, subjects={len(self.subjects)}, depth={self.depth!r})"

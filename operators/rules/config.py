@@ -1,0 +1,64 @@
+"""`rules:` of a camera: one measure, two thresholds."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from operators.section import Section
+from operators.units import Comparison, Seconds
+
+Day = Annotated[str, Field(pattern=r"^(mon|tue|wed|thu|fri|sat|sun)(-(mon|tue|wed|thu|fri|sat|sun))?$")]
+HourSpan = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-4]):[0-5]\d$")]
+
+
+class OfConfig(Section):
+    """Which subjects count: those that a labelling head calls one of `is`."""
+
+    head: str
+    is_: tuple[str, ...] = Field(alias="is", min_length=1)
+
+
+class FalseAlarms(Section):
+    """A threshold learnt from the camera's own last hours."""
+
+    false_alarms: str
+    """Such as `1 per day`."""
+
+
+class EvidenceWish(Section):
+    """What a `start` brings along."""
+
+    snapshot: bool = True
+    history: Seconds = 10.0
+
+
+class NotifyConfig(Section):
+    """When to notify people; the episode itself is always published."""
+
+    cooldown: Seconds = 0.0
+
+
+class RuleConfig(Section):
+    """Watches one number and turns it into episodes with one `start` and one `end`."""
+
+    measure: str
+    """Such as `distance_to(dock)`; the closed table stands in `operators/rules/measures.py`."""
+    in_: str | None = Field(default=None, alias="in")
+    """Zone that a subject must touch."""
+    of: OfConfig | None = None
+    enter: Comparison | FalseAlarms
+    exit: Comparison | None = None
+    """Must lie beyond `enter`; may be left out only where `enter` is learnt."""
+    hold: Seconds = 0.0
+    """How long `enter` must hold before `start`."""
+    release: Seconds = 0.0
+    """How long `exit` must hold before `end`."""
+    on_unknown: Literal["hold", "clear", "alarm"] = "hold"
+    severity: Literal["info", "warning", "critical"] = "warning"
+    evidence: EvidenceWish | None = None
+    notify: NotifyConfig = NotifyConfig()
+    armed: dict[Day, HourSpan] | None = None
+    """Weekly, in the site's time zone; left out: always."""
+    accept: Literal["uncalibrated"] | None = None

@@ -1,0 +1,40 @@
+"""`view:`, `lines:`, `zones:`, `scene:` of a camera."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from operators.section import Section
+from operators.units import Degrees, Metres, Seconds
+
+Point = tuple[Annotated[float, Field(ge=0, le=1)], Annotated[float, Field(ge=0, le=1)]]
+Polygon = Annotated[tuple[Point, ...], Field(min_length=3)]
+FloorPoint = tuple[float, float]
+"""(x, y) metres on the floor: x to the right of the camera's foot, y ahead of it."""
+
+
+class ViewConfig(Section):
+    """How pixels become metres; written by `commission`."""
+
+    hfov: Degrees
+    """Horizontal field of view of the whole picture."""
+    height: Metres
+    """Of the lens above the floor."""
+    pitch: Degrees
+    """Below the horizon, positive down."""
+    yaw: Degrees = 0.0
+    """Of the optical axis to the right of the line's normal; `here` is square to the heading at yaw 0."""
+
+
+Line = Literal["here"] | tuple[FloorPoint, FloorPoint]
+"""`here`: through the camera's foot, square to its heading; or two points on the floor in metres."""
+
+
+class SceneConfig(Section):
+    """The life of the empty view."""
+
+    absorb_after: Seconds = 1800.0
+    """A parked thing becomes part of the view after this long, unless an episode needs it."""
+    accept: Literal["two_lights", "one_light"] = "two_lights"
