@@ -119,3 +119,18 @@ class Analysis:
 
     def __repr__(self) -> str:
         return f"Analysis({self.ticket.id}, subjects={len(self.subjects)}, depth={self.depth!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """Which backbone, whose weights: named on every screen and in every message."""
+
+    name: str
+    """Architecture, such as `dinov2_vits14`."""
+    weights: str
+    """`official`, `standin`, `random` or the name of a file; the stand-in is not the official checkpoint."""
+    fingerprint: str
+    """sha256 over canonical tensors, architecture and position rule."""
+    licence: str
+    spaces: dict[str, str] = field(default_factory=dict)
+    """Picture shape such as `224x392` to the space of its embeddings."""
