@@ -1,0 +1,187 @@
+"""Reads a measure of one frame: the number that a rule watches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from operators.camera import CameraSpec
+from operators.results import Analysis, Label, Subject
+from operators.rules.config import RuleConfig
+from operators.rules.measure_table import MEASURES, MeasureKind, MeasureSpec, Needs, parse_measure
+from operators.zones import touches, zone_mask
+
+__all__ = ["MEASURES", "MeasureKind", "MeasureSpec", "Needs", "Reading", "parse_measure", "read_measure"]
+
+MIN_VALID_SHARE = 0.8
+"""With less valid depth than this in the picture (or in the zone), a distance is unknown. Source: our own choice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One value of a measure at one frame."""
+
+    value: float | None
+    """None although known: no subject, which counts as beyond `exit`."""
+    sigma: float | None
+    """One standard deviation, in the unit of the value, where the measure knows it."""
+    is_known: bool
+    reason: str = ""
+    """Why it is not known, for people."""
+
+    @staticmethod
+    def of(value: float, sigma: float | None = None) -> Reading:
+        """A number."""
+        return Reading(value, sigma, is_known=True)
+
+    @staticmethod
+    def nothing() -> Reading:
+        """Known, and nobody there."""
+        return Reading(None, None, is_known=True)
+
+    @staticmethod
+    def unknown(reason: str) -> Reading:
+        """It cannot be told; the rule's `on_unknown` decides."""
+        return Reading(None, None, is_known=False, reason=reason)
+
+
+def read_measure(
+    spec: MeasureSpec, rule: RuleConfig, camera: CameraSpec, analysis: Analysis, held: Sequence[Subject] = ()
+) -> Reading:
+    """The number of `spec` at one frame.
+
+    Args:
+        spec: Of `rule.measure`.
+        rule: `in` keeps subjects that touch the zone, `of` those with one of the labels.
+        camera: Zones.
+        analysis: Of the frame.
+        held: Subjects that vanished at the bottom of the picture and that the tracker still carries; they count like
+            those in view.
+
+    Returns:
+        Unknown where the empty view, the depth or a head is missing; known and None where no subject counts.
+
+    Raises:
+        ValueError: the measure is not built yet, or the camera lacks the zone; configuration checks come first.
+    """
+    reader = _READERS.get(spec.name)
+    if reader is None:
+        msg = f"measure {spec.name} is not built yet: use one of {', '.join(_READERS)}"
+        raise ValueError(msg)
+    if spec.needs.subjects and analysis.view is None:
+        return Reading.unknown("the empty view is not learnt yet")
+    if spec.needs.depth and (fault := _depth_fault(rule, analysis)):
+        return Reading.unknown(fault)
+    return reader(spec, rule, camera, analysis, held)
+
+
+def _depth_fault(rule: RuleConfig, analysis: Analysis) -> str:
+    depth = analysis.depth
+    if depth is None:
+        return "the depth head is missing"
+    if not depth.is_calibrated and rule.accept != "uncalibrated":
+        return "the depth is not calibrated: the camera's field of view is not known"
+    return ""
+
+
+def _counted(
+    rule: RuleConfig, camera: CameraSpec, subjects: Sequence[Subject], zone: str | None = None
+) -> list[Subject] | str:
+    """Subjects that touch every zone asked for and have a wanted label; or why that cannot be told."""
+    zones = [name for name in (rule.in_, zone) if name is not None]
+    near = [each for each in subjects if all(touches(each.mask, _polygon(camera, name)) for name in zones)]
+    if rule.of is None:
+        return near
+    counted: list[Subject] = []
+    for subject in near:
+        label = _label_of(subject.labels, rule.of.head)
+        if label is None:
+            return f"head {rule.of.head} gave the subject no label"
+        if label.name in rule.of.is_:
+            counted.append(subject)
+    return counted
+
+
+def _polygon(camera: CameraSpec, zone: str) -> tuple[tuple[float, float], ...]:
+    if zone not in camera.zones:
+        msg = f"unknown zone {zone!r}: expected one of {', '.join(camera.zones) or 'none'} ({camera.camera})"
+        raise ValueError(msg)
+    return camera.zones[zone]
+
+
+def _label_of(labels: Sequence[Label], head: str) -> Label | None:
+    return next((label for label in labels if label.head == head), None)
+
+
+def _distance_to(
+    spec: MeasureSpec, rule: RuleConfig, camera: CameraSpec, analysis: Analysis, held: Sequence[Subject]
+) -> Reading:
+    if analysis.depth is not None and analysis.depth.valid_share < MIN_VALID_SHARE:
+        return Reading.unknown(f"only {analysis.depth.valid_share:.0%} of the depth is valid")
+    counted = _counted(rule, camera, (*analysis.subjects, *held))
+    if isinstance(counted, str):
+        return Reading.unknown(counted)
+    distances = [each for subject in counted for each in subject.distances if each.line == spec.args[0]]
+    distances = [each for each in distances if np.isfinite(each.metres)]
+    if counted and not distances:
+        return Reading.unknown(f"no subject has a distance to {spec.args[0]}")
+    if not distances:
+        return Reading.nothing()
+    nearest = min(distances, key=lambda each: each.metres)
+    return Reading.of(nearest.metres, nearest.sigma_metres)
+
+
+def _count_in(
+    spec: MeasureSpec, rule: RuleConfig, camera: CameraSpec, analysis: Analysis, held: Sequence[Subject]
+) -> Reading:
+    counted = _counted(rule, camera, (*analysis.subjects, *held), zone=spec.args[0])
+    return Reading.unknown(counted) if isinstance(counted, str) else Reading.of(float(len(counted)))
+
+
+def _camera_depth(
+    spec: MeasureSpec, rule: RuleConfig, camera: CameraSpec, analysis: Analysis, held: Sequence[Subject]
+) -> Reading:
+    del rule, held
+    assert analysis.depth is not None
+    metres = analysis.depth.metres
+    grid = (metres.shape[0], metres.shape[1])
+    inside = metres[zone_mask(_polygon(camera, spec.args[0]), grid)].astype(np.float32)
+    valid = inside[np.isfinite(inside)]
+    if valid.size == 0 or valid.size < MIN_VALID_SHARE * inside.size:
+        return Reading.unknown(f"only {valid.size} of {inside.size} patches of zone {spec.args[0]} have valid depth")
+    return Reading.of(float(np.percentile(valid, spec.percentile or 0.0)))
+
+
+def _score(
+    spec: MeasureSpec, rule: RuleConfig, camera: CameraSpec, analysis: Analysis, held: Sequence[Subject]
+) -> Reading:
+    del rule, camera, held
+    head, wanted = spec.args
+    label = _label_of(analysis.labels, head)
+    if label is None:
+        return Reading.unknown(f"head {head} is missing")
+    if label.is_empty or label.is_unknown:
+        return Reading.of(0.0)
+    return Reading.of(dict(label.top).get(wanted, 0.0))
+
+
+def _similarity(
+    spec: MeasureSpec, rule: RuleConfig, camera: CameraSpec, analysis: Analysis, held: Sequence[Subject]
+) -> Reading:
+    del rule, camera, held
+    label = _label_of(analysis.labels, spec.args[0])
+    if label is None or not label.top:
+        return Reading.unknown(f"head {spec.args[0]} is missing")
+    return Reading.of(label.top[0][1])
+
+
+_Reader = Callable[[MeasureSpec, RuleConfig, CameraSpec, Analysis, Sequence[Subject]], Reading]
+_READERS: dict[str, _Reader] = {
+    "distance_to": _distance_to,
+    "count_in": _count_in,
+    "camera_depth": _camera_depth,
+    "score": _score,
+    "similarity": _similarity,
+}
