@@ -213,10 +213,8 @@ def _extend(state: RuleState, phase: Phase) -> RuleState:
 
 
 def _spans(run: RuleState, seconds: float) -> bool:
-    """At least two samples over at least `seconds`; with nothing to span, one will do."""
-    if seconds == 0:
-        return True
-    return run.samples >= 2 and run.sample_ns - run.since_ns >= round(seconds * 1e9)
+    """Samples over at least `seconds`, so at least two; with nothing to span, one will do."""
+    return run.sample_ns - run.since_ns >= round(seconds * 1e9)
 
 
 def _transition(

@@ -177,6 +177,13 @@ def test_cooldown_silences_people_but_not_the_episode():
     ]
 
 
+def test_a_cooldown_from_before_time_fell_silences_nobody():
+    run = Run(rule(notify={"cooldown": "60s"}))
+    for second, value in [(1000, 2.0), (1001, 9.0), (0, 9.0), (1, 2.0)]:
+        run.at(second, value)
+    assert run.out[-1].notify
+
+
 def test_disarming_ends_an_episode_and_forgets_a_pending_one():
     run = Run(rule())
     run.at(0, 2.0)
