@@ -1,0 +1,95 @@
+"""The closed table of backbones and the names, shapes and order of their tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from operators.frames import PATCH
+
+GRID = 37
+"""Side of the grid of positions that every DINOv2 was trained with (518 px). Source: arXiv 2304.07193, appendix."""
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """Sizes of one vision transformer.
+
+    Source: facebookresearch/dinov2 `dinov2/models/vision_transformer.py` and `dinov2/hub/backbones.py` @b8931f7
+    (Apache-2.0).
+    """
+
+    name: str
+    dim: int
+    """D, width of a token."""
+    depth: int
+    """Number of blocks."""
+    heads: int
+    ffn: Literal["mlp", "swiglu"] = "mlp"
+    registers: int = 0
+    """R, register tokens."""
+
+    @property
+    def hidden(self) -> int:
+        """Width inside the feed-forward part: 4 D, or for SwiGLU two thirds of it rounded up to a multiple of 8."""
+        if self.ffn == "mlp":
+            return 4 * self.dim
+        return (int(4 * self.dim * 2 / 3) + 7) // 8 * 8
+
+    def tensor_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Canonical tensors by Meta's names, without the `mask_token`, which inference never reads."""
+        dim = self.dim
+        shapes: dict[str, tuple[int, ...]] = {
+            "cls_token": (1, 1, dim),
+            "pos_embed": (1, 1 + GRID * GRID, dim),
+            "patch_embed.proj.weight": (dim, 3, PATCH, PATCH),
+            "patch_embed.proj.bias": (dim,),
+            "norm.weight": (dim,),
+            "norm.bias": (dim,),
+        }
+        if self.registers:
+            shapes["register_tokens"] = (1, self.registers, dim)
+        for index in range(self.depth):
+            for name, shape in self._block_shapes().items():
+                shapes[f"blocks.{index}.{name}"] = shape
+        return shapes
+
+    def _block_shapes(self) -> dict[str, tuple[int, ...]]:
+        dim, hidden = self.dim, self.hidden
+        linears = {"attn.qkv": (3 * dim, dim), "attn.proj": (dim, dim)}
+        if self.ffn == "mlp":
+            linears |= {"mlp.fc1": (hidden, dim), "mlp.fc2": (dim, hidden)}
+        else:
+            linears |= {"mlp.w12": (2 * hidden, dim), "mlp.w3": (dim, hidden)}
+        shapes: dict[str, tuple[int, ...]] = {"ls1.gamma": (dim,), "ls2.gamma": (dim,)}
+        for name, shape in linears.items():
+            shapes[f"{name}.weight"] = shape
+            shapes[f"{name}.bias"] = shape[:1]
+        for name in ("norm1", "norm2"):
+            shapes[f"{name}.weight"] = shapes[f"{name}.bias"] = (dim,)
+        return shapes
+
+
+def _family() -> dict[str, Architecture]:
+    sizes = (("s", 384, 12, 6), ("b", 768, 12, 12), ("l", 1024, 24, 16), ("g", 1536, 40, 24))
+    table: dict[str, Architecture] = {}
+    for letter, dim, depth, heads in sizes:
+        for registers in (0, 4):
+            name = f"dinov2_vit{letter}14" + ("_reg4" if registers else "")
+            table[name] = Architecture(name, dim, depth, heads, "swiglu" if letter == "g" else "mlp", registers)
+    return table
+
+
+ARCHITECTURES = _family()
+
+
+def architecture(name: str) -> Architecture:
+    """The architecture called `name`; the hub's shorter `..._reg` is understood as `..._reg4`.
+
+    Raises:
+        ValueError: there is none.
+    """
+    found = ARCHITECTURES.get(f"{name}4" if name.endswith("_reg") else name)
+    if found is None:
+        raise ValueError(f"unknown backbone: expected one of {', '.join(ARCHITECTURES)}, got {name!r}")
+    return found

@@ -1,0 +1,233 @@
+"""Reads checkpoint files of three origins into canonical tensors: Meta's, Hugging Face's, ours.
+
+Nothing in a file is executed: `.pth` is read by torch's weights-only unpickler, everything else is safetensors.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+import re
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from operators.backbone.architectures import Architecture
+from operators.backbone.errors import WeightsError
+from operators.backbone.position import PositionRule
+
+Origin = Literal["meta", "huggingface", "ours"]
+
+_PREFIXES = ("module.", "backbone.", "dinov2_with_registers.", "dinov2.", "model.")
+_HEADS = ("classifier.", "head.", "dino_head.", "ibot_head.", "linear_head.")
+_UNREAD = {"mask_token", "embeddings.mask_token"}
+_FORMAT = "dinostream-backbone-1"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointFile:
+    """What a file holds, before it is matched with an architecture."""
+
+    path: Path
+    origin: Origin
+    tensors: dict[str, torch.Tensor]
+    """By Meta's names."""
+    metadata: dict[str, str]
+
+    def position_rule(self, arch: Architecture) -> PositionRule:
+        """Fixed by the origin: our files say it, the other two follow their authors' code."""
+        stated = self.metadata.get("position")
+        if stated in {"hub_offset", "hub_antialias", "hf"}:
+            return stated  # pyright: ignore[reportReturnType] - narrowed by the set
+        if arch.registers:
+            return "hub_antialias"
+        return "hf" if self.origin == "huggingface" else "hub_offset"
+
+    def canonical(self, arch: Architecture) -> dict[str, torch.Tensor]:
+        """Float32 tensors of `arch`, complete, of the right shapes and finite.
+
+        Raises:
+            WeightsError: any of it is not so.
+        """
+        expected = arch.tensor_shapes()
+        missing = sorted(set(expected) - set(self.tensors))
+        extra = sorted(set(self.tensors) - set(expected))
+        if missing or extra:
+            raise WeightsError(
+                f"{self.path} does not hold {arch.name}: {len(missing)} tensors missing{_some(missing)}, "
+                f"{len(extra)} unknown{_some(extra)}. Name the backbone that the file was made for."
+            )
+        result: dict[str, torch.Tensor] = {}
+        for name, shape in expected.items():
+            tensor = self.tensors[name]
+            if tuple(tensor.shape) != shape or not tensor.is_floating_point():
+                raise WeightsError(
+                    f"{self.path} does not hold {arch.name}: expected float {shape} for {name}, "
+                    f"got {tensor.dtype} {tuple(tensor.shape)}. Name the backbone that the file was made for."
+                )
+            result[name] = tensor.to(torch.float32).contiguous()
+            if not bool(torch.isfinite(result[name]).all()):
+                raise WeightsError(f"{self.path} is damaged: {name} holds values that are not finite. Fetch it again.")
+        return result
+
+
+def _some(names: list[str]) -> str:
+    return f" ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})" if names else ""
+
+
+def read_checkpoint(path: Path) -> CheckpointFile:
+    """Reads a `.pth`, a `.safetensors`, or a Hugging Face folder.
+
+    Raises:
+        WeightsError: it is not there, damaged, or no checkpoint.
+    """
+    if not path.exists():
+        raise WeightsError(f"no weights: {path} does not exist. Give an existing file, or `official` or `standin`.")
+    raw, metadata = _read_raw(path)
+    tensors = _strip(raw)
+    if any(name.startswith("embeddings.") for name in tensors):
+        return CheckpointFile(path, "huggingface", _from_huggingface(tensors, path), metadata)
+    origin: Origin = "ours" if metadata.get("format") == _FORMAT else "meta"
+    flat = {re.sub(r"^blocks\.\d+\.(\d+)\.", r"blocks.\1.", name): tensor for name, tensor in tensors.items()}
+    return CheckpointFile(path, origin, flat, metadata)
+
+
+def write_checkpoint(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> None:
+    """Writes our own format, whole or not at all. `metadata` must name the `position` rule."""
+    from safetensors.torch import save_file
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{id(tensors):x}.part")
+    save_file(dict(tensors), str(part), {"format": _FORMAT, **metadata})
+    part.replace(path)
+
+
+def _read_raw(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    if path.is_dir():
+        return _read_folder(path)
+    if path.suffix == ".safetensors":
+        return _read_safetensors(path)
+    return _read_pickle(path), {}
+
+
+def _read_folder(folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    index = folder / "model.safetensors.index.json"
+    if index.exists():
+        try:
+            names = sorted(set(json.loads(index.read_text())["weight_map"].values()))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise WeightsError(f"{index} is damaged: expected a weight_map. Fetch it again.") from None
+    else:
+        names = ["model.safetensors"]
+    tensors: dict[str, torch.Tensor] = {}
+    for name in names:
+        file = folder / Path(name).name
+        if not file.exists():
+            raise WeightsError(
+                f"no weights in {folder}: expected {file.name}. Give a folder as Hugging Face serves it."
+            )
+        tensors |= _read_safetensors(file)[0]
+    return tensors, {}
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118 - not a dict
+    except (SafetensorError, OSError, ValueError) as error:
+        raise WeightsError(f"{path} is damaged: no safetensors file ({error}). Fetch it again.") from None
+
+
+def _read_pickle(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    except pickle.UnpicklingError:
+        raise WeightsError(
+            f"{path} is refused: it is no plain dictionary of tensors, or is damaged; loading more could run code. "
+            "Export its state_dict alone."
+        ) from None
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise WeightsError(f"{path} is damaged: torch cannot read it ({first}). Fetch it again.") from None
+    for name in ("state_dict", "teacher", "model"):
+        if isinstance(content, dict) and isinstance(content.get(name), dict):
+            content = content[name]
+    if not isinstance(content, dict):
+        raise WeightsError(f"{path} is no checkpoint: expected a dictionary of tensors, got {type(content).__name__}.")
+    odd = [str(name) for name, value in content.items() if not isinstance(value, torch.Tensor)]
+    if odd or not content:
+        raise WeightsError(
+            f"{path} is no checkpoint: expected tensors alone{_some(sorted(odd))}. Export its state_dict."
+        )
+    return {str(name): value for name, value in content.items()}
+
+
+def _strip(raw: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    tensors: dict[str, torch.Tensor] = {}
+    for key, tensor in raw.items():
+        name = key
+        while prefix := next((each for each in _PREFIXES if name.startswith(each)), None):
+            name = name.removeprefix(prefix)
+        if name not in _UNREAD and not name.startswith(_HEADS):
+            tensors[name] = tensor
+    return tensors
+
+
+_HF_PLAIN = {
+    "embeddings.cls_token": "cls_token",
+    "embeddings.position_embeddings": "pos_embed",
+    "embeddings.register_tokens": "register_tokens",
+    "embeddings.patch_embeddings.projection.weight": "patch_embed.proj.weight",
+    "embeddings.patch_embeddings.projection.bias": "patch_embed.proj.bias",
+    "layernorm.weight": "norm.weight",
+    "layernorm.bias": "norm.bias",
+}
+_HF_BLOCK = {
+    "attention.output.dense": "attn.proj",
+    "attention.o_proj": "attn.proj",
+    "mlp.weights_in": "mlp.w12",
+    "mlp.weights_out": "mlp.w3",
+    "mlp.down_proj": "mlp.w3",
+    "layer_scale1": "ls1",
+    "layer_scale2": "ls2",
+}
+_HF_PARTS = {
+    "attention.attention.query": ("attn.qkv", 0),
+    "attention.attention.key": ("attn.qkv", 1),
+    "attention.attention.value": ("attn.qkv", 2),
+    "attention.q_proj": ("attn.qkv", 0),
+    "attention.k_proj": ("attn.qkv", 1),
+    "attention.v_proj": ("attn.qkv", 2),
+    "mlp.gate_proj": ("mlp.w12", 0),
+    "mlp.up_proj": ("mlp.w12", 1),
+}
+
+
+def _from_huggingface(tensors: Mapping[str, torch.Tensor], path: Path) -> dict[str, torch.Tensor]:
+    """Both spellings that transformers has used. Source: its conversion scripts and `modeling_dinov2.py` 5.23."""
+    result: dict[str, torch.Tensor] = {}
+    parts: dict[str, dict[int, torch.Tensor]] = {}
+    for name, tensor in tensors.items():
+        found = re.fullmatch(r"(?:encoder\.)?layer\.(\d+)\.(.+)\.(weight|bias|lambda1)", name)
+        if found is None:
+            result[_HF_PLAIN.get(name, name)] = tensor
+            continue
+        index, inner, kind = found.groups()
+        if inner in _HF_PARTS:
+            whole, place = _HF_PARTS[inner]
+            parts.setdefault(f"blocks.{index}.{whole}.{kind}", {})[place] = tensor
+        else:
+            kind = "gamma" if kind == "lambda1" else kind
+            result[f"blocks.{index}.{_HF_BLOCK.get(inner, inner)}.{kind}"] = tensor
+    for name, pieces in parts.items():
+        count = 3 if ".qkv." in name else 2
+        if sorted(pieces) != list(range(count)) or len({piece.shape for piece in pieces.values()}) != 1:
+            raise WeightsError(f"{path} is incomplete: {name} needs {count} equal parts, got {len(pieces)}.")
+        result[name] = torch.cat([pieces[place] for place in range(count)])
+    return result

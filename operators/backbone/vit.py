@@ -1,0 +1,152 @@
+"""The vision transformer: normalised pixels in, tokens out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from operators.backbone.architectures import GRID, Architecture
+from operators.backbone.layers import NORM_EPS, Block, PatchEmbed
+from operators.backbone.position import PositionRule, position_table
+from operators.backbone.spaces import WeightsInfo, space_of
+from operators.frames import PATCH
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What one pass says of a batch, at one depth of the backbone."""
+
+    cls: torch.Tensor
+    """(B, D) class token."""
+    registers: torch.Tensor
+    """(B, R, D) register tokens; R is 0 for models without them."""
+    patches: torch.Tensor
+    """(B, N, D) patch tokens, N = h * w, row-major."""
+
+
+class VisionTransformer(nn.Module):
+    """DINOv2 ViT for inference. Immutable once loaded, so any number of threads may call it.
+
+    Source: facebookresearch/dinov2 `dinov2/models/vision_transformer.py` @b8931f7 (Apache-2.0).
+    Differs: positions are interpolated once per grid and kept; no masking, no dropout, no training code.
+    """
+
+    def __init__(self, arch: Architecture, position: PositionRule, info: WeightsInfo) -> None:
+        """Builds the modules; `checkpoints.load_backbone` fills them."""
+        super().__init__()
+        self.arch = arch
+        self.position: PositionRule = position
+        self.info = info
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, arch.dim))
+        self.pos_embed = nn.Parameter(torch.zeros(1, 1 + GRID * GRID, arch.dim))
+        self.register_tokens = nn.Parameter(torch.zeros(1, arch.registers, arch.dim)) if arch.registers else None
+        self.patch_embed = PatchEmbed(arch.dim)
+        self.blocks = nn.ModuleList(Block(arch) for _ in range(arch.depth))
+        self.norm = nn.LayerNorm(arch.dim, eps=NORM_EPS)
+        self._positions: dict[tuple[int, int], torch.Tensor] = {}
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the arithmetic; `pos_embed` itself stays float32."""
+        return self.cls_token.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.cls_token.device
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 over canonical tensors, architecture and position rule; independent of precision."""
+        return self.info.fingerprint
+
+    def space(
+        self,
+        shape: tuple[int, int],
+        colour: str = "rgb",
+        tap: str = "cls",
+        norm: str = "final",
+        pooling: str = "none",
+    ) -> str:
+        """Name of the space that such vectors live in; see `spaces.space_of`."""
+        return space_of(self.fingerprint, shape, colour=colour, tap=tap, norm=norm, pooling=pooling)
+
+    def forward_features(self, pixels: torch.Tensor) -> Tokens:
+        """Tokens after the final norm. `pixels`: normalised float (B, 3, H, W), sides multiples of 14."""
+        return self.taps(pixels, ())[0]
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """(B, 3, H, W) to (B, D): the class token after the final norm."""
+        return self.forward_features(pixels).cls
+
+    def intermediate(self, pixels: torch.Tensor, blocks: int | Sequence[int], norm: bool = True) -> list[Tokens]:
+        """Tokens after some blocks, ascending by block whatever their order in `blocks`.
+
+        Args:
+            pixels: Normalised float (B, 3, H, W).
+            blocks: 0-based block indices, or how many of the last.
+            norm: Whether the model's final norm is applied to each (as Meta's classifiers and segmenters do; its depth
+                heads read the raw stream).
+        """
+        depth = self.arch.depth
+        wanted = list(range(depth - blocks, depth)) if isinstance(blocks, int) else sorted(set(blocks))
+        raw, _ = self._run(pixels, wanted, stop_after=wanted[-1] if wanted else -1)
+        return [self._split(self.norm(raw[index]) if norm else raw[index]) for index in wanted]
+
+    def taps(
+        self, pixels: torch.Tensor, blocks: Sequence[int], stop_after: int | None = None
+    ) -> tuple[Tokens, dict[int, Tokens]]:
+        """One pass that gives the final tokens and the raw ones of some blocks (no norm).
+
+        Args:
+            pixels: Normalised float (B, 3, H, W).
+            blocks: 0-based block indices.
+            stop_after: Run only up to this block; the first value is then the norm of that block's output.
+        """
+        raw, last = self._run(pixels, blocks, stop_after)
+        return self._split(self.norm(last)), {index: self._split(raw[index]) for index in sorted(raw)}
+
+    def _run(
+        self, pixels: torch.Tensor, wanted: Sequence[int], stop_after: int | None = None
+    ) -> tuple[dict[int, torch.Tensor], torch.Tensor]:
+        stop = self.arch.depth - 1 if stop_after is None else stop_after
+        outside = [index for index in (*wanted, stop) if not 0 <= index < self.arch.depth]
+        if outside:
+            raise ValueError(f"no such block: expected 0 to {self.arch.depth - 1}, got {outside} ({self.arch.name})")
+        x = self._embed(pixels)
+        kept: dict[int, torch.Tensor] = {}
+        for index, block in enumerate(self.blocks):
+            x = block(x)  # (B, 1 + R + N, D)
+            if index in wanted:
+                kept[index] = x
+            if index == stop:
+                break
+        return kept, x
+
+    def _embed(self, pixels: torch.Tensor) -> torch.Tensor:
+        if pixels.ndim != 4 or pixels.shape[1] != 3 or pixels.shape[2] % PATCH or pixels.shape[3] % PATCH:
+            raise ValueError(f"pixels: expected (B, 3, H, W) with sides multiples of {PATCH}, got {pixels.shape=}")
+        batch, _, height, width = pixels.shape
+        x = self.patch_embed(pixels.to(self.dtype))  # (B, N, D)
+        positions = self.positions((height // PATCH, width // PATCH))  # (1, 1 + N, D)
+        first = (self.cls_token + positions[:, :1]).expand(batch, -1, -1)
+        parts = [first, x + positions[:, 1:]]
+        if self.register_tokens is not None:
+            parts.insert(1, self.register_tokens.expand(batch, -1, -1))  # registers have no position
+        return torch.cat(parts, dim=1)  # (B, 1 + R + N, D)
+
+    def positions(self, grid: tuple[int, int]) -> torch.Tensor:
+        """(1, 1 + h * w, D) in the model's dtype, computed in float once per grid and kept."""
+        found = self._positions.get(grid)
+        if found is None or found.device != self.device or found.dtype != self.dtype:
+            with torch.no_grad():
+                found = position_table(self.pos_embed.detach(), grid, self.position).to(self.dtype)
+            self._positions[grid] = found
+        return found
+
+    def _split(self, x: torch.Tensor) -> Tokens:
+        registers = self.arch.registers
+        return Tokens(cls=x[:, 0], registers=x[:, 1 : 1 + registers], patches=x[:, 1 + registers :])
