@@ -1,0 +1,111 @@
+import numpy as np
+import pytest
+
+from operators.geometry import FloorCamera
+from operators.results import ViewSample
+from operators.scene.config import ViewConfig
+from operators.scene.empty_view import build_view
+from operators.scene.subjects import find_subjects, split_subjects, subject_patches, view_tokens
+
+CAMERA = FloorCamera(ViewConfig(height=3.5, pitch=32.0, hfov=74.0), (224, 392))
+GRID = CAMERA.grid
+LINES = {"dock": "here", "gate": ((-5.0, 2.0), (5.0, 2.0))}
+WALL = 12.0
+
+
+def empty_depth() -> np.ndarray:
+    return np.minimum(CAMERA.floor_depth(), WALL)
+
+
+def tokens(seed: int, new: np.ndarray | None = None) -> np.ndarray:
+    scene = np.random.default_rng(0).normal(size=(GRID[0] * GRID[1], 16))
+    if new is not None:
+        scene[new.ravel()] = np.random.default_rng(50).normal(size=(int(new.sum()), 16))
+    return view_tokens(scene + 0.05 * np.random.default_rng(seed).normal(size=scene.shape))
+
+
+def view(lights: int = 2):
+    log_depth = np.log(empty_depth()).astype(np.float16)
+    return build_view([[ViewSample(log_depth, tokens(10 * light), 100.0)] for light in range(lights)])
+
+
+def standing(mask: np.ndarray, metres_ahead: float) -> np.ndarray:
+    """Depth of a scene where the masked patches show an upright thing at one ground distance."""
+    per_metre = CAMERA.ground_distance(np.ones(GRID))
+    return np.where(mask, metres_ahead / per_metre, empty_depth())
+
+
+def block(rows: slice, columns: slice) -> np.ndarray:
+    mask = np.zeros(GRID, bool)
+    mask[rows, columns] = True
+    return mask
+
+
+def test_a_standing_thing_is_found_with_its_exact_distance():
+    mask = block(slice(5, 9), slice(10, 13))
+    found = find_subjects(view(), np.log(standing(mask, 4.0)), tokens(3, mask), CAMERA, LINES)
+    assert len(found) == 1
+    np.testing.assert_array_equal(found[0].mask, mask)
+    assert found[0].box == pytest.approx((10 / 28, 5 / 16, 13 / 28, 9 / 16))
+    distance = {each.line: each for each in found[0].distances}
+    assert distance["dock"].metres == pytest.approx(4.0)
+    assert distance["gate"].metres == pytest.approx(2.0)
+    assert distance["dock"].contact_metres == pytest.approx(CAMERA.contact_distance(mask))
+    assert distance["dock"].sigma_metres == pytest.approx(1.4826 * 0.12 * 4.0, rel=1e-3)
+
+
+def test_distance_is_the_25th_percentile_over_patches():
+    mask = block(slice(5, 9), slice(10, 14))
+    depth = standing(mask, 4.0)
+    near = block(slice(5, 9), slice(10, 11))  # a quarter of the patches, 15 % nearer: less than a cut
+    depth[near] = standing(near, 3.4)[near]
+    found = find_subjects(view(), np.log(depth), tokens(3, mask), CAMERA, {"dock": "here"})
+    values = CAMERA.ground_distance(depth)[mask]
+    assert found[0].distances[0].metres == pytest.approx(np.percentile(values, 25))
+
+
+def test_new_textures_without_nearness_and_nearness_without_new_textures_are_nothing():
+    mask = block(slice(5, 9), slice(10, 13))
+    stain = find_subjects(view(), np.log(empty_depth()), tokens(3, mask), CAMERA, LINES)
+    ghost = find_subjects(view(), np.log(standing(mask, 4.0)), tokens(3), CAMERA, LINES)
+    assert (stain, ghost) == ([], [])
+
+
+def test_two_patches_are_noise():
+    mask = block(slice(5, 6), slice(10, 12))
+    assert find_subjects(view(), np.log(standing(mask, 4.0)), tokens(3, mask), CAMERA, LINES) == []
+
+
+def test_one_light_uses_depth_alone_at_15_percent():
+    mask = block(slice(5, 9), slice(10, 13))
+    nearer = np.where(mask, 0.83, 1.0) * empty_depth()
+    hardly = np.where(mask, 0.87, 1.0) * empty_depth()
+    assert subject_patches(view(1), np.log(nearer), tokens(3)).sum() == mask.sum()
+    assert subject_patches(view(1), np.log(hardly), tokens(3)).sum() == 0
+    assert subject_patches(view(2), np.log(hardly), tokens(3, mask)).sum() == mask.sum()
+
+
+def test_two_things_that_overlap_in_the_picture_are_cut_where_the_ground_distance_jumps():
+    near, far = block(slice(6, 10), slice(8, 12)), block(slice(4, 8), slice(12, 16))
+    depth = standing(near, 3.5)
+    depth[far] = standing(far, 6.0)[far]
+    found = find_subjects(view(), np.log(depth), tokens(3, near | far), CAMERA, {"dock": "here"})
+    assert [each.distances[0].metres for each in found] == pytest.approx([3.5, 6.0])
+    np.testing.assert_array_equal(found[0].mask, near)
+
+
+def test_groups_are_8_connected():
+    ground = np.full((4, 6), 5.0)
+    diagonal = np.zeros((4, 6), bool)
+    diagonal[[0, 1, 2, 1], [1, 2, 3, 0]] = True
+    groups = split_subjects(diagonal, ground)
+    assert [int(group.sum()) for group in groups] == [4]
+    apart = np.zeros((4, 6), bool)
+    apart[0, 5] = apart[1, 0] = True  # neighbours in memory only
+    assert len(split_subjects(apart, ground)) == 2
+    assert split_subjects(np.zeros((4, 6), bool), ground) == []
+
+
+def test_a_depth_map_of_another_shape_is_refused():
+    with pytest.raises(ValueError, match="as in the view"):
+        find_subjects(view(), np.zeros((2, 2)), tokens(1), CAMERA, LINES)
