@@ -140,8 +140,8 @@ def _credits(
     total = sum(wanted.values()) or 1.0
     given: dict[tuple[str, str], int] = {}
     for analyzer in analyzers:
-        # Two rounds of work: one on the lanes, one on the way, so that a lane never waits for a hop.
-        slots = 2 * analyzer.lanes if analyzer.gpus == 0 else 4
+        # One call more than there are lanes, so that a lane never waits for a hop and little waits for a lane.
+        slots = analyzer.lanes + 1 if analyzer.gpus == 0 else 4
         for decoder in decoders:
             given[decoder.name, analyzer.name] = max(1, round(slots * wanted[decoder.name] / total))
     return given
