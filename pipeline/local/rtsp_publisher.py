@@ -1,0 +1,63 @@
+"""`python -m pipeline.local.rtsp_publisher FILE URL [--once]`: sends a file in real time, without encoding it again."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from fractions import Fraction
+
+import av
+from av.container import InputContainer, OutputContainer
+from av.video.stream import VideoStream
+
+
+def publish(source: str, url: str, *, loop: bool) -> None:
+    """Remuxes `source` into `url`; each round goes on where the one before it ended."""
+    with av.open(url, "w", format="rtsp", options={"rtsp_transport": "tcp"}) as output:
+        target: VideoStream | None = None
+        offset_seconds, started = Fraction(0), time.monotonic()
+        while True:
+            with av.open(source) as media:
+                if target is None:
+                    target = output.add_stream_from_template(media.streams.video[0])
+                offset_seconds = _round(media, output, target, offset_seconds, started)
+            if not loop:
+                return
+
+
+def _round(
+    media: InputContainer, output: OutputContainer, target: VideoStream, offset_seconds: Fraction, started: float
+) -> Fraction:
+    """Sends the file once, paced by its decoding times; returns the offset of the next round."""
+    stream = media.streams.video[0]
+    time_base = stream.time_base or Fraction(1, 90000)
+    step = round(1 / ((stream.average_rate or Fraction(25)) * time_base))
+    offset = round(offset_seconds / time_base)
+    first: int | None = None
+    end = 0
+    for packet in media.demux(stream):
+        if packet.dts is None or packet.pts is None:
+            continue
+        first = packet.dts if first is None else first
+        packet.pts += offset - first
+        packet.dts += offset - first
+        end = packet.dts + step
+        wait = float(packet.dts * time_base) - (time.monotonic() - started)
+        if wait > 0:
+            time.sleep(wait)
+        packet.stream = target
+        output.mux(packet)
+    return end * time_base
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("source")
+    parser.add_argument("url")
+    parser.add_argument("--once", action="store_true")
+    arguments = parser.parse_args()
+    publish(arguments.source, arguments.url, loop=not arguments.once)
+
+
+if __name__ == "__main__":
+    main()
