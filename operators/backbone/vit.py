@@ -113,7 +113,7 @@ class VisionTransformer(nn.Module):
         self, pixels: torch.Tensor, wanted: Sequence[int], stop_after: int | None = None
     ) -> tuple[dict[int, torch.Tensor], torch.Tensor]:
         stop = self.arch.depth - 1 if stop_after is None else stop_after
-        outside = [index for index in (*wanted, stop) if not 0 <= index < self.arch.depth]
+        outside = [index for index in {*wanted, stop} if not 0 <= index < self.arch.depth]
         if outside:
             raise ValueError(f"no such block: expected 0 to {self.arch.depth - 1}, got {outside} ({self.arch.name})")
         x = self._embed(pixels)
