@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from safetensors.numpy import load, save
 
 from operators.results import ViewSample
+from operators.tensor_file import from_tensor_bytes, to_tensor_bytes
 
 VIEW_BLOCK = 2
 """Index of the backbone block whose patch tokens tell new things from old ones. Later blocks spread a thing over the
@@ -74,8 +72,7 @@ class EmptyView:
     def to_bytes(self) -> bytes:
         """As a safetensors file."""
         arrays = {"log_depth": self.log_depth, "references": self.references, "thresholds": self.thresholds}
-        about = json.dumps({"kind": "empty_view", "num_lights": self.num_lights, "made_by": self.made_by})
-        return save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata={"about": about})
+        return to_tensor_bytes("empty_view", arrays, {"num_lights": self.num_lights, "made_by": self.made_by})
 
     @staticmethod
     def from_bytes(data: bytes) -> EmptyView:
@@ -84,8 +81,7 @@ class EmptyView:
         Raises:
             ValueError: it is not an empty view.
         """
-        about = read_about(data, "empty_view")
-        arrays = load(data)
+        arrays, about = from_tensor_bytes("empty_view", data)
         return EmptyView(
             log_depth=arrays["log_depth"],
             references=arrays["references"],
@@ -93,28 +89,6 @@ class EmptyView:
             num_lights=about["num_lights"],
             made_by=about["made_by"],
         )
-
-
-def read_about(data: bytes, kind: str) -> dict[str, Any]:
-    """The JSON that our safetensors files carry beside their arrays, under the one metadata key `about`.
-
-    One key, because several are written in no fixed order and equal values should be equal bytes.
-    Source: safetensors format, 8 bytes of little-endian header length, then JSON with `__metadata__`.
-
-    Args:
-        data: the file's bytes.
-        kind: what they should be.
-
-    Raises:
-        ValueError: the bytes are not safetensors, or of another kind.
-    """
-    length = int.from_bytes(data[:8], "little")
-    if len(data) < 8 or length > len(data) - 8:
-        raise ValueError(f"not safetensors: a header of {length} bytes does not fit into {len(data)} bytes")
-    about = json.loads(json.loads(data[8 : 8 + length]).get("__metadata__", {}).get("about", "{}"))
-    if about.get("kind") != kind:
-        raise ValueError(f"expected a file of kind {kind!r}, got {about.get('kind')!r}")
-    return about
 
 
 def build_view(samples_by_light: Sequence[Sequence[ViewSample]], made_by: str = "") -> EmptyView:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 
 import numpy as np
-from safetensors.numpy import load, save
 
 from operators.results import ViewSample
-from operators.scene.empty_view import EmptyView, build_view, read_about
+from operators.scene.empty_view import EmptyView, build_view
 from operators.scene.learnt_lights import (
     MAX_LIGHTS,
     MAX_SAMPLES_PER_LIGHT,
@@ -17,6 +15,7 @@ from operators.scene.learnt_lights import (
     forget_depth,
     with_sample,
 )
+from operators.tensor_file import from_tensor_bytes, to_tensor_bytes
 
 SAMPLES_FOR_FIRST_VIEW = 5
 """A median of five survives two passers-by."""
@@ -132,7 +131,6 @@ class ViewLearner:
         if self.occupied_since_ns is not None:
             arrays["occupied_since_ns"] = self.occupied_since_ns
         about = {
-            "kind": "view_learner",
             "absorb_after_seconds": self.absorb_after_seconds,
             "made_by": self.made_by,
             "lights": [
@@ -143,7 +141,7 @@ class ViewLearner:
             "last_lights": self.last_lights,
             "samples_since": self.samples_since,
         }
-        return save(arrays, metadata={"about": json.dumps(about)})
+        return to_tensor_bytes("view_learner", arrays, about)
 
     @staticmethod
     def from_bytes(data: bytes) -> ViewLearner:
@@ -152,8 +150,7 @@ class ViewLearner:
         Raises:
             ValueError: it is not the state of a view learner.
         """
-        about = read_about(data, "view_learner")
-        arrays = load(data)
+        arrays, about = from_tensor_bytes("view_learner", data)
         lights: list[LearntLight] = []
         for index, light in enumerate(about["lights"]):
             depths = arrays.get(f"log_depth.{index}")

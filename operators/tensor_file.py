@@ -1,0 +1,36 @@
+"""Our own small files: arrays and a few facts about them, as safetensors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import load, save
+
+
+def to_tensor_bytes(kind: str, arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> bytes:
+    """Arrays and JSON values as safetensors bytes; equal values give equal bytes.
+
+    The facts lie under the one metadata key `about`: the format writes several keys in no fixed order.
+    """
+    text = json.dumps({"kind": kind, **about}, sort_keys=True)
+    return save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata={"about": text})
+
+
+def from_tensor_bytes(kind: str, data: bytes) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """What `to_tensor_bytes` wrote.
+
+    Source: safetensors format, 8 bytes of little-endian header length, then JSON with `__metadata__`.
+
+    Raises:
+        ValueError: the bytes are not safetensors, are cut short, or are of another kind.
+    """
+    length = int.from_bytes(data[:8], "little")
+    if len(data) < 8 or length > len(data) - 8:
+        raise ValueError(f"not safetensors: a header of {length} bytes does not fit into {len(data)} bytes")
+    about = json.loads(json.loads(data[8 : 8 + length]).get("__metadata__", {}).get("about", "{}"))
+    if about.get("kind") != kind:
+        raise ValueError(f"expected a file of kind {kind!r}, got {about.get('kind')!r}")
+    return load(data), about
