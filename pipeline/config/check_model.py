@@ -1,0 +1,93 @@
+"""Checks of `model:`, `heads:` and the heads that a camera names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from operators.backbone.config import ModelConfig
+from operators.frames import PATCH
+from operators.heads.config import DepthHead, HeadConfig, KnnHead
+from operators.spelling import did_you_mean
+from pipeline.config.problems import Place
+from pipeline.config.schema import CameraConfig
+
+BACKBONES = tuple(f"dinov2_vit{size}14{registers}" for size in "sblg" for registers in ("", "_reg4"))
+"""Source: arXiv 2304.07193 and 2309.16588."""
+NAMED_WEIGHTS = ("official", "standin", "random")
+
+Findings = Iterator[tuple[Place, str]]
+
+
+def check_model(model: ModelConfig) -> Findings:
+    """The backbone exists, the shapes fit its patches, weights are a known name or look like a path."""
+    if model.backbone not in BACKBONES:
+        yield (
+            ("model", "backbone"),
+            (
+                f"unknown backbone {model.backbone!r}: expected one of {', '.join(BACKBONES)}"
+                f"{did_you_mean(model.backbone, BACKBONES)}"
+            ),
+        )
+    if model.weights not in NAMED_WEIGHTS and not re.search(r"[/.\\]", model.weights):
+        yield (
+            ("model", "weights"),
+            (
+                f"expected {', '.join(NAMED_WEIGHTS)} or the path of a file, got {model.weights!r}"
+                f"{did_you_mean(model.weights, NAMED_WEIGHTS)}"
+            ),
+        )
+    if not model.shapes:
+        yield ("model", "shapes"), "expected at least one shape such as 224x392, got none"
+    for index, (height, width) in enumerate(model.shapes):
+        if height % PATCH or width % PATCH or min(height, width) < PATCH:
+            near = "x".join(str(max(PATCH, round(side / PATCH) * PATCH)) for side in (height, width))
+            yield ("model", "shapes", index), f"expected multiples of {PATCH}, got {height}x{width}; use {near}"
+
+
+def check_heads(heads: Mapping[str, HeadConfig]) -> Findings:
+    """Thresholds of unknown are shares."""
+    for name, head in heads.items():
+        if name == "embedding" and head.kind != "embedding":
+            yield ("heads", name, "kind"), f"the name embedding is taken: expected kind embedding, got {head.kind}"
+        if isinstance(head, KnnHead) and not re.fullmatch(r"\d+(\.\d+)?%", head.unknown.false_unknown):
+            yield (
+                ("heads", name, "unknown", "false_unknown"),
+                f'expected a share such as "5%", got {head.unknown.false_unknown!r}',
+            )
+
+
+def check_head_list(place: Place, camera: CameraConfig, heads: Mapping[str, HeadConfig]) -> Findings:
+    """Each head exists, once; one gives metres at most, and has what it needs."""
+    known = ("embedding", *heads)
+    metric: list[str] = []
+    for index, name in enumerate(camera.heads):
+        if name not in known:
+            yield (
+                (*place, index),
+                (
+                    f"unknown head {name!r}: expected embedding or one under `heads:` ({', '.join(heads) or 'none'})"
+                    f"{did_you_mean(name, known)}"
+                ),
+            )
+        if name in camera.heads[:index]:
+            yield (*place, index), f"head {name!r} stands here twice"
+        head = heads.get(name)
+        if isinstance(head, DepthHead):
+            metric.append(name)
+            if head.checkpoint == "fit_for_view" and camera.view is None:
+                yield (*place, index), f"head {name!r} is fitted for the camera's view: expected a `view:`, got none"
+    if len(metric) > 1:
+        yield place, f"expected at most one head that gives metres, got {', '.join(metric)}"
+
+
+def is_path(weights: str) -> bool:
+    """Whether `model.weights` names a file."""
+    return weights not in NAMED_WEIGHTS
+
+
+def missing_file(place: Place, path: str, what: str) -> Findings:
+    """A finding where `path` is not there."""
+    if not Path(path).exists():
+        yield place, f"{what} {path} is not there"

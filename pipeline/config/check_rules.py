@@ -1,0 +1,111 @@
+"""Checks of one rule against its camera."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from operators.heads.config import DepthHead, HeadConfig, KnnHead, SimilarityHead
+from operators.rules.config import FalseAlarms, RuleConfig
+from operators.rules.measures import MeasureSpec, parse_measure
+from operators.spelling import did_you_mean
+from operators.units import Threshold
+from pipeline.config.problems import Place
+from pipeline.config.schema import CameraConfig
+
+Findings = Iterator[tuple[Place, str]]
+
+
+def check_rule(place: Place, rule: RuleConfig, camera: CameraConfig, heads: Mapping[str, HeadConfig]) -> Findings:
+    """The measure exists and can be read at this camera; thresholds have its unit and lie apart."""
+    yield from _check_filters(place, rule, camera, heads)
+    yield from _check_thresholds(place, rule)
+    try:
+        spec = parse_measure(rule.measure)
+    except ValueError as error:
+        yield (*place, "measure"), str(error)
+        return
+    yield from _check_needs((*place, "measure"), spec, camera, heads)
+    if not spec.needs.subjects and (rule.in_ or rule.of):
+        which = "in" if rule.in_ else "of"
+        yield (*place, which), f"`{which}` chooses among subjects, but {spec.name} looks at the whole: leave it out"
+    if spec.needs.depth:
+        yield from _check_metres(place, rule, camera, heads)
+    for name, threshold in (("enter", rule.enter), ("exit", rule.exit)):
+        if isinstance(threshold, Threshold) and threshold.unit != spec.unit:
+            wanted = f"metres such as {threshold.comparator} {threshold.value:g} m" if spec.unit else "no unit"
+            yield (*place, name), f"{spec.name} is read in {wanted}: got {str(threshold)!r}"
+
+
+def _check_filters(place: Place, rule: RuleConfig, camera: CameraConfig, heads: Mapping[str, HeadConfig]) -> Findings:
+    if rule.in_ is not None:
+        yield from _known((*place, "in"), "zone", rule.in_, camera.zones)
+    if rule.of is None:
+        return
+    head = heads.get(rule.of.head)
+    labelling = [name for name in camera.heads if isinstance(heads.get(name), KnnHead)]
+    if rule.of.head not in camera.heads:
+        yield from _known((*place, "of", "head"), "head", rule.of.head, camera.heads)
+    elif not isinstance(head, KnnHead):
+        said = ", ".join(labelling) or "none"
+        yield (*place, "of", "head"), f"head {rule.of.head} gives subjects no labels: expected a knn head ({said})"
+
+
+def _check_needs(place: Place, spec: MeasureSpec, camera: CameraConfig, heads: Mapping[str, HeadConfig]) -> Findings:
+    for line in spec.needs.lines:
+        yield from _known(place, "line", line, camera.lines)
+    for zone in spec.needs.zones:
+        yield from _known(place, "zone", zone, camera.zones)
+    for head in spec.needs.heads:
+        if head not in camera.heads:
+            yield from _known(place, "head", head, camera.heads)
+        elif spec.name == "score" and not isinstance(heads.get(head), KnnHead):
+            yield place, f"head {head} gives no class scores: expected a knn head"
+        elif spec.name == "similarity" and not isinstance(heads.get(head), SimilarityHead):
+            yield place, f"head {head} gives no similarity: expected a head of kind similarity"
+
+
+def _check_metres(place: Place, rule: RuleConfig, camera: CameraConfig, heads: Mapping[str, HeadConfig]) -> Findings:
+    if not any(isinstance(heads.get(name), DepthHead) for name in camera.heads):
+        given = ", ".join(camera.heads) or "none"
+        yield (
+            (*place, "measure"),
+            (
+                f"{rule.measure} needs metres, which none of this camera's heads gives ({given}): "
+                "expected one of kind depth in `heads`"
+            ),
+        )
+    if camera.view is None and (rule.accept != "uncalibrated" or rule.measure.startswith("distance_to")):
+        yield (
+            (*place, "measure"),
+            f"{rule.measure} needs the camera's `view: {{hfov, height, pitch}}` to be metres of this camera, got none",
+        )
+
+
+def _known(place: Place, what: str, name: str, known: Iterable[str]) -> Findings:
+    names = list(known)
+    if name not in names:
+        said = ", ".join(names) or "none"
+        yield (
+            place,
+            f"unknown {what} {name!r}: expected one of this camera's {what}s ({said}){did_you_mean(name, names)}",
+        )
+
+
+def _check_thresholds(place: Place, rule: RuleConfig) -> Findings:
+    enter, leave = rule.enter, rule.exit
+    if isinstance(enter, FalseAlarms):
+        return
+    if leave is None:
+        example = f"{'>' if enter.points_down else '<'} {enter.value:g} {enter.unit}".rstrip()
+        yield place, f'expected an `exit` beyond `enter` ({enter}), such as "{example}", got none'
+        return
+    if enter.points_down == leave.points_down:
+        yield (*place, "exit"), f"expected the other direction than enter ({enter}), got {str(leave)!r}"
+        return
+    gap = leave.value - enter.value if enter.points_down else enter.value - leave.value
+    is_shared = gap == 0 and "=" in enter.comparator and "=" in leave.comparator
+    if gap < 0 or is_shared:
+        yield (
+            (*place, "exit"),
+            f"the exit must lie beyond the enter ({enter}): got {str(leave)!r}, so a value could satisfy both",
+        )

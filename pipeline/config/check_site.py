@@ -1,0 +1,55 @@
+"""Checks of `site:` and `runtime:`."""
+
+from __future__ import annotations
+
+import ipaddress
+import zoneinfo
+from collections.abc import Iterator, Sequence
+
+from operators.spelling import did_you_mean
+from pipeline.config.check_connections import check_secret_name
+from pipeline.config.problems import Place
+from pipeline.config.schema import RuntimeConfig, SiteConfig, Span
+
+
+def check_timezone(site: SiteConfig) -> Iterator[tuple[Place, str]]:
+    """The time zone exists on this machine."""
+    try:
+        zoneinfo.ZoneInfo(site.timezone)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        known = zoneinfo.available_timezones()
+        yield (
+            ("site", "timezone"),
+            (
+                f"unknown time zone {site.timezone!r}: expected a name of the tz database such as Europe/Berlin"
+                f"{did_you_mean(site.timezone, known, cutoff=0.8)}"
+            ),
+        )
+
+
+def check_runtime(runtime: RuntimeConfig, secrets: Sequence[str]) -> Iterator[tuple[Place, str]]:
+    """Spans point up, and nothing beyond this machine is served without a token."""
+    if isinstance(runtime.analyzers, Span) and runtime.analyzers.min > runtime.analyzers.max:
+        span = runtime.analyzers
+        yield ("runtime", "analyzers"), f"expected min of at most max, got min {span.min} and max {span.max}"
+    if runtime.http is None:
+        return
+    host, _, port = runtime.http.bind.rpartition(":")
+    if int(port) > 65535:
+        yield ("runtime", "http", "bind"), f"expected a port of at most 65535, got {port}"
+    if runtime.http.token is not None:
+        yield from check_secret_name(("runtime", "http", "token"), runtime.http.token, secrets)
+    elif not _is_loopback(host):
+        yield (
+            ("runtime", "http", "bind"),
+            f"{runtime.http.bind} can be reached from other machines: expected a `token` beside it, or 127.0.0.1",
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

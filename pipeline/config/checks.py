@@ -1,0 +1,91 @@
+"""What no single struct can see: names that must exist elsewhere, and values that must fit each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from operators.zones import crossing_edges, zone_mask
+from pipeline.config.check_connections import check_broker, check_sinks, check_source
+from pipeline.config.check_model import check_head_list, check_heads, check_model
+from pipeline.config.check_rules import check_rule
+from pipeline.config.check_site import check_runtime, check_timezone
+from pipeline.config.problems import Place
+from pipeline.config.schema import CameraConfig
+
+if TYPE_CHECKING:
+    from pipeline.config.loader import Config
+
+Finding = tuple[Place, str]
+
+
+def check(config: Config) -> Iterator[Finding]:
+    """Everything that is wrong across sections."""
+    names = config.secrets.names()
+    yield from check_timezone(config.site)
+    yield from check_model(config.model)
+    yield from check_heads(config.heads)
+    yield from check_sinks(config.sinks, names)
+    yield from check_runtime(config.runtime, names)
+    for camera, found in config.cameras.items():
+        place: Place = ("cameras", camera)
+        yield from _check_camera(config, place, found)
+    yield from _check_kafka_keys(config)
+
+
+def _check_camera(config: Config, place: Place, camera: CameraConfig) -> Iterator[Finding]:
+    names = config.secrets.names()
+    yield from check_source((*place, "source"), camera.source, names, config.brokers)
+    if camera.sample.policy == "every_frame" and not camera.source.is_replayable:
+        yield (
+            (*place, "sample", "policy"),
+            (
+                "every_frame needs a source that can be read again: expected a file or kafka source, got a live one; "
+                "use freshest"
+            ),
+        )
+    yield from check_head_list((*place, "heads"), camera, config.heads)
+    for zone, polygon in camera.zones.items():
+        yield from _check_polygon((*place, "zones", zone), polygon, config.model.shapes[0])
+    for index, polygon in enumerate(camera.privacy):
+        yield from _check_polygon((*place, "privacy", index), polygon, None)
+    for line, points in camera.lines.items():
+        if points != "here" and points[0] == points[1]:
+            yield (*place, "lines", line), f"expected two different points on the floor, got {points[0]} twice"
+    for rule, found in camera.rules.items():
+        yield from check_rule((*place, "rules", rule), found, camera, config.heads)
+
+
+def _check_polygon(
+    place: Place, polygon: tuple[tuple[float, float], ...], shape: tuple[int, int] | None
+) -> Iterator[Finding]:
+    crossing = crossing_edges(polygon)
+    if crossing is not None:
+        first, second = crossing
+        yield (
+            place,
+            (
+                f"the polygon crosses itself: edge {first} (from {polygon[first]}) meets edge {second} "
+                f"(from {polygon[second]}); name its corners in order, once round"
+            ),
+        )
+    elif shape is not None and not zone_mask(polygon, (shape[0] // 14, shape[1] // 14)).any():
+        yield place, f"the zone is too small: it covers no patch of the {shape[0]}x{shape[1]} picture by half"
+
+
+def _check_kafka_keys(config: Config) -> Iterator[Finding]:
+    seen: dict[tuple[object, ...], str] = {}
+    for camera, found in config.cameras.items():
+        kafka = found.source.kafka
+        if kafka is None:
+            continue
+        brokers = kafka.brokers or config.brokers
+        identity = (frozenset(brokers), kafka.topic, kafka.key or camera)
+        first = seen.setdefault(identity, camera)
+        if first != camera:
+            yield (
+                ("cameras", camera, "source", "kafka"),
+                f"camera {first} already reads key {kafka.key or camera!r} of topic {kafka.topic}: expected another",
+            )
+        for index, broker in enumerate(kafka.brokers or ()):
+            yield from check_broker(("cameras", camera, "source", "kafka", "brokers", index), broker)
