@@ -23,7 +23,7 @@ def start_sentence(
 def end_sentence(
     camera: str, name: str, unit: str, *, duration_seconds: float, extreme: float | None, reason: str
 ) -> str:
-    """Such as `dock-sim: forklift_too_close over after 4.2 s, furthest 1.8 m` with the value furthest into the alarm."""
+    """Such as `dock-sim: forklift_too_close over after 4.2 s, furthest 1.8 m` (into the alarm)."""
     furthest = "" if extreme is None else f", furthest {_amount(extreme, unit)}"
     why = f" ({reason})" if reason else ""
     return f"{camera}: {name} over after {duration_seconds:.1f} s{furthest}{why}"

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from operators.frames import Placement, Ticket, Times
-from operators.results import Analysis, Depth, Label, ModelInfo, Subject
+from operators.results import Depth, Label, ModelInfo, Subject
 from pipeline.frame_path.wire_schema import (
     BODIES,
     Array,
@@ -180,10 +180,6 @@ def wire_subject(subject: Subject, *, is_held: bool = False) -> WireSubject:
         labels=wire_labels(subject.labels),
         is_held=is_held,
     )
-
-
-def embedding_of(analysis: Analysis) -> Array | None:
-    return None if analysis.embedding is None else encode_array(analysis.embedding)
 
 
 def finite(value: float | None) -> float | None:

@@ -159,7 +159,7 @@ class ResultBody(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WirePicture(msgspec.Struct, frozen=True):
-    """Where a picture lies under the evidence store."""
+    """Where a picture lies in the evidence store."""
 
     path: str
     sha256: str
@@ -211,7 +211,7 @@ class AlertBody(msgspec.Struct, frozen=True, kw_only=True):
     """Nearest one that counts, where the measure is about subjects."""
     history: list[HistoryPoint] = []
     evidence: str | None = None
-    """Path under the evidence store where the picture will lie; `alert.evidence` says when it does."""
+    """Path at which the picture will lie; `alert.evidence` says when it does."""
     model: WireModel
     artefacts: list[str] = []
     view: str | None = None

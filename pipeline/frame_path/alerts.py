@@ -1,0 +1,187 @@
+"""Start and end of an episode as events: alert, what is active now, and the picture that is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from operators.camera import CameraSpec
+from operators.frames import Ticket
+from operators.results import Analysis, Subject
+from operators.rules.config import EvidenceWish
+from operators.rules.episodes import Transition
+from pipeline.frame_path.draft import Draft, Letterhead, Wanted
+from pipeline.frame_path.evidence import evidence_path
+from pipeline.frame_path.judging import Judge
+from pipeline.frame_path.sentences import end_sentence, nearest_subject, start_sentence
+from pipeline.frame_path.stored_camera import Look, RuleMemory
+from pipeline.frame_path.wire import encode_event, finite, wire_model, wire_subject
+from pipeline.frame_path.wire_schema import AlertBody, WireRule
+from pipeline.messages import Drawing
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What was seen when rules changed their phase; all None or empty for a tick."""
+
+    ticket: Ticket | None = None
+    capture_ns: int | None = None
+    look: Look | None = None
+    analysis: Analysis | None = None
+    held: tuple[Subject, ...] = ()
+
+    @property
+    def subjects(self) -> tuple[Subject, ...]:
+        return (*self.analysis.subjects, *self.held) if self.analysis is not None else ()
+
+
+class AlertWriter:
+    """Turns the transitions of one camera's rules into messages."""
+
+    def __init__(self, spec: CameraSpec, letterhead: Letterhead, judge: Judge) -> None:
+        self._spec = spec
+        self._letterhead = letterhead
+        self._judge = judge
+
+    def write(
+        self,
+        transitions: Sequence[Transition],
+        memories: dict[str, RuleMemory],
+        rules: Mapping[str, WireRule],
+        scene: Scene,
+        draft: Draft,
+    ) -> None:
+        """Adds the events to the draft, and notes in `memories` which episodes are open."""
+        for transition in transitions:
+            memory = memories[transition.rule]
+            if transition.kind == "start":
+                body = self._start(transition, memory, rules[transition.rule], scene, draft)
+                memory.opened = body
+            else:
+                body = self._end(transition, memory, rules.get(transition.rule), scene, draft)
+                memory.opened = None
+            if body is not None:
+                self._emit(body, scene, draft)
+
+    def _start(
+        self, transition: Transition, memory: RuleMemory, wire: WireRule, scene: Scene, draft: Draft
+    ) -> AlertBody:
+        rule = self._spec.rules[transition.rule]
+        measure = self._judge.measure(transition.rule)
+        subject = nearest_subject(scene.subjects, measure, transition.value)
+        return AlertBody(
+            id=f"{self._spec.camera}/{transition.rule}/{transition.episode}/start",
+            camera=self._spec.camera,
+            labels=self._spec.labels,
+            rule=transition.rule,
+            episode=transition.episode,
+            transition="start",
+            text=start_sentence(self._spec.camera, rule, measure, transition, subject),
+            severity=rule.severity,
+            notify=transition.notify,
+            measure=rule.measure,
+            unit=wire.unit,
+            value=finite(transition.value),
+            sigma=wire.sigma,
+            enter=wire.enter,
+            exit=wire.exit,
+            hold_seconds=rule.hold,
+            reason=transition.reason,
+            frame=scene.ticket.id if scene.ticket else None,
+            began_ns=transition.began_ns,
+            rule_time_ns=transition.rule_time_ns,
+            published_ns=draft.published_ns,
+            capture_ns=scene.capture_ns,
+            subject=wire_subject(subject) if subject is not None else None,
+            history=memory.history,
+            evidence=self._picture_path(transition, scene),
+            model=wire_model(self._letterhead.model, scene.look.space if scene.look else None),
+            artefacts=scene.look.artefacts if scene.look else [],
+            view=scene.look.view if scene.look else None,
+        )
+
+    def _end(
+        self, transition: Transition, memory: RuleMemory, wire: WireRule | None, scene: Scene, draft: Draft
+    ) -> AlertBody | None:
+        """The start's body with what the end changes, so that both always agree. None: no start is known."""
+        opened = memory.opened
+        if opened is None:
+            return None
+        duration = max(0.0, (transition.rule_time_ns - transition.began_ns) / 1e9)
+        text = end_sentence(
+            self._spec.camera,
+            transition.rule,
+            opened.unit,
+            duration_seconds=duration,
+            extreme=memory.extreme,
+            reason=transition.reason,
+        )
+        return msgspec.structs.replace(
+            opened,
+            id=f"{self._spec.camera}/{transition.rule}/{transition.episode}/end",
+            transition="end",
+            text=text,
+            value=finite(transition.value),
+            sigma=wire.sigma if wire else None,
+            reason=transition.reason,
+            frame=scene.ticket.id if scene.ticket else None,
+            rule_time_ns=transition.rule_time_ns,
+            published_ns=draft.published_ns,
+            capture_ns=scene.capture_ns,
+            duration_seconds=duration,
+            extreme=memory.extreme,
+            subject=None,
+            history=memory.history,
+            evidence=self._picture_path(transition, scene),
+            artefacts=scene.look.artefacts if scene.look else [],
+            view=scene.look.view if scene.look else None,
+        )
+
+    def _emit(self, body: AlertBody, scene: Scene, draft: Draft) -> None:
+        camera, site = self._spec.camera, self._letterhead.site
+        alert = encode_event(
+            body,
+            event_id=body.id,
+            kind="alert",
+            event=f"alert.{body.transition}",
+            camera=camera,
+            site=site,
+            time_ns=draft.published_ns,
+        )
+        state = encode_event(
+            body if body.transition == "start" else None,
+            event_id=f"{camera}/{body.rule}/{body.episode}/state/{body.transition}",
+            kind="state",
+            event="alert.state",
+            camera=camera,
+            site=site,
+            time_ns=draft.published_ns,
+            key=f"{camera}/{body.rule}",
+        )
+        draft.messages.extend((alert, state))
+        if body.evidence is not None and scene.ticket is not None:
+            preview = scene.analysis.preview if scene.analysis is not None else None
+            path = evidence_path(camera, body.rule, body.episode, body.transition)
+            draft.wanted.append(Wanted(body.id, scene.ticket, self._drawing(body, scene), path, preview))
+
+    def _wish(self, rule: str) -> EvidenceWish | None:
+        config = self._spec.rules.get(rule)
+        return config.evidence if config is not None else None
+
+    def _picture_path(self, transition: Transition, scene: Scene) -> str | None:
+        wish = self._wish(transition.rule)
+        if wish is None or not wish.snapshot or scene.ticket is None:
+            return None
+        path = evidence_path(self._spec.camera, transition.rule, transition.episode, transition.kind)
+        return f"{self._letterhead.evidence_store}/{path}"
+
+    def _drawing(self, body: AlertBody, scene: Scene) -> Drawing:
+        """Subjects outlined, the rule's zones, the sentence."""
+        rule = self._spec.rules[body.rule]
+        measure = self._judge.measure(body.rule)
+        zones = [name for name in (rule.in_, *measure.needs.zones) if name is not None]
+        boxes = tuple(each.box for each in scene.look.subjects) if scene.look else ()
+        polygons = tuple(self._spec.zones[name] for name in dict.fromkeys(zones))
+        return Drawing(body.text, boxes, polygons)

@@ -1,0 +1,261 @@
+"""Everything that the publisher knows of one camera, and how one entry changes it."""
+
+from __future__ import annotations
+
+from operators.frames import Ticket
+from operators.rules.measures import Reading
+from operators.scene.empty_view import EmptyView
+from pipeline.frame_path.alerts import AlertWriter, Scene
+from pipeline.frame_path.artefacts import ArtefactStore
+from pipeline.frame_path.draft import Draft, Letterhead
+from pipeline.frame_path.judging import UNSEEN, Judge, Judged, is_engaged, period_of
+from pipeline.frame_path.notices import NoticeWriter
+from pipeline.frame_path.published import ActiveAlert, PublishedCamera, RuleValue
+from pipeline.frame_path.result_body import ResultWriter, look_at
+from pipeline.frame_path.scene_memory import SceneMemory, load_learner, load_view
+from pipeline.frame_path.sequence import note_position
+from pipeline.frame_path.settling import Settling
+from pipeline.frame_path.stored_camera import Look, Position, StoredCamera, StoredView
+from pipeline.frame_path.wire import encode_event
+from pipeline.frame_path.wire_schema import ResultBody, WireRule
+from pipeline.messages import Analysed, ArtefactVersion, Gone, Reused, Status, Tick
+
+FRAMES_IN_FLIGHT = 320
+"""No replayable camera has more unsettled frames than this (the owner stops at 256)."""
+FROM_THE_START: Position = (-1, -1)
+NUM_INTERVALS = 8
+
+
+class CameraBook:
+    """One camera. Entries are entered in order and only within a transaction; on a rollback the book is thrown away
+    and read again. Not thread-safe.
+    """
+
+    def __init__(
+        self,
+        published: PublishedCamera,
+        stored: StoredCamera,
+        learner: bytes | None,
+        letterhead: Letterhead,
+        artefacts: ArtefactStore,
+    ) -> None:
+        """`learner`: stored state of the view learner, if there is one."""
+        spec, made_by = published.spec, letterhead.model.fingerprint
+        self.published = published
+        self.stored = stored
+        self.settling = Settling(stored.settled_upto if published.is_replayable else stored.last_position)
+        self.retries = 0
+        self._artefacts = artefacts
+        self._letterhead = letterhead
+        self._judge = Judge(spec, letterhead.timezone)
+        self._alerts = AlertWriter(spec, letterhead, self._judge)
+        self._results = ResultWriter(spec, letterhead.model)
+        self._notices = NoticeWriter(spec, letterhead)
+        self._scene = SceneMemory(spec, stored.tracks, load_learner(spec, made_by, learner, artefacts))
+        self._rules: dict[str, WireRule] = {}
+        self._adopt(load_view(spec, made_by, artefacts))
+
+    def _adopt(self, view: str | None) -> None:
+        """The newest stored view may be one that somebody commissioned while the publisher was down."""
+        known = self.stored.views
+        if view is None:
+            known.clear()
+        elif all(each.name != view for each in known):
+            position = self.stored.last_position
+            known.append(StoredView(view, self._beyond_flight(position) if position else FROM_THE_START))
+
+    @property
+    def camera(self) -> str:
+        return self.published.spec.camera
+
+    # --- what the owner asks -----------------------------------------------------------------------------------------
+
+    def attach(self, lease: int) -> None:
+        """From here on lower leases are fenced."""
+        if lease > self.stored.lease:
+            self.stored.lease = lease
+            self.stored.delivered = {}
+
+    @property
+    def is_armed(self) -> bool:
+        return is_engaged(self.stored.rules)
+
+    @property
+    def wants_sample(self) -> bool:
+        return self._scene.wants_sample(self.stored.rule_time_ns, is_armed=self.is_armed)
+
+    @property
+    def view(self) -> str | None:
+        """The newest version, which may not be valid yet."""
+        return self.stored.views[-1].name if self.stored.views else None
+
+    @property
+    def versions(self) -> tuple[ArtefactVersion, ...]:
+        """The two newest, for every receipt."""
+        return tuple(ArtefactVersion(each.name, each.valid_from) for each in self.stored.views[-2:])
+
+    def artefacts_now(self) -> tuple[str, ...]:
+        """Versions valid for the frame after the last settled one (replayable) or for any new one (live)."""
+        views, resume = self.stored.views, self.settling.upto or FROM_THE_START
+        valid = [each.name for each in views if not self.published.is_replayable or each.valid_from <= resume]
+        banks = [self._artefacts.latest(f"bank/{head}") for head in self.published.spec.heads]
+        return (*valid[-1:], *(bank for bank in banks if bank is not None))
+
+    @property
+    def view_lights(self) -> int:
+        """Of the view that the newest analysed frame met."""
+        return self.stored.look.view_lights if self.stored.look else 0
+
+    def active_alerts(self) -> list[ActiveAlert]:
+        """Episodes that have started and not ended."""
+        opened = [memory.opened for memory in self.stored.rules.values() if memory.opened is not None]
+        return [
+            ActiveAlert(each.camera, each.rule, each.episode, each.severity, each.text, each.began_ns)
+            for each in opened
+        ]
+
+    def rule_values(self) -> dict[str, RuleValue]:
+        """As of the newest frame."""
+        return {
+            name: RuleValue(each.measure, each.unit, each.value, each.is_known, each.phase, each.reason)
+            for name, each in self._rules.items()
+        }
+
+    # --- entries -----------------------------------------------------------------------------------------------------
+
+    def analysed(self, entry: Analysed, draft: Draft) -> None:
+        """A frame that went through the model."""
+        if not self._admit(entry.ticket, draft):
+            return
+        analysis, held = self._scene.follow(entry.analysis)
+        readings = self._judge.unknown("camera frozen") if self._is_frozen else self._judge.read(analysis, held)
+        judged = self._judge_frame(readings, analysis.times.rule_time_ns)
+        look = look_at(self.published.spec, analysis, held, readings)
+        body = self._results.analysed(entry, look, judged.rules, published_ns=draft.published_ns)
+        self._emit_result(body, entry.ticket, draft)
+        self.stored.look = look
+        scene = Scene(entry.ticket, analysis.times.capture_ns, look, analysis, held)
+        self._alerts.write(judged.transitions, self.stored.rules, judged.rules, scene, draft)
+        was_taken, view = self._scene.learn(analysis, held, is_armed=self.is_armed)
+        if was_taken:
+            draft.learners[self.camera] = self._scene.learner_to_bytes()
+        if view is not None:
+            self._learnt(view, entry.ticket.position, draft)
+
+    def reused(self, entry: Reused, draft: Draft) -> None:
+        """A frame that shows what an earlier one showed."""
+        before_ns = self.stored.frame_time_ns
+        if not self._admit(entry.ticket, draft):
+            return
+        look = self.stored.look if self.stored.look and self.stored.look.frame == entry.of.id else None
+        self._scene.linger(before_ns, entry.times.rule_time_ns)
+        judged = self._judge_frame(self._look_again(look), entry.times.rule_time_ns)
+        body = self._results.reused(entry, look, judged.rules, published_ns=draft.published_ns)
+        self._emit_result(body, entry.ticket, draft)
+        scene = Scene(entry.ticket, entry.times.capture_ns, look)
+        self._alerts.write(judged.transitions, self.stored.rules, judged.rules, scene, draft)
+
+    def gone(self, entry: Gone, draft: Draft) -> None:
+        """A frame without a result; of a replayable source it is a dead letter."""
+        if self._admit(entry.ticket, draft, has_result=False) and self.published.is_replayable:
+            draft.messages.append(self._notices.dead_letter(entry, draft.published_ns))
+
+    def tick(self, entry: Tick, draft: Draft) -> None:
+        """Time went on, or the camera is not seen; published only if a rule changes."""
+        self.stored.state = entry.state
+        readings = self._judge.unknown(f"camera {entry.state}") if entry.state in UNSEEN else None
+        judged = self._judge_at(readings, entry.rule_time_ns)
+        if judged.has_changed_phase:
+            position = self.stored.last_position or (0, 0)
+            body = self._results.tick(entry, position, judged.rules, published_ns=draft.published_ns)
+            self._emit_result(body, None, draft)
+        self._alerts.write(judged.transitions, self.stored.rules, judged.rules, Scene(), draft)
+
+    def status(self, entry: Status, draft: Draft) -> None:
+        """The camera changed its state."""
+        self.stored.num_status += 1
+        self.stored.state = entry.state
+        draft.messages.append(self._notices.status(entry, self.stored.num_status, draft.published_ns))
+
+    def end_removed_rules(self, draft: Draft) -> None:
+        """Episodes whose rule is no longer configured end now, so that each start has its end."""
+        transitions = self._judge.removed(self.stored.rules, self.stored.rule_time_ns)
+        self._alerts.write(transitions, self.stored.rules, {}, Scene(), draft)
+        for name in set(self.stored.rules) - set(self.published.spec.rules):
+            del self.stored.rules[name]
+
+    def snapshot_state(self) -> bytes:
+        """For the database."""
+        self.stored.tracks = self._scene.tracks_to_dict()
+        self.stored.settled_upto = self.settling.upto
+        return self.stored.encode()
+
+    # --- steps -------------------------------------------------------------------------------------------------------
+
+    def _admit(self, ticket: Ticket, draft: Draft, *, has_result: bool = True) -> bool:
+        """Whether the frame is new; what a new owner repeats is counted, and not published again."""
+        novelty = note_position(self.stored, ticket, is_replayable=self.published.is_replayable)
+        if novelty == "new":
+            draft.accepted.append(ticket)
+        elif novelty == "retry":
+            self.retries += 1
+        elif has_result:
+            draft.counted.repeated[self.camera] += 1
+        return novelty == "new"
+
+    @property
+    def _is_frozen(self) -> bool:
+        return self.stored.state == "frozen"
+
+    def _look_again(self, look: Look | None) -> dict[str, Reading]:
+        if self._is_frozen:
+            return self._judge.unknown("camera frozen")
+        if look is None:
+            return self._judge.unknown("the frame that this one repeats is not known")
+        return {name: look.reading(name) for name in self.published.spec.rules}
+
+    def _judge_frame(self, readings: dict[str, Reading], time_ns: int) -> Judged:
+        stored = self.stored
+        if stored.frame_time_ns < time_ns and stored.frame_time_ns:
+            stored.intervals_ns = [*stored.intervals_ns, time_ns - stored.frame_time_ns][-NUM_INTERVALS:]
+        stored.frame_time_ns = time_ns
+        judged = self._judge_at(readings, time_ns)
+        self._rules = judged.rules
+        return judged
+
+    def _judge_at(self, readings: dict[str, Reading] | None, time_ns: int) -> Judged:
+        stored = self.stored
+        judged = self._judge.judge(stored.rules, readings, time_ns, period_of(stored.intervals_ns))
+        stored.rules = judged.memories
+        stored.rule_time_ns = time_ns if self.published.is_replayable else max(stored.rule_time_ns, time_ns)
+        return judged
+
+    def _emit_result(self, body: ResultBody, ticket: Ticket | None, draft: Draft) -> None:
+        draft.messages.append(
+            encode_event(
+                body,
+                event_id=body.id,
+                kind="result",
+                event="result",
+                camera=self.camera,
+                site=self._letterhead.site,
+                time_ns=draft.published_ns,
+                ticket=ticket,
+            )
+        )
+        if ticket is not None:
+            draft.counted.offered[self.camera] += 1
+
+    def _learnt(self, view: EmptyView, position: Position, draft: Draft) -> None:
+        """A new version becomes valid where no frame in flight can have been analysed without it."""
+        name = self._artefacts.put(f"view/{self.camera}", view.to_bytes())
+        stored = StoredView(name, self._beyond_flight(position))
+        self.stored.views = [*self.stored.views, stored][-4:]
+        draft.messages.append(
+            self._notices.view_learnt(stored.name, stored.valid_from, view.num_lights, draft.published_ns)
+        )
+
+    def _beyond_flight(self, position: Position) -> Position:
+        """A live owner asks for versions when it takes a frame; a replayable one may have many frames in flight."""
+        ahead = FRAMES_IN_FLIGHT * self.stored.stride if self.published.is_replayable else 1
+        return (position[0], position[1] + ahead)

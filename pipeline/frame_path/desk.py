@@ -1,0 +1,238 @@
+"""What a publisher does, one call at a time: lease, order, rules, one transaction, receipts."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from pipeline.clock import Clock
+from pipeline.errors import PublishError
+from pipeline.frame_path.artefacts import ArtefactStore
+from pipeline.frame_path.camera_book import CameraBook
+from pipeline.frame_path.draft import Draft, Letterhead
+from pipeline.frame_path.offers import Offers
+from pipeline.frame_path.published import PublishedCamera, PublisherSnapshot
+from pipeline.frame_path.records import Records
+from pipeline.messages import (
+    Analysed,
+    Attachment,
+    CameraReceipt,
+    Delivery,
+    Entry,
+    Gone,
+    Receipt,
+    Reused,
+    Settlement,
+    Status,
+    Tick,
+)
+from pipeline.sinks.base import Sink
+
+
+class Desk:
+    """The publisher without threads: its caller serialises every call but `on_settled`."""
+
+    def __init__(
+        self,
+        records: Records,
+        sinks: Sequence[Sink],
+        *,
+        letterhead: Letterhead,
+        artefacts: ArtefactStore,
+        clock: Clock,
+    ) -> None:
+        self._records = records
+        self._letterhead = letterhead
+        self._artefacts = artefacts
+        self._clock = clock
+        self._offers = {sink.name: Offers(sink, records.outbox, records.newest_row) for sink in sinks}
+        self._cameras: dict[str, PublishedCamera] = {}
+        self._books: dict[str, CameraBook] = {}
+        self._settled: deque[Settlement] = deque()
+        self._num_fenced = 0
+
+    def allow(self, cameras: Sequence[PublishedCamera]) -> None:
+        """Answers for these cameras too, or for them in another configuration."""
+        for published in cameras:
+            camera = published.spec.camera
+            self._cameras[camera] = published
+            earlier = self._books.pop(camera, None)
+            book = self._book(camera)
+            if earlier is not None:
+                book.settling = earlier.settling
+            else:
+                self._records.restore_settling(book)
+            self._transact(book.end_removed_rules, [camera])
+
+    # --- calls of owners ---------------------------------------------------------------------------------------------
+
+    def attach(self, camera: str, lease: int) -> Attachment:
+        """An owner takes a camera over; lower leases are fenced from here on."""
+        self.drain_settled()
+        book = self._book(camera)
+        is_fenced = lease < book.stored.lease
+        if not is_fenced:
+
+            def enter(draft: Draft) -> None:
+                book.attach(lease)
+                self._records.pictures.give_up_owner(camera, lease, book.published.spec.labels, draft)
+
+            self._transact(enter, [camera])
+        return Attachment(
+            camera=camera,
+            lease=book.stored.lease,
+            refused="fenced" if is_fenced else None,
+            last_position=book.stored.last_position,
+            settled_upto=book.settling.upto,
+            last_rule_time_ns=book.stored.rule_time_ns,
+            artefacts=book.artefacts_now(),
+            is_armed=book.is_armed,
+            view_sample_wanted=book.wants_sample,
+        )
+
+    def publish(self, delivery: Delivery) -> Receipt:
+        """Takes one delivery, all of it or nothing."""
+        self.drain_settled()
+        by_entry = [(_camera_of(entry), entry) for entry in delivery.entries]
+        cameras = list(dict.fromkeys([name for name, _ in by_entry] + [p.ticket.camera for p in delivery.pictures]))
+        fenced = {name for name, entry in by_entry if _lease_of(entry) < self._book(name).stored.lease}
+
+        def enter(draft: Draft) -> None:
+            for camera, entry in by_entry:
+                if camera not in fenced:
+                    _enter(self._book(camera), entry, draft)
+            for picture in delivery.pictures:
+                labels = self._book(picture.ticket.camera).published.spec.labels
+                self._records.pictures.receive(picture, labels, draft)
+
+        self._transact(enter, [name for name in cameras if name not in fenced])
+        self._num_fenced += sum(name in fenced for name, _ in by_entry)
+        return Receipt(tuple(self._receipt(name, is_fenced=name in fenced) for name in cameras))
+
+    def _receipt(self, camera: str, *, is_fenced: bool) -> CameraReceipt:
+        book = self._book(camera)
+        if is_fenced:
+            return CameraReceipt(camera, None, None, refused="fenced")
+        return CameraReceipt(
+            camera=camera,
+            accepted_upto=book.stored.last_position,
+            settled_upto=book.settling.upto,
+            artefacts=book.versions,
+            view_sample_wanted=book.wants_sample,
+            pictures_wanted=self._records.pictures.to_ask(camera),
+            is_armed=book.is_armed,
+        )
+
+    # --- state -------------------------------------------------------------------------------------------------------
+
+    def _book(self, camera: str) -> CameraBook:
+        if camera not in self._books:
+            published = self._cameras.get(camera)
+            if published is None:
+                known = ", ".join(self._cameras) or "none"
+                msg = f"camera {camera!r} is not published here: expected one of {known}"
+                raise PublishError(msg, code="unknown_camera")
+            stored, learner = self._records.load(camera)
+            self._books[camera] = CameraBook(published, stored, learner, self._letterhead, self._artefacts)
+        return self._books[camera]
+
+    def _transact(self, enter: Callable[[Draft], None], cameras: Sequence[str]) -> None:
+        """Runs `enter`, stores what it says, then hands it to the sinks; all or nothing."""
+        draft = Draft(self._clock.wall_ns())
+        books = {name: self._book(name) for name in cameras}
+        try:
+            with self._records.transaction().transaction():
+                enter(draft)
+                routed = self._records.write(draft, books)
+        except BaseException:
+            self._roll_back(books)
+            raise
+        self._records.commit(draft.counted)
+        results = {message.ticket for message in draft.messages if message.ticket is not None}
+        for ticket in draft.accepted:
+            waits_for = self._records.required if ticket in results else ()
+            self._books[ticket.camera].settling.add(ticket.position, waits_for)
+        for name, messages in routed.items():
+            if messages:
+                self._offers[name].put(messages)
+
+    def _roll_back(self, books: dict[str, CameraBook]) -> None:
+        """Forgets what the failed call changed in memory."""
+        self._records.reload()
+        for name, book in books.items():
+            del self._books[name]
+            self._book(name).settling = book.settling
+
+    # --- what comes back from sinks ----------------------------------------------------------------------------------
+
+    def on_settled(self, settlements: Sequence[Settlement]) -> bool:
+        """On a sink's thread, beside any other call; returns whether a backlog may move now."""
+        self._settled.extend(settlements)
+        return any(offers.has_backlog for offers in self._offers.values())
+
+    def drain_settled(self) -> None:
+        """Notes what the sinks have settled; on disk with the next transaction."""
+        while self._settled:
+            settlement = self._settled.popleft()
+            message = settlement.message
+            self._records.settle(settlement)
+            book = self._books.get(message.camera)
+            if book is not None and message.ticket is not None and settlement.sink in self._records.required:
+                book.settling.settle(message.ticket.position, settlement.sink)
+
+    def turn(self) -> None:
+        """What needs no owner: settled rows leave the disk, late pictures are given up, backlogs move."""
+        self.write_settled()
+        for offers in self._offers.values():
+            offers.catch_up()
+
+    def write_settled(self) -> None:
+        """Settled rows leave the disk, and late pictures are given up."""
+        self.drain_settled()
+        if self._records.has_unwritten:
+            labels = {name: published.spec.labels for name, published in self._cameras.items()}
+            self._transact(lambda draft: self._records.pictures.give_up_late(labels, draft), [])
+
+    # --- for people --------------------------------------------------------------------------------------------------
+
+    def snapshot(self, sinks: Sequence[Sink]) -> PublisherSnapshot:
+        """Now."""
+        self.drain_settled()
+        outbox, books = self._records.outbox, self._books
+        return PublisherSnapshot(
+            sinks=[sink.health() for sink in sinks],
+            ledgers=list(self._records.tallies.ledgers()),
+            outbox_rows=outbox.num_rows,
+            outbox_bytes=outbox.num_bytes,
+            is_outbox_full=outbox.is_full,
+            alerts_refused=outbox.refused,
+            active=[alert for book in books.values() for alert in book.active_alerts()],
+            rules={name: book.rule_values() for name, book in books.items()},
+            views={name: book.view for name, book in books.items()},
+            view_lights={name: book.view_lights for name, book in books.items()},
+            retries=sum(book.retries for book in books.values()),
+            fenced=self._num_fenced,
+        )
+
+
+def _enter(book: CameraBook, entry: Entry, draft: Draft) -> None:
+    book.attach(_lease_of(entry))
+    match entry:
+        case Analysed():
+            book.analysed(entry, draft)
+        case Reused():
+            book.reused(entry, draft)
+        case Gone():
+            book.gone(entry, draft)
+        case Tick():
+            book.tick(entry, draft)
+        case Status():
+            book.status(entry, draft)
+
+
+def _camera_of(entry: Entry) -> str:
+    return entry.camera if isinstance(entry, Tick | Status) else entry.ticket.camera
+
+
+def _lease_of(entry: Entry) -> int:
+    return entry.lease if isinstance(entry, Tick | Status) else entry.ticket.lease

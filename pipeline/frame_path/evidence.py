@@ -1,0 +1,53 @@
+"""Pictures of alerts on disk, kept for so long and so many bytes."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from urllib.parse import quote
+
+from pipeline.frame_path.artefacts import write_once
+from pipeline.frame_path.wire_schema import WirePicture
+from pipeline.sinks.config import EvidenceConfig
+
+
+def evidence_path(camera: str, rule: str, episode: int, transition: str) -> str:
+    """Where the picture of an event lies below the store: follows from the event's id alone."""
+    return f"{quote(camera, safe='')}/{quote(rule, safe='')}/{episode:06d}-{transition}.jpg"
+
+
+class EvidenceStore:
+    """A folder of JPEGs, each written once."""
+
+    def __init__(self, config: EvidenceConfig) -> None:
+        self._root = Path(config.store)
+        self._keep_ns = round(config.keep * 1e9)
+        self._max_bytes = config.max_bytes
+
+    def put(self, path: str, jpeg: bytes) -> WirePicture:
+        """Stores a picture, durable on return; one that is there already stays.
+
+        Raises:
+            OSError: the store cannot be written.
+        """
+        whole = self._root / path
+        write_once(whole, jpeg)
+        stored = whole.read_bytes()
+        return WirePicture(str(whole), hashlib.sha256(stored).hexdigest(), len(stored))
+
+    def prune(self, now_ns: int) -> int:
+        """Deletes what is too old, then the oldest beyond the bound; returns how many pictures went.
+
+        Raises:
+            OSError: the store cannot be read or written.
+        """
+        found = sorted((path.stat().st_mtime_ns, path.stat().st_size, path) for path in self._root.glob("*/*/*.jpg"))
+        total = sum(size for _, size, _ in found)
+        num_deleted = 0
+        for written_ns, size, path in found:
+            if now_ns - written_ns <= self._keep_ns and total <= self._max_bytes:
+                break
+            path.unlink(missing_ok=True)
+            total -= size
+            num_deleted += 1
+        return num_deleted

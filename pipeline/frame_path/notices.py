@@ -1,0 +1,83 @@
+"""Events that are neither results nor alerts: status, a newly learnt view, dead letters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from operators.camera import CameraSpec
+from pipeline.frame_path.draft import Letterhead
+from pipeline.frame_path.wire import encode_event, event_type
+from pipeline.frame_path.wire_schema import DeadLetterBody, SceneBody, StatusBody
+from pipeline.messages import Gone, Message, Status
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeWriter:
+    """Builds the notices of one camera."""
+
+    spec: CameraSpec
+    letterhead: Letterhead
+
+    def status(self, entry: Status, number: int, published_ns: int) -> Message:
+        """`number` counts the camera's states, for ever."""
+        body = StatusBody(
+            id=f"{self.spec.camera}/status/{number}",
+            camera=self.spec.camera,
+            labels=self.spec.labels,
+            lease=entry.lease,
+            state=entry.state,
+            since_ns=entry.since_ns,
+            code=entry.code,
+            reason=entry.reason,
+            details=entry.details,
+            published_ns=published_ns,
+        )
+        return encode_event(
+            body,
+            event_id=body.id,
+            kind="status",
+            event="status",
+            camera=self.spec.camera,
+            site=self.letterhead.site,
+            time_ns=published_ns,
+        )
+
+    def view_learnt(self, view: str, valid_from: tuple[int, int], lights: int, published_ns: int) -> Message:
+        body = SceneBody(
+            id=f"{self.spec.camera}/scene/{view}",
+            camera=self.spec.camera,
+            labels=self.spec.labels,
+            change="view_learnt",
+            view=view,
+            lights=lights,
+            valid_from=valid_from,
+            published_ns=published_ns,
+        )
+        return encode_event(
+            body,
+            event_id=body.id,
+            kind="scene",
+            event="scene",
+            camera=self.spec.camera,
+            site=self.letterhead.site,
+            time_ns=published_ns,
+        )
+
+    def dead_letter(self, entry: Gone, published_ns: int) -> Message:
+        """Of a frame that would have had a result."""
+        missing = f"{entry.ticket.id}/result"
+        body = DeadLetterBody(
+            of={"id": missing, "type": event_type("result")},
+            camera=self.spec.camera,
+            key=self.spec.camera,
+            reason=entry.reason,
+        )
+        return encode_event(
+            body,
+            event_id=f"{missing}/dead_letter",
+            kind="dead_letter",
+            event="dead_letter",
+            camera=self.spec.camera,
+            site=self.letterhead.site,
+            time_ns=published_ns,
+        )

@@ -1,0 +1,183 @@
+"""From deliveries of owners to events at sinks: the `Desk` behind one lock, and the thread that turns it.
+
+One SQLite transaction per call and no broker in it: a call takes milliseconds whatever the sinks do.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from operators.results import ModelInfo
+from pipeline.clock import Clock
+from pipeline.errors import PublishError
+from pipeline.frame_path.artefacts import ArtefactStore
+from pipeline.frame_path.desk import Desk
+from pipeline.frame_path.draft import Letterhead
+from pipeline.frame_path.evidence import EvidenceStore
+from pipeline.frame_path.published import ActiveAlert, PublishedCamera, PublisherSnapshot, RuleValue
+from pipeline.frame_path.records import Records
+from pipeline.messages import Attachment, Delivery, Receipt, Settlement
+from pipeline.sinks.base import Sink
+from pipeline.sinks.config import EvidenceConfig, OutboxConfig
+
+__all__ = ["ActiveAlert", "PublishedCamera", "Publisher", "PublisherSnapshot", "RuleValue"]
+
+TURN_SECONDS = 0.25
+PRUNE_SECONDS = 60.0
+_LOG = logging.getLogger(__name__)
+
+
+class Publisher:
+    """Publishes for its cameras. All public methods are thread-safe.
+
+    `state_dir` belongs to this publisher alone; its artefacts lie in `state_dir/artefacts` unless given. A publisher
+    that was killed goes on where it was: the transaction of a call is on disk before anything of it reaches a sink.
+    """
+
+    def __init__(  # noqa: PLR0917 - the contract with the control code, which names every argument
+        self,
+        cameras: Sequence[PublishedCamera],
+        sinks: Sequence[Sink],
+        required: frozenset[str],
+        state_dir: Path,
+        site: str,
+        timezone: str,
+        model: ModelInfo,
+        outbox: OutboxConfig,
+        evidence: EvidenceConfig,
+        clock: Clock,
+        artefacts: ArtefactStore | None = None,
+    ) -> None:
+        """Opens the state.
+
+        Raises:
+            PublishError: it cannot be opened, or another process holds it (code `state_locked`).
+        """
+        self._clock = clock
+        self._sinks = tuple(sinks)
+        self._evidence = EvidenceStore(evidence)
+        letterhead = Letterhead(model, site, timezone, evidence.store)
+        self._records = Records(
+            state_dir / "publisher.sqlite",
+            [sink.name for sink in sinks],
+            required,
+            outbox.max_bytes,
+            evidence=self._evidence,
+            letterhead=letterhead,
+            clock=clock,
+        )
+        store = artefacts or ArtefactStore(state_dir / "artefacts")
+        self._desk = Desk(self._records, sinks, letterhead=letterhead, artefacts=store, clock=clock)
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._is_closing = False
+        self._pruned = clock.monotonic()
+        self._trouble = ""
+        self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
+        self._desk.allow(cameras)
+
+    def start(self) -> None:
+        """Starts the sinks, which are offered first what an earlier run could not deliver."""
+        for sink in self._sinks:
+            sink.start(self._on_settled)
+        self.turn()
+        self._thread.start()
+
+    def allow(self, cameras: Sequence[PublishedCamera]) -> None:
+        """Answers for these cameras too, or for them in another configuration."""
+        with self._lock:
+            self._require_open()
+            self._desk.allow(cameras)
+
+    def attach(self, camera: str, lease: int) -> Attachment:
+        """An owner takes a camera over; lower leases are fenced from here on.
+
+        Raises:
+            PublishError: the camera is not known here, the state cannot be written, or the publisher is closed.
+        """
+        with self._lock:
+            self._require_open()
+            return self._desk.attach(camera, lease)
+
+    def publish(self, delivery: Delivery) -> Receipt:
+        """Takes one delivery; when this returns it is on disk, and on its way to the sinks.
+
+        Raises:
+            PublishError: as for `attach`; nothing of the delivery was taken, and it can be sent again.
+        """
+        with self._lock:
+            self._require_open()
+            return self._desk.publish(delivery)
+
+    def turn(self) -> None:
+        """One round of what needs no owner; the publisher's thread does this four times a second.
+
+        Raises:
+            PublishError: the state cannot be written.
+        """
+        with self._lock:
+            self._desk.turn()
+
+    def snapshot(self) -> PublisherSnapshot:
+        """Now; also after `close`."""
+        with self._lock:
+            return self._desk.snapshot(self._sinks)
+
+    def close(self, timeout_seconds: float) -> None:
+        """Takes nothing more, lets the sinks deliver for at most this long, and closes the state. Idempotent."""
+        with self._lock:
+            if self._is_closing:
+                return
+            self._is_closing = True
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        closers = [threading.Thread(target=sink.close, args=(timeout_seconds,)) for sink in self._sinks]
+        for closer in closers:
+            closer.start()
+        for closer in closers:
+            closer.join()
+        with self._lock:
+            self._desk.write_settled()
+            self._records.close()
+
+    def _on_settled(self, settlements: Sequence[Settlement]) -> None:
+        """On a sink's thread: never waits for the lock, which is held while sinks are handed messages."""
+        if self._desk.on_settled(settlements):
+            self._wake.set()
+
+    def _run(self) -> None:
+        while not self._is_closing:
+            self._clock.wait(self._wake, TURN_SECONDS)
+            self._wake.clear()
+            if self._is_closing:
+                return
+            self._turn_or_say_why()
+            self._prune_evidence()
+
+    def _turn_or_say_why(self) -> None:
+        """A turn that fails is tried again with the next one, and said once; owners meet the same at `publish`."""
+        try:
+            self.turn()
+        except PublishError as error:
+            if str(error) != self._trouble:
+                _LOG.warning("publisher: %s", error)
+            self._trouble = str(error)
+        else:
+            self._trouble = ""
+
+    def _prune_evidence(self) -> None:
+        if self._clock.monotonic() - self._pruned < PRUNE_SECONDS:
+            return
+        self._pruned = self._clock.monotonic()
+        try:
+            self._evidence.prune(self._clock.wall_ns())
+        except OSError as error:
+            _LOG.warning("evidence store cannot be pruned: %s", error.strerror)
+
+    def _require_open(self) -> None:
+        if self._is_closing:
+            raise PublishError("the publisher is closed", code="closed")

@@ -1,0 +1,96 @@
+"""Tracks and the empty view of one camera: the one place of the publisher that calls `operators.scene`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from operators.camera import CameraSpec
+from operators.results import Analysis, Subject
+from operators.scene.empty_view import EmptyView
+from operators.scene.tracks import Tracks
+from operators.scene.view_learner import ViewLearner
+from pipeline.frame_path.artefacts import ArtefactStore
+
+
+class SceneMemory:
+    """Joins subjects over frames, holds those that sank below the picture, and learns the empty view."""
+
+    def __init__(self, spec: CameraSpec, tracks: dict[str, Any] | None, learner: ViewLearner | None) -> None:
+        """`learner` None: the view is fixed, or no rule needs one."""
+        self._spec = spec
+        self._tracks = Tracks.from_dict(tracks) if tracks else Tracks()
+        self._learner = learner
+
+    def follow(self, analysis: Analysis) -> tuple[Analysis, tuple[Subject, ...]]:
+        """The analysis with tracks, and the held subjects."""
+        subjects, held = self._step(analysis.subjects, analysis.times.rule_time_ns)
+        return replace(analysis, subjects=subjects), held
+
+    def linger(self, before_ns: int, time_ns: int) -> None:
+        """The picture did not change: who was in view at `before_ns` still is."""
+        self._step([track.subject for track in self._tracks.tracks if track.last_ns == before_ns], time_ns)
+
+    def _step(self, subjects: Sequence[Subject], time_ns: int) -> tuple[tuple[Subject, ...], tuple[Subject, ...]]:
+        self._tracks, seen, held = self._tracks.step(subjects, time_ns, self._spec.scene.absorb_after)
+        return seen, held
+
+    def tracks_to_dict(self) -> dict[str, Any]:
+        return self._tracks.to_dict()
+
+    def wants_sample(self, time_ns: int, *, is_armed: bool) -> bool:
+        return self._learner is not None and self._learner.wants_sample(time_ns, is_armed=is_armed)
+
+    def learn(self, analysis: Analysis, held: Sequence[Subject], *, is_armed: bool) -> tuple[bool, EmptyView | None]:
+        """Takes the frame's view sample; returns whether it was taken, and a new version of the view when due."""
+        if self._learner is None or analysis.view_sample is None or is_armed:
+            return False, None
+        occupied = np.zeros(self._spec.grid, dtype=bool)
+        for subject in (*analysis.subjects, *held):
+            occupied |= subject.mask
+        self._learner, view = self._learner.add(
+            analysis.view_sample, analysis.ticket.position, analysis.times.rule_time_ns, occupied
+        )
+        return True, view
+
+    def learner_to_bytes(self) -> bytes:
+        assert self._learner is not None
+        return self._learner.to_bytes()
+
+
+def load_learner(spec: CameraSpec, made_by: str, stored: bytes | None, artefacts: ArtefactStore) -> ViewLearner | None:
+    """The learner to go on with.
+
+    In this order: the stored one; `learner/CAMERA` in the artefact store, left by commissioning; none, where a view was
+    made without one (it stays as it is); a fresh one. States of another model or picture shape are not used.
+    """
+    if not spec.needs_subjects or spec.view is None:
+        return None
+    commissioned = artefacts.latest(f"learner/{spec.camera}")
+    blobs = [stored, artefacts.get(commissioned) if commissioned else None]
+    for blob in blobs:
+        learner = ViewLearner.from_bytes(blob) if blob else None
+        if learner is not None and _fits(learner, spec, made_by):
+            return replace(learner, absorb_after_seconds=spec.scene.absorb_after, made_by=made_by)
+    if load_view(spec, made_by, artefacts) is not None:
+        return None
+    return ViewLearner(absorb_after_seconds=spec.scene.absorb_after, made_by=made_by)
+
+
+def load_view(spec: CameraSpec, made_by: str, artefacts: ArtefactStore) -> str | None:
+    """The newest version of the camera's empty view, if this model made it."""
+    name = artefacts.latest(f"view/{spec.camera}")
+    if name is None:
+        return None
+    view = EmptyView.from_bytes(artefacts.get(name))
+    is_ours = view.made_by in {"", made_by} and view.thresholds.size == spec.grid[0] * spec.grid[1]
+    return name if is_ours else None
+
+
+def _fits(learner: ViewLearner, spec: CameraSpec, made_by: str) -> bool:
+    num_patches = spec.grid[0] * spec.grid[1]
+    has_shape = all(each.samples[0].tokens.shape[0] == num_patches for each in learner.lights if each.samples)
+    return has_shape and learner.made_by in {"", made_by}
