@@ -32,8 +32,9 @@ def check_rule(place: Place, rule: RuleConfig, camera: CameraConfig, heads: Mapp
         yield from _check_metres(place, rule, camera, heads)
     for name, threshold in (("enter", rule.enter), ("exit", rule.exit)):
         if isinstance(threshold, Threshold) and threshold.unit != spec.unit:
-            wanted = f"metres such as {threshold.comparator} {threshold.value:g} m" if spec.unit else "no unit"
-            yield (*place, name), f"{spec.name} is read in {wanted}: got {str(threshold)!r}"
+            wanted = f"{threshold.comparator} {threshold.value:g} {spec.unit}".rstrip()
+            what = "is in metres" if spec.unit else "has no unit"
+            yield (*place, name), f"{spec.name} {what}: expected {wanted!r}, got {str(threshold)!r}"
 
 
 def _check_filters(place: Place, rule: RuleConfig, camera: CameraConfig, heads: Mapping[str, HeadConfig]) -> Findings:

@@ -100,6 +100,11 @@ def _message(detail: ErrorDetails, place: Place, struct: type[BaseModel], writte
         return str(context.get("error"))
     if kind == "string_pattern_mismatch":
         return f"expected {_PATTERNS.get(str(context.get('pattern')), context.get('pattern'))}, got {_short(got)}"
+    if kind in {"too_short", "too_long"}:
+        bound = (
+            f"at least {context.get('min_length')}" if kind == "too_short" else f"at most {context.get('max_length')}"
+        )
+        return f"expected {bound} entries, got {context.get('actual_length')}"
     if kind in _SENTENCES:
         return f"expected {_SENTENCES[kind].format(**context)}, got {_short(got)}"
     return f"{detail['msg'][:1].lower()}{detail['msg'][1:]}, got {_short(got)}"
@@ -155,6 +160,4 @@ _SENTENCES = {
     "greater_than_equal": "at least {ge}",
     "less_than": "less than {lt}",
     "less_than_equal": "at most {le}",
-    "too_short": "at least {min_length} entries",
-    "too_long": "at most {max_length} entries",
 }
