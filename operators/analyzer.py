@@ -1,0 +1,226 @@
+"""One pass over model-size pictures: the backbone once, then each head on the frames that want it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+
+from operators.backbone import Engine
+from operators.camera import CameraSpec
+from operators.frames import PATCH, Item
+from operators.geometry import FloorCamera
+from operators.heads.base import FrameTokens, LabelHead
+from operators.heads.classify import KnnLabels
+from operators.heads.config import HeadConfig, KnnHead, SimilarityHead
+from operators.heads.depth_heads import DepthHeads, depth_result
+from operators.heads.depth_linear import DepthLinear
+from operators.heads.embedding import embedding
+from operators.heads.similarity import SimilarityLabels
+from operators.preview import preview_jpeg
+from operators.results import Analysis, Label, ModelInfo, Subject, ViewSample
+from operators.retrieval.bank import Bank
+from operators.scene.empty_view import VIEW_BLOCK, EmptyView
+from operators.scene.subjects import find_subjects, view_tokens
+
+_KEPT_VIEWS = 64
+_KEPT_BANKS = 16
+_LUMA = (0.299, 0.587, 0.114)
+"""Source: ITU-R BT.601."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Seen:
+    """What stands before the learnt view."""
+
+    view: str | None
+    lights: int
+    subjects: tuple[Subject, ...]
+
+
+class Analyzer:
+    """Pure: equal items and artefacts give equal analyses. Thread-safe: any number of lanes may call `analyze`."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        heads: Mapping[str, HeadConfig],
+        cameras: Sequence[CameraSpec],
+        load_artefact: Callable[[str], bytes],
+        depth: Mapping[str, DepthLinear],
+    ) -> None:
+        """Checks that every depth head belongs to these weights.
+
+        Args:
+            engine: The backbone.
+            heads: `heads:` of the configuration.
+            cameras: Every camera whose frames may come.
+            load_artefact: Bytes of a version such as `view/dock-03@12` or `bank/vehicles@7` (the head's name).
+            depth: Depth heads by head name, or `head@camera` for one fitted at that camera's view, which wins.
+
+        Raises:
+            HeadMismatchError: a depth head was fitted on other weights.
+        """
+        self._engine = engine
+        self._cameras = {spec.camera: spec for spec in cameras}
+        self._depth = DepthHeads(heads, depth, engine.backbone.fingerprint)
+        self._labellers: dict[str, LabelHead] = {}
+        for name, head in heads.items():
+            if isinstance(head, KnnHead):
+                self._labellers[name] = KnnLabels(name, head)
+            elif isinstance(head, SimilarityHead):
+                self._labellers[name] = SimilarityLabels(name, head)
+        self._view = lru_cache(_KEPT_VIEWS)(lambda name: EmptyView.from_bytes(load_artefact(name)))
+        self._bank = lru_cache(_KEPT_BANKS)(lambda name: Bank.from_bytes(load_artefact(name)))
+
+    @property
+    def about(self) -> ModelInfo:
+        """Which model this is."""
+        backbone = self._engine.backbone
+        shapes = sorted({spec.shape for spec in self._cameras.values()})
+        return ModelInfo(
+            name=backbone.arch.name,
+            weights=backbone.info.weights,
+            fingerprint=backbone.fingerprint,
+            licence=backbone.info.licence,
+            spaces={f"{height}x{width}": backbone.space((height, width)) for height, width in shapes},
+        )
+
+    def warm_up(self) -> None:
+        """One pass per shape, so that the first frame does not pay for set-up."""
+        for height, width in {spec.shape for spec in self._cameras.values()}:
+            self._engine.run(np.zeros((1, height, width, 3), np.uint8))
+
+    def analyze(self, items: Sequence[Item]) -> list[Analysis]:
+        """Results in the order of `items`. Blocks; pictures of one shape share a backbone pass.
+
+        Raises:
+            ValueError: an item is of an unknown camera, or an artefact does not fit it.
+            SpaceMismatchError: a bank was built with other weights or shapes.
+        """
+        results: dict[int, Analysis] = {}
+        for shape in dict.fromkeys(item.pixels.shape for item in items):
+            rows = [row for row, item in enumerate(items) if item.pixels.shape == shape]
+            results |= zip(rows, self._analyze_shape([items[row] for row in rows]), strict=True)
+        return [results[row] for row in range(len(items))]
+
+    def _analyze_shape(self, items: Sequence[Item]) -> list[Analysis]:
+        specs = [self._camera(item) for item in items]
+        taps = sorted({block for pair in zip(items, specs, strict=True) for block in self._taps(*pair)})
+        out = self._engine.run(np.stack([item.pixels for item in items]), taps)
+        shape = (items[0].pixels.shape[0], items[0].pixels.shape[1])
+        backbone = self._engine.backbone
+        analyses: list[Analysis] = []
+        for row, (item, spec) in enumerate(zip(items, specs, strict=True)):
+            tokens = FrameTokens(
+                cls=out.cls[row],
+                patches=out.patches[row],
+                taps={
+                    block: (cls[row : row + 1], patches[row : row + 1]) for block, (cls, patches) in out.taps.items()
+                },
+                grid=(shape[0] // PATCH, shape[1] // PATCH),
+                cls_space=backbone.space(shape),
+                pooled_space=backbone.space(shape, tap="patches", pooling="mask_mean"),
+            )
+            analyses.append(self._analyze_frame(item, spec, tokens))
+        return analyses
+
+    def _camera(self, item: Item) -> CameraSpec:
+        spec = self._cameras.get(item.ticket.camera)
+        if spec is None:
+            known = ", ".join(sorted(self._cameras)) or "none"
+            raise ValueError(f"unknown camera: expected one of {known}, got {item.ticket.camera!r} ({item.ticket.id})")
+        return spec
+
+    def _taps(self, item: Item, spec: CameraSpec) -> set[int]:
+        head = self._depth.of(spec)
+        blocks = set(head[1].about.blocks) if head else set[int]()
+        if item.wants_view_sample or _named(item, "view"):
+            blocks.add(VIEW_BLOCK)
+        return blocks
+
+    def _analyze_frame(self, item: Item, spec: CameraSpec, tokens: FrameTokens) -> Analysis:
+        head = self._depth.of(spec)
+        metres = self._depth.metres(spec, tokens.taps, tokens.grid, item.placement)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            log_depth = None if metres is None else np.log(metres)
+        seen = self._look(item, spec, tokens, log_depth)
+        labels, subjects = self._label(item, spec, tokens, seen)
+        return Analysis(
+            ticket=item.ticket,
+            times=item.times,
+            placement=item.placement,
+            space=tokens.cls_space,
+            embedding=embedding(tokens.cls) if "embedding" in spec.heads else None,
+            depth=None if head is None or metres is None else depth_result(head[0], spec, metres),
+            labels=labels,
+            subjects=subjects,
+            view=seen.view,
+            view_lights=seen.lights,
+            artefacts=item.artefacts,
+            preview=preview_jpeg(item.pixels) if item.wants_preview else None,
+            view_sample=_sample(item, tokens, log_depth) if item.wants_view_sample else None,
+        )
+
+    def _look(self, item: Item, spec: CameraSpec, tokens: FrameTokens, log_depth: np.ndarray | None) -> _Seen:
+        """Subjects need the learnt view, depth, and where the camera stands."""
+        name = _named(item, "view")
+        found = self._depth.of(spec)
+        if name is None or log_depth is None or spec.view is None or found is None:
+            return _Seen(None, 0, ())
+        view = self._view(name)
+        if view.made_by not in {"", self._engine.backbone.fingerprint}:
+            raise ValueError(
+                f"{name} was learnt with other weights: expected {self._engine.backbone.fingerprint[:12]}, got "
+                f"{view.made_by[:12]} ({item.ticket.id}). Let the camera learn its view again."
+            )
+        subjects = find_subjects(
+            view,
+            log_depth,
+            view_tokens(tokens.taps[VIEW_BLOCK][1][0]),
+            FloorCamera(spec.view, item.placement.model_size, item.placement),
+            spec.lines,
+            relative_error=found[1].about.relative_error,
+        )
+        return _Seen(name, view.num_lights, tuple(subjects))
+
+    def _label(
+        self, item: Item, spec: CameraSpec, tokens: FrameTokens, seen: _Seen
+    ) -> tuple[tuple[Label, ...], tuple[Subject, ...]]:
+        """Labels of the frame and of each subject. A lone subject of a bank without masks takes the frame's label."""
+        frame: list[Label] = []
+        per_subject: list[list[Label]] = [[] for _ in seen.subjects]
+        for name in spec.heads:
+            labeller, version = self._labellers.get(name), _named(item, f"bank/{name}")
+            if labeller is None or version is None:
+                continue
+            if seen.view is not None and not seen.subjects:
+                frame.append(Label(name, (), is_empty=True))
+                continue
+            bank = self._bank(version)
+            whole = labeller.of_frame(tokens, bank)
+            frame.append(whole)
+            for subject, labels in zip(seen.subjects, per_subject, strict=True):
+                label = labeller.of_subject(tokens, bank, subject.mask)
+                if label is None and len(seen.subjects) == 1:
+                    label = whole
+                if label is not None:
+                    labels.append(label)
+        pairs = zip(seen.subjects, per_subject, strict=True)
+        return tuple(frame), tuple(replace(subject, labels=tuple(labels)) for subject, labels in pairs)
+
+
+def _named(item: Item, prefix: str) -> str | None:
+    """The item's artefact such as `view/...` or `bank/NAME@...`."""
+    wanted = f"{prefix}/" if "/" not in prefix else f"{prefix}@"
+    return next((name for name in item.artefacts if name.startswith(wanted)), None)
+
+
+def _sample(item: Item, tokens: FrameTokens, log_depth: np.ndarray | None) -> ViewSample:
+    return ViewSample(
+        log_depth=None if log_depth is None else log_depth.astype(np.float16),
+        tokens=view_tokens(tokens.taps[VIEW_BLOCK][1][0]),
+        luma=float(item.pixels.reshape(-1, 3).mean(axis=0) @ np.array(_LUMA)),
+    )

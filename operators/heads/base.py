@@ -1,0 +1,46 @@
+"""What a head reads of one frame, and what a head that labels must be able to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from operators.results import Label
+from operators.retrieval.bank import Bank
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class FrameTokens:
+    """The backbone's tokens of one frame."""
+
+    cls: np.ndarray
+    """float32 (D,) class token after the final norm."""
+    patches: np.ndarray
+    """float32 (N, D) patch tokens after the final norm, row-major."""
+    taps: Mapping[int, tuple[np.ndarray, np.ndarray]]
+    """Raw tokens per block, batch axis kept: (1, D) and (1, N, D)."""
+    grid: tuple[int, int]
+    """(h, w)."""
+    cls_space: str
+    pooled_space: str
+    """Of the mean of patches in a subject's mask."""
+
+
+class LabelHead(Protocol):
+    """Gives a frame and each subject a label, from a bank."""
+
+    @property
+    def name(self) -> str:
+        """Under `heads:`."""
+        ...
+
+    def of_frame(self, tokens: FrameTokens, bank: Bank) -> Label:
+        """Of the whole frame."""
+        ...
+
+    def of_subject(self, tokens: FrameTokens, bank: Bank, mask: np.ndarray) -> Label | None:
+        """Of the thing under `mask`, bool (h, w); None where the bank holds no things to compare with."""
+        ...

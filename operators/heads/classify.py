@@ -1,0 +1,51 @@
+"""`kind: knn`: the vote of a bank's nearest pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from operators.heads.base import FrameTokens
+from operators.heads.config import KnnHead
+from operators.heads.embedding import pool
+from operators.results import Label
+from operators.retrieval.bank import Bank
+
+TOP = 5
+"""Classes that a label carries."""
+
+
+def parse_share(text: str) -> float:
+    """`5%` to 0.05."""
+    return float(text.strip().removesuffix("%")) / 100
+
+
+@dataclass(frozen=True, slots=True)
+class KnnLabels:
+    """Labels by vote. The class token speaks for the frame, the mean of a subject's own patches for the subject."""
+
+    name: str
+    config: KnnHead
+
+    def of_frame(self, tokens: FrameTokens, bank: Bank) -> Label:
+        """Vote of whole pictures."""
+        return self._label(tokens.cls, tokens.cls_space, bank, pooled=False)
+
+    def of_subject(self, tokens: FrameTokens, bank: Bank, mask: np.ndarray) -> Label | None:
+        """Vote of the things in pictures; None where the bank was built without masks."""
+        if bank.pooled is None:
+            return None
+        return self._label(pool(tokens.patches, mask), tokens.pooled_space, bank, pooled=True)
+
+    def _label(self, vector: np.ndarray, space: str, bank: Bank, *, pooled: bool) -> Label:
+        votes = bank.vote(
+            vector[None],
+            space,
+            pooled=pooled,
+            vote=self.config.vote,
+            k=self.config.k,
+            temperature=self.config.temperature,
+            false_unknown=parse_share(self.config.unknown.false_unknown),
+        )[0]
+        return Label(self.name, votes.shares[:TOP], is_unknown=votes.is_unknown)
