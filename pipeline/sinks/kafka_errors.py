@@ -66,6 +66,8 @@ _TABLE: tuple[tuple[tuple[type[BaseException], ...], str, str], ...] = (
     ((ValueError, RuntimeError), "client", "could not be used"),
 )
 
+_NO_TOPIC = "not found in cluster metadata"
+
 MESSAGE_FAULTS = frozenset({"too_large", "invalid_record"})
 """Codes that a message brings upon itself: sending it again cannot help."""
 
@@ -75,6 +77,8 @@ def translate(error: BaseException, brokers: tuple[str, ...], reason: str = "") 
     code, sentence = next(((code, text) for kinds, code, text in _TABLE if isinstance(error, kinds)), ("client", ""))
     if code in {"refused", "client"} and getattr(error, "retriable", False):
         code, sentence = "busy", "asks to try again"
+    if code == "timeout" and _NO_TOPIC in reason:  # the client goes on asking for it until it runs out of time
+        code, sentence = "no_topic", "lacks a topic: run `main.py topics create`"
     said = f": {redact(reason)}" if reason else ""
     where = redact(",".join(brokers))
     return SinkError(f"Kafka at {where} {sentence or 'failed'} [{type(error).__name__}]{said}", code=code)

@@ -101,8 +101,8 @@ class KafkaTopics:
         self._outstanding = _Outstanding()
         self._num_alone = 0
         """Messages that are still sent one at a time, to find the one that poisons."""
-        self._refused: dict[int, str] = {}
-        """Reasons, by `id()`, of taken messages that the broker refused when sent alone."""
+        self._refused: dict[str, str] = {}
+        """Reasons, by message id, why the broker refused messages that were sent alone."""
         self._log = kafka_log.install()
 
     def check(self) -> None:
@@ -141,7 +141,7 @@ class KafkaTopics:
             self.close()
         self._num_alone = max(0, self._num_alone - len(settled))
         for settlement in settled:
-            self._refused.pop(id(settlement.message), None)
+            self._refused.pop(settlement.message.id, None)
         if error is not None and error.code in MESSAGE_FAULTS:
             return self._isolate(batch, settled, error)
         return Delivered(settled, error)
@@ -154,8 +154,8 @@ class KafkaTopics:
         """A message of `batch` is at fault: alone, it is known; among others, each goes alone from now on."""
         if len(batch) > 1:
             self._num_alone = len(batch) - len(settled)
-        elif id(batch[0]) not in self._refused:
-            self._refused[id(batch[0])] = error.code
+        elif batch[0].id not in self._refused:
+            self._refused[batch[0].id] = error.code
             return Delivered(settled)
         return Delivered(settled, error)
 
@@ -189,8 +189,8 @@ class KafkaTopics:
 
     def _outgoing(self, message: Message) -> tuple[Message, str]:
         """`message`, or its dead letter and the reason: asked before sending, as a refusal poisons the producer."""
-        if id(message) in self._refused:
-            reason = self._refused[id(message)]
+        if message.id in self._refused:
+            reason = self._refused[message.id]
             return dead_letter(message, reason, 0), reason
         if _record_bytes(message) > self._config.max_message:
             return dead_letter(message, "too_large", self._config.max_message), "too_large"

@@ -12,8 +12,8 @@ from pipeline.messages import Message
 class SendQueue:
     """Messages in order; results make room, oldest first, messages with an outbox row never do.
 
-    Thread-safe. Waiting and taken messages count together until `done`; taken ones are not dropped, since the broker
-    may have them already.
+    Thread-safe. Waiting and taken messages count together until `done`. Taken ones are not dropped, since the broker
+    may be about to acknowledge them; after a failure `put_back` makes them the oldest again.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -22,7 +22,7 @@ class SendQueue:
         self._waiting: OrderedDict[int, Message] = OrderedDict()
         self._results: deque[int] = deque()
         self._dropped: list[Message] = []
-        self._taken: list[Message] = []
+        self._taken: list[tuple[int, Message]] = []
         self._next = 0
         self._bytes = 0
         self._is_closed = False
@@ -67,27 +67,37 @@ class SendQueue:
         self._bytes += message.size
 
     def take(self, max_messages: int, max_bytes: int) -> list[Message]:
-        """The oldest messages, which stay taken until `done`. What is still taken comes first, and alone."""
+        """The oldest messages, at least one if any waits, which stay taken until `done` or `put_back`."""
         with self._lock:
-            if not self._taken:
-                size = 0
-                while self._waiting and len(self._taken) < max_messages:
-                    number, message = next(iter(self._waiting.items()))
-                    size += message.size
-                    if self._taken and size > max_bytes:
-                        break
-                    del self._waiting[number]
-                    if self._results and self._results[0] == number:
-                        self._results.popleft()
-                    self._taken.append(message)
-            return list(self._taken)
+            size = 0
+            while self._waiting and len(self._taken) < max_messages:
+                number, message = self._waiting.popitem(last=False)
+                size += message.size
+                if self._taken and size > max_bytes:
+                    self._waiting[number] = message
+                    self._waiting.move_to_end(number, last=False)
+                    break
+                if self._results and self._results[0] == number:
+                    self._results.popleft()
+                self._taken.append((number, message))
+            return [message for _, message in self._taken]
 
     def done(self, messages: Sequence[Message]) -> None:
-        """These taken messages are settled; the others stay in order."""
+        """These taken messages are settled; the others stay taken."""
         gone = {id(message) for message in messages}
         with self._lock:
             self._bytes -= sum(message.size for message in messages)
-            self._taken = [message for message in self._taken if id(message) not in gone]
+            self._taken = [(number, message) for number, message in self._taken if id(message) not in gone]
+
+    def put_back(self) -> None:
+        """What is still taken waits again, in its old place."""
+        with self._lock:
+            for number, message in reversed(self._taken):
+                self._waiting[number] = message
+                self._waiting.move_to_end(number, last=False)
+                if message.outbox is None:
+                    self._results.appendleft(number)
+            self._taken = []
 
     def take_dropped(self) -> list[Message]:
         """Results that made room since the last call."""
@@ -97,11 +107,11 @@ class SendQueue:
 
     def abandon(self) -> list[Message]:
         """Closes and empties the queue and returns its results; outbox messages are let go unsettled."""
+        self.put_back()
         with self._lock:
             self._is_closed = True
-            left = [*self._taken, *self._waiting.values()]
+            left = [message for message in self._waiting.values() if message.outbox is None]
             self._waiting.clear()
             self._results.clear()
-            self._taken = []
             self._bytes = 0
-            return [message for message in left if message.outbox is None]
+            return left

@@ -137,6 +137,7 @@ class QueuedSink:
                 return
             delivered = self._carrier.deliver(batch)
             self._queue.done([settlement.message for settlement in delivered.settled])
+            self._queue.put_back()
             self._settle(delivered.settled)
             self._report_dropped()
             if delivered.error is None:

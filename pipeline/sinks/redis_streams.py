@@ -140,7 +140,10 @@ class RedisStreams:
                 per_stream[stream] = per_stream.get(stream, 0) + 1
         present: set[tuple[str, bytes]] = set()
         for stream, number in per_stream.items():
-            entries = _sync(client.xrevrange(stream, count=number + _READ_BACK_MARGIN))
+            try:
+                entries = _sync(client.xrevrange(stream, count=number + _READ_BACK_MARGIN))
+            except redis.ResponseError:  # no stream, or not ours to read: the write to come says what is wrong
+                continue
             present.update((stream, fields.get(b"ce_id", b"")) for _, fields in entries)
         return frozenset(present)
 

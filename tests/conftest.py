@@ -1,0 +1,107 @@
+"""Servers for every test, and what to do where one is missing.
+
+`REQUIRE_SERVERS=1` turns each skip for a missing server into a failure. `TEST_REDIS_URL` and `KAFKA_BOOTSTRAP` point
+the tests at servers of your own; names are unique per test, so that they may be shared.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from pipeline.local.child import ServerError
+from pipeline.local.kafka import KafkaServer
+from pipeline.local.redis import RedisServer
+from tests.servers.apache_kafka import ApacheKafka
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # kafka-python reads its schemas that way when it is imported.
+    config.addinivalue_line("filterwarnings", "ignore:read_text is deprecated:DeprecationWarning")
+    config.addinivalue_line("filterwarnings", "ignore:open_text is deprecated:DeprecationWarning")
+
+
+def _missing(what: str) -> NoReturn:
+    if os.environ.get("REQUIRE_SERVERS") == "1":
+        pytest.fail(f"REQUIRE_SERVERS=1, but {what}", pytrace=False)
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def missing_server() -> Callable[[str], NoReturn]:
+    """Skips, or fails where every server is required."""
+    return _missing
+
+
+@pytest.fixture
+def prefix() -> str:
+    """Of topics and streams; no other test has it."""
+    return f"t{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Redis-protocol server, shared by the session: use `prefix`."""
+    if given := os.environ.get("TEST_REDIS_URL"):
+        yield given
+        return
+    try:
+        server = RedisServer(tmp_path_factory.mktemp("redis"))
+    except ServerError as error:
+        _missing(str(error))
+    with server:
+        yield server.url
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
+    """A server of this test alone, to kill, stop and start; keeps its data over a kill."""
+    try:
+        server = RedisServer(tmp_path, options=("--appendonly", "yes"))
+    except ServerError as error:
+        _missing(str(error))
+    with server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def tansu_brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The demo's embedded broker, shared by the session."""
+    try:
+        server = KafkaServer(tmp_path_factory.mktemp("tansu"))
+    except ServerError as error:
+        _missing(str(error))
+    with server:
+        yield server.brokers
+
+
+@pytest.fixture(scope="session")
+def kafka_brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Apache Kafka, or what `KAFKA_BOOTSTRAP` names; shared by the session."""
+    if given := os.environ.get("KAFKA_BOOTSTRAP"):
+        yield given
+        return
+    try:
+        server = ApacheKafka(tmp_path_factory.mktemp("kafka"))
+    except ServerError as error:
+        _missing(str(error))
+    with server:
+        yield server.brokers
+
+
+@pytest.fixture
+def kafka_server(tmp_path: Path) -> Iterator[ApacheKafka]:
+    """Apache Kafka of this test alone, to kill, stop and start; not started, data kept."""
+    try:
+        server = ApacheKafka(tmp_path)
+    except ServerError as error:
+        _missing(str(error))
+    try:
+        yield server
+    finally:
+        server.stop()

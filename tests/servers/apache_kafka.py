@@ -1,0 +1,118 @@
+"""Apache Kafka for tests: one KRaft node from the jars that Maven brings, kept outside the tree.
+
+Needs `java` and, the first time, `mvn`. The jars lie in `~/.cache/dinostream/kafka-VERSION` (or under
+`DINOSTREAM_CACHE`) with a formatted data folder, which each server gets a copy of: formatting takes a second.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from pipeline.local.child import ChildServer, ServerError, free_port
+from pipeline.local.kafka import answers_kafka
+
+_POM = Path(__file__).with_name("pom.xml")
+_CLUSTER_ID = "ZGlub3N0cmVhbS10ZXN0cw"
+_JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
+_LOGGING = ("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Dorg.slf4j.simpleLogger.logFile=System.out")
+_PROPERTIES = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller_port}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
+controller.listener.names=CONTROLLER
+log.dirs={data}
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=1
+group.initial.rebalance.delay.ms=0
+auto.create.topics.enable=false
+# A small heap: the default buffer of the log cleaner alone takes 128 MB of it.
+log.cleaner.dedupe.buffer.size=4194304
+log.cleaner.io.buffer.size=65536
+log.cleaner.backoff.ms=200
+num.network.threads=1
+num.io.threads=2
+background.threads=2
+# A broker that was killed may register again after this long.
+broker.session.timeout.ms=1000
+broker.heartbeat.interval.ms=250
+"""
+
+
+class ApacheKafka(ChildServer):
+    """A broker with its data in `folder`, kept over `kill` and `start`. `brokers` is its address."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises:
+        ServerError: there is no Java, or Maven could not bring the jars.
+        """
+        home = prepared()
+        self.port, controller_port = free_port(), free_port()
+        self.brokers = f"127.0.0.1:{self.port}"
+        data = folder / "data"
+        shutil.copytree(home / "data", data)
+        properties = folder / "server.properties"
+        properties.write_text(_PROPERTIES.format(port=self.port, controller_port=controller_port, data=data))
+        command = [_java(), "-Xmx128m", *_JVM, *_LOGGING, "-cp", f"{home / 'libs'}/*", "kafka.Kafka", str(properties)]
+        super().__init__(command, lambda: answers_kafka(self.port), folder / "kafka.log", start_timeout_seconds=60.0)
+
+
+def prepared() -> Path:
+    """The folder with `libs` and a formatted `data`; made once per machine, by one process at a time."""
+    cache = Path(os.environ.get("DINOSTREAM_CACHE", Path.home() / ".cache" / "dinostream"))
+    home = cache / f"kafka-{_version()}"
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (home / "libs").is_dir():
+            _download(home)
+        if not (home / "data").is_dir():
+            _format(home)
+    return home
+
+
+def _version() -> str:
+    found = re.search(r"<kafka.version>(.+)</kafka.version>", _POM.read_text())
+    assert found is not None
+    return found[1]
+
+
+def _java() -> str:
+    java = shutil.which("java")
+    if java is None:
+        raise ServerError("no Apache Kafka: expected `java` (17 or newer) on PATH")
+    return java
+
+
+def _download(home: Path) -> None:
+    maven = shutil.which("mvn")
+    if maven is None:
+        raise ServerError("no Apache Kafka: expected `mvn` on PATH to bring its jars")
+    partial = home / "libs.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    _call([maven, "-q", "-B", "-f", str(_POM), "dependency:copy-dependencies", f"-DoutputDirectory={partial}"])
+    partial.rename(home / "libs")
+
+
+def _format(home: Path) -> None:
+    partial = home / "data.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    properties = home / "format.properties"
+    properties.write_text(_PROPERTIES.format(port=9092, controller_port=9093, data=partial))
+    tool = [_java(), *_JVM, *_LOGGING, "-cp", f"{home / 'libs'}/*", "kafka.tools.StorageTool"]
+    _call([*tool, "format", f"--cluster-id={_CLUSTER_ID}", "-c", str(properties)])
+    partial.rename(home / "data")
+
+
+def _call(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise ServerError(f"{command[0]} ended with {done.returncode}: {(done.stdout + done.stderr)[-2000:]}")
