@@ -1,31 +1,61 @@
 """Secrets cross the system by name; their values are registered here and replaced in everything printed.
 
-Two layers, since each alone leaks: user, password and query are dropped from addresses structurally, and every
+Two layers, since each alone leaks: user, password and query are dropped from addresses by their structure, and every
 registered value is replaced wherever it turns up (some cameras carry the password in the path).
 """
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import re
 import threading
 from pathlib import Path
-from urllib.parse import quote, quote_plus, unquote, urlsplit, urlunsplit
+from urllib.parse import quote, quote_plus, unquote
+
+from operators.spelling import did_you_mean
 
 MASK = "***"
 _MIN_LITERAL = 3
 _lock = threading.Lock()
 _literals: set[str] = set()
-_ADDRESS = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s'\"<>]+", re.IGNORECASE)
+_pattern: re.Pattern[str] | None = None
+
+_ADDRESS = re.compile(r"\b([a-z][a-z0-9+.-]*):(?:\\?/){2}(\S*)", re.IGNORECASE)
+_QUOTED_ADDRESS = re.compile(r"\b([a-z][a-z0-9+.-]*)%3a%2f%2f\S*", re.IGNORECASE)
+_TRAILING = re.compile(r"[\s'\"<>)\]},.;:!]*$")
+_HOST = re.compile(r"(?:\[[0-9a-f:.%]+\]|[a-z0-9._-]*)(?::\d{1,5})?(?=[/?#]|$)", re.IGNORECASE)
+_BARE_LOGIN = re.compile(r"[^\s/@'\"=,;(\[{]*:(?!//)\S+@(?=[a-z0-9-]+(?:\.[a-z0-9-]+)+|localhost|\[)", re.IGNORECASE)
+_NAMED_VALUE = re.compile(
+    r"(?P<name>\b[a-z_]*(?:password|passwd|passphrase|pwd|token|api_?key)"
+    r"(?:\s*=\s*|['\"]\s*:\s*))(?:'[^']*'|\"[^\"]*\"|[^\s&,;'\"]+)",
+    re.IGNORECASE,
+)
 _REFERENCE = re.compile(r"^\$\{(env|file):([^}]+)\}$")
 
 
 def register(value: str) -> None:
-    """Remembers a secret; it, its parts around `:`, and their URL-quoted forms are masked from now on."""
-    parts = {value, *value.split(":", 1)}
-    forms = {f(part) for part in parts for f in (str, quote, quote_plus, lambda x: quote(x, safe=""), unquote)}
+    """Remembers a secret, `password` or `user:password`: it, the password and their encoded forms are masked from now
+    on. The user name alone is not: it may be any word. Values shorter than three characters cannot be told from text.
+    """
+    global _pattern  # noqa: PLW0603 - one registry a process: what is printed has one standard
+    parts = {value, value.partition(":")[2], *value.splitlines()}
+    forms = {form for part in parts for form in _forms(part) if len(form) >= _MIN_LITERAL}
     with _lock:
-        _literals.update(form for form in forms if len(form) >= _MIN_LITERAL)
+        if forms <= _literals:
+            return
+        _literals.update(forms)
+        longest_first = sorted(_literals, key=len, reverse=True)
+        _pattern = re.compile("|".join(re.escape(form) for form in longest_first))
+
+
+def _forms(part: str) -> set[str]:
+    """As it stands in addresses, headers, JSON and Python's own quoting."""
+    quoted = {quote(part), quote_plus(part), quote(part, safe="")}
+    lowered = {re.sub(r"%[0-9A-F]{2}", lambda found: found[0].lower(), each) for each in quoted}
+    encoded = base64.b64encode(part.encode()).decode() if len(part) >= _MIN_LITERAL else ""
+    return quoted | lowered | {part, unquote(part), encoded, json.dumps(part)[1:-1], repr(part)[1:-1]}
 
 
 def registered() -> frozenset[str]:
@@ -35,28 +65,43 @@ def registered() -> frozenset[str]:
 
 
 def redact_url(url: str) -> str:
-    """Scheme, host, port and path; user, password, query and registered values masked."""
-    try:
-        parts = urlsplit(url)
-        host = parts.netloc.rpartition("@")[2]
-    except ValueError:
-        return MASK
-    netloc = f"{MASK}@{host}" if "@" in parts.netloc else host
-    query = MASK if parts.query else ""
-    return _replace_literals(urlunsplit((parts.scheme, netloc, parts.path, query, "")))
+    """Scheme, host, port and path; user, password, query, fragment and registered values masked.
+
+    Where it cannot be told what is the host (a password may hold any character), all but the scheme is masked.
+    """
+    scheme, found, rest = _replace_literals(url).partition("://")
+    return _masked(scheme, rest) if found and re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", scheme) else MASK
 
 
 def redact(text: str) -> str:
-    """Masks registered values and the credentials of every address in `text`."""
-    return _ADDRESS.sub(lambda found: redact_url(found[0]), _replace_literals(text))
+    """Masks registered values, the credentials of every address and values named password or token in `text`."""
+    text = _ADDRESS.sub(_masked_match, _replace_literals(text))
+    text = _QUOTED_ADDRESS.sub(lambda found: f"{found[1]}://{MASK}", text)
+    text = _BARE_LOGIN.sub(f"{MASK}@", text)
+    return _NAMED_VALUE.sub(lambda found: f"{found['name']}{MASK}", text)
+
+
+def _masked_match(found: re.Match[str]) -> str:
+    rest = found[2]
+    end = _TRAILING.search(rest)
+    cut = end.start() if end else len(rest)
+    return _masked(found[1], rest[:cut].replace("\\/", "/")) + rest[cut:]
+
+
+def _masked(scheme: str, rest: str) -> str:
+    """`rest` is what follows `://`. The last `@` ends the login, since a password may hold `/` and `@`."""
+    login, at, place = rest.rpartition("@")
+    host = _HOST.match(place)
+    if host is None or "?" in login or "#" in login:
+        return f"{scheme}://{MASK}"
+    path, _, query = place[host.end() :].partition("#")[0].partition("?")
+    path = "/".join(MASK if "=" in segment else segment for segment in path.split("/"))
+    return f"{scheme}://{MASK + at if at else ''}{host[0]}{path}{'?' + MASK if query else ''}"
 
 
 def _replace_literals(text: str) -> str:
-    with _lock:
-        literals = sorted(_literals, key=len, reverse=True)
-    for literal in literals:
-        text = text.replace(literal, MASK)
-    return text
+    pattern = _pattern
+    return pattern.sub(MASK, text) if pattern else text
 
 
 class Secrets:
@@ -79,7 +124,7 @@ class Secrets:
         """
         if name not in self._references:
             known = ", ".join(self._references) or "none"
-            msg = f"unknown secret {name!r}: expected one of {known}"
+            msg = f"unknown secret {name!r}: expected one of {known}{did_you_mean(name, self._references)}"
             raise KeyError(msg)
         found = _REFERENCE.match(self._references[name])
         if found is None:
