@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -30,6 +31,7 @@ class Layout:
     """uint8 (rows, columns, 3) RGB seen from above: rows along y from the dock edge, columns along x."""
 
 
+@lru_cache(maxsize=4)
 def lay_out(seed: int) -> Layout:
     """The yard of a seed: concrete or asphalt, lane markings, posts, pallets, a parked trailer, walls."""
     rng = np.random.default_rng([11, seed])

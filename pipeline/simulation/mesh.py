@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -81,25 +82,22 @@ class Mesh:
 def join(parts: Sequence[Part]) -> Mesh:
     """One mesh of all parts; faces are turned outward and get their texture axes."""
     vertices = np.concatenate([part.vertices for part in parts])
-    faces: list[tuple[int, ...]] = []
-    rows: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-    skins: list[Skin] = []
-    slices: list[slice] = []
-    start = 0
-    for part in parts:
-        middle = part.vertices.mean(axis=0)
-        for face, skin in zip(part.faces, part.skins, strict=True):
-            corners = part.vertices[list(face)]
-            normal = _outward(corners, middle)
-            faces.append(tuple(corner + start for corner in face))
-            rows.append((normal, *_texture_axes(corners, normal, skin)))
-            skins.append(skin)
-        slices.append(slice(start, start + len(part.vertices)))
-        start += len(part.vertices)
-    normals, texture_u, texture_v = (np.array(column) for column in zip(*rows, strict=True))
-    most = max(len(face) for face in faces)
-    padded = np.array([face + face[-1:] * (most - len(face)) for face in faces])
-    return Mesh(vertices, padded, normals, texture_u, texture_v, tuple(skins), tuple(slices))
+    starts = np.cumsum([0, *(len(part.vertices) for part in parts)])
+    most = max(len(face) for part in parts for face in part.faces)
+    corners = np.array(
+        [
+            [start + corner for corner in face + face[-1:] * (most - len(face))]
+            for part, start in zip(parts, starts[:-1].tolist(), strict=True)
+            for face in part.faces
+        ]
+    )
+    skins = tuple(skin for part in parts for skin in part.skins)
+    middles = np.repeat([part.vertices.mean(axis=0) for part in parts], [len(part.faces) for part in parts], axis=0)
+    places = vertices[corners]  # (F, K, 3)
+    normals = _outward(places, middles)
+    texture_u, texture_v = _texture_axes(places, normals, skins)
+    slices = tuple(slice(a, b) for a, b in pairwise(starts.tolist()))
+    return Mesh(vertices, corners, normals, texture_u, texture_v, skins, slices)
 
 
 def box(centre: Sequence[float], size: Sequence[float], skin: Skin, **other: Skin) -> Part:
@@ -153,26 +151,28 @@ def _prism(lower: Sequence[Corner], upper: Sequence[Corner], sides: Sequence[Ski
     return Part(vertices, tuple(faces), (*sides, end, other_end))
 
 
-def _outward(corners: np.ndarray, middle: np.ndarray) -> np.ndarray:
-    normal = np.cross(corners[1] - corners[0], corners[2] - corners[0])
-    normal = normal / (np.linalg.norm(normal) + 1e-12)
-    return -normal if normal @ (corners.mean(axis=0) - middle) < 0 else normal
+def _outward(places: np.ndarray, middles: np.ndarray) -> np.ndarray:
+    """(F, 3) unit normals of faces with corners (F, K, 3), away from the middles (F, 3) of their parts."""
+    normals = np.cross(places[:, 1] - places[:, 0], places[:, 2] - places[:, 0])
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True) + 1e-12
+    is_inward = np.einsum("ij,ij->i", normals, places.mean(axis=1) - middles) < 0
+    return np.where(is_inward[:, None], -normals, normals)
 
 
-def _texture_axes(corners: np.ndarray, normal: np.ndarray, skin: Skin) -> tuple[np.ndarray, np.ndarray]:
-    if abs(normal[2]) > 0.9:
-        across, down = np.array([1.0, 0.0, 0.0]), np.array([0.0, -1.0, 0.0])
-    else:
-        across = np.cross(normal, [0.0, 0.0, 1.0])
-        across /= np.linalg.norm(across)
-        down = np.cross(normal, across)
-        down = -down if down[2] > 0 else down
+def _texture_axes(places: np.ndarray, normals: np.ndarray, skins: Sequence[Skin]) -> tuple[np.ndarray, np.ndarray]:
+    """Across and down each face, (F, 4) both: along x and y on flat ones, along the horizon and down on others."""
+    is_flat = np.abs(normals[:, 2:]) > 0.9
+    across = np.cross(normals, (0.0, 0.0, 1.0))
+    across = np.where(is_flat, (1.0, 0.0, 0.0), across / (np.linalg.norm(across, axis=1, keepdims=True) + 1e-12))
+    down = np.cross(normals, across)
+    down = np.where(is_flat, (0.0, -1.0, 0.0), np.where(down[:, 2:] > 0, -down, down))
+    tiles = np.array([skin.tile_metres or 0.0 for skin in skins])
     axes: list[np.ndarray] = []
     for axis in (across, down):
-        places = corners @ axis
-        low, span = places.min(), max(float(np.ptp(places)), 1e-6)
-        scale = 1 / span if skin.tile_metres is None else 1 / skin.tile_metres
-        axes.append(np.array([*(axis * scale), -low * scale]))
+        along = np.einsum("fki,fi->fk", places, axis)
+        low, span = along.min(axis=1), np.maximum(np.ptp(along, axis=1), 1e-6)
+        scale = 1 / np.where(tiles > 0, tiles, span)
+        axes.append(np.column_stack([axis * scale[:, None], -low * scale]))
     return axes[0], axes[1]
 
 

@@ -51,8 +51,8 @@ class _Face:
 def draw(buffer: DepthBuffer, camera: Camera, mesh: Mesh, first_face: int) -> None:
     """Draws the faces of `mesh` that look at the camera, numbered from `first_face`, where they are nearest.
 
-    A pixel that an edge only touches counts as covered, with the depth of the face's plane at the pixel's centre,
-    kept within the face's own range.
+    A pixel that an edge only touches counts as covered where the plane of the face at the pixel's centre is no nearer
+    and no farther than the face itself.
     """
     points = camera.to_camera(mesh.vertices)
     normals = mesh.normals @ camera.axes.T
@@ -76,7 +76,7 @@ def draw(buffer: DepthBuffer, camera: Camera, mesh: Mesh, first_face: int) -> No
             points_px = outline(camera, corners)
             box = _boxes(points_px[None], camera.size)[0]
             points_px = points_px - (box[:2] << _SHIFT)
-            span = (1 / np.array([corners[:, 2].max(), corners[:, 2].min()])).astype(np.float32)
+            span = _inverse_ranges(corners[None, :, 2])[0]
         _draw_face(
             buffer, camera, _Face(first_face + int(number), points_px, tuple(box.tolist()), planes[number], span)
         )
@@ -106,6 +106,12 @@ def fill(target: np.ndarray, points: np.ndarray, value: int) -> None:
     cv2.fillConvexPoly(target, points, value, lineType=cv2.LINE_8, shift=_SHIFT)
 
 
+def _inverse_ranges(depths: np.ndarray) -> np.ndarray:
+    """float32 (F, 2) least and greatest inverse depth of faces with corners (F, K), a hair wider for rounding."""
+    nearest, farthest = np.maximum(depths.min(axis=1), NEAR_METRES), np.maximum(depths.max(axis=1), NEAR_METRES)
+    return np.stack([(1 - 1e-5) / farthest, (1 + 1e-5) / nearest], axis=1).astype(np.float32)
+
+
 def _boxes(outlines: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """int32 (F, 4) x0, y0, x1, y1 of the pixels that outlines (F, K, 2) touch, kept inside the picture."""
     limit = (size[1], size[0])
@@ -124,10 +130,10 @@ def _draw_face(buffer: DepthBuffer, camera: Camera, face: _Face) -> None:
     across += plane[2]
     down = camera.ray_v[y0:y1] * plane[1]
     inverse = np.add.outer(down, across)
-    np.maximum(inverse, face.inverse_range[0], out=inverse)
-    np.minimum(inverse, face.inverse_range[1], out=inverse)
     seen = buffer.inverse_depth[y0:y1, x0:x1]
     nearer = inverse > seen
     nearer &= covered.view(bool)
+    nearer &= inverse <= face.inverse_range[1]
+    nearer &= inverse >= face.inverse_range[0]
     np.copyto(seen, inverse, where=nearer)
     buffer.faces[y0:y1, x0:x1][nearer] = face.number

@@ -86,7 +86,8 @@ def _fill_parts(target: np.ndarray, camera: Camera, vertices: np.ndarray, parts:
     points = camera.to_camera(vertices)
     for part in parts:
         flat = vertices[part, :2].astype(np.float32)
-        hull = points[part][cv2.convexHull(flat, returnPoints=False)[:, 0]]
+        order = np.asarray(cv2.convexHull(flat, returnPoints=False), np.intp).ravel()
+        hull = points[part][order]
         if hull[:, 2].min() < NEAR_METRES:
             hull = clipped(hull)
         if len(hull) > 2:
