@@ -28,8 +28,8 @@ _TRAILING = re.compile(r"[\s'\"<>)\]},.;:!]*$")
 _HOST = re.compile(r"(?:\[[0-9a-f:.%]+\]|[a-z0-9._-]*)(?::\d{1,5})?(?=[/?#]|$)", re.IGNORECASE)
 _BARE_LOGIN = re.compile(r"[^\s/@'\"=,;(\[{]*:(?!//)\S+@(?=[a-z0-9-]+(?:\.[a-z0-9-]+)+|localhost|\[)", re.IGNORECASE)
 _NAMED_VALUE = re.compile(
-    r"(?P<name>\b[a-z_]*(?:password|passwd|passphrase|pwd|token|api_?key)"
-    r"(?:\s*=\s*|['\"]\s*:\s*))(?:'[^']*'|\"[^\"]*\"|[^\s&,;'\"]+)",
+    r"(?P<name>\b[a-z_]*(?:password|passwd|passphrase|pwd|token|api_?key))"
+    r"(?P<sign>\s*=\s*|['\"]\s*:\s*b?(?=['\"]))(?:'[^']*'|\"[^\"]*\"|[^\s&,;'\"]+)",
     re.IGNORECASE,
 )
 _REFERENCE = re.compile(r"^\$\{(env|file):([^}]+)\}$")
@@ -78,7 +78,7 @@ def redact(text: str) -> str:
     text = _ADDRESS.sub(_masked_match, _replace_literals(text))
     text = _QUOTED_ADDRESS.sub(lambda found: f"{found[1]}://{MASK}", text)
     text = _BARE_LOGIN.sub(f"{MASK}@", text)
-    return _NAMED_VALUE.sub(lambda found: f"{found['name']}{MASK}", text)
+    return _NAMED_VALUE.sub(lambda found: f"{found['name']}{found['sign']}{MASK}", text)
 
 
 def _masked_match(found: re.Match[str]) -> str:
@@ -115,6 +115,16 @@ class Secrets:
 
     def names(self) -> tuple[str, ...]:
         return tuple(self._references)
+
+    def missing(self) -> list[tuple[str, str]]:
+        """(name, why) of those that cannot be resolved on this machine now."""
+        gone: list[tuple[str, str]] = []
+        for name in self._references:
+            try:
+                self.resolve(name)
+            except KeyError as error:
+                gone.append((name, str(error.args[0])))
+        return gone
 
     def resolve(self, name: str) -> str:
         """The value; registers it for redaction.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from operators.backbone.config import ModelConfig
 from operators.frames import PATCH
@@ -85,9 +84,3 @@ def check_head_list(place: Place, camera: CameraConfig, heads: Mapping[str, Head
 def is_path(weights: str) -> bool:
     """Whether `model.weights` names a file."""
     return weights not in NAMED_WEIGHTS
-
-
-def missing_file(place: Place, path: str, what: str) -> Findings:
-    """A finding where `path` is not there."""
-    if not Path(path).exists():
-        yield place, f"{what} {path} is not there"

@@ -9,9 +9,9 @@ import numpy as np
 from operators.geometry import FloorCamera
 from operators.scene.config import ViewConfig
 from pipeline.config.merge import Merged
-from pipeline.simulation.pose import POSES, Pose
+from pipeline.simulation.pose import Pose
+from pipeline.sources.simulated import SIZE, pose_for
 
-_SIZE = (360, 640)
 _LANE_METRES = 2.2
 """Half the width of the apron round the lane's middle."""
 _DEPTH_METRES = 12.0
@@ -22,7 +22,8 @@ def complete(camera: Merged) -> None:
     source = camera.value.get("source")
     if not isinstance(source, dict) or cast("dict[str, Any]", source).get("simulated") != "dock":
         return
-    pose = POSES["P0"]
+    seed = cast("dict[str, Any]", source).get("seed", 0)
+    pose = pose_for(seed if isinstance(seed, int) else 0)
     view = pose.view()
     camera.value.setdefault("view", view)
     if isinstance(lines := camera.value.setdefault("lines", {}), dict):
@@ -33,11 +34,11 @@ def complete(camera: Merged) -> None:
 
 def apron(pose: Pose, view: ViewConfig) -> list[tuple[float, float]]:
     """The floor of the lane up to 12 m as a polygon in 0..1 of the picture, cut at its edges."""
-    camera = FloorCamera(view, _SIZE)
+    camera = FloorCamera(view, SIZE)
     near = camera.nearest_visible_floor() + 0.05
     x = np.array([-_LANE_METRES, _LANE_METRES, _LANE_METRES, -_LANE_METRES]) - pose.lateral
     y = np.array([_DEPTH_METRES, _DEPTH_METRES, near, near])
     rows, columns = camera.pixel_of(x, y)
-    corners = np.stack([columns / _SIZE[1], rows / _SIZE[0]], axis=1)
+    corners = np.stack([columns / SIZE[1], rows / SIZE[0]], axis=1)
     corners[2:, 1] = 1.0
     return [(float(a), float(b)) for a, b in corners.clip(0.0, 1.0)]

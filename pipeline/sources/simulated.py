@@ -12,7 +12,7 @@ from operators.scene.config import ViewConfig
 from pipeline.clock import Clock, SystemClock
 from pipeline.simulation.dock import DockScene
 from pipeline.simulation.lights import Light
-from pipeline.simulation.pose import POSES
+from pipeline.simulation.pose import POSES, Pose
 from pipeline.simulation.rendered import Rendered
 from pipeline.simulation.schedule import Schedule
 from pipeline.sources.base import Decoded, Event, Quiet, SourceInfo
@@ -29,13 +29,18 @@ _STOP_METRES = (1.6, 2.2)
 """Wide margins: every approach is clearly nearer than 3 m, with its body still in the picture."""
 
 
+def pose_for(seed: int) -> Pose:
+    """How the camera of `{simulated: dock, seed: ...}` hangs; cheap."""
+    return _POSES[seed % len(_POSES)]
+
+
 def dock_for(seed: int, schedule_seconds: float | None = None) -> tuple[DockScene, Schedule, ViewConfig]:
     """The dock of a seed: what `{simulated: dock, seed: ...}` shows, and how its camera hangs.
 
     Two approaches and a near miss, of forklifts and trucks. With `schedule_seconds` they come once in that time and
     then nobody; without, once a minute for ever. A new scene at each call: scenes belong to one thread.
     """
-    pose = _POSES[seed % len(_POSES)]
+    pose = pose_for(seed)
     schedule = Schedule.approaches(
         seed,
         _ENDLESS_SECONDS if schedule_seconds is None else schedule_seconds,

@@ -1,0 +1,133 @@
+"""What keeps a correct configuration from running here and now: parts that are not built yet, files that are not there.
+
+Apart from `load_config`, since a file may be checked on another machine than the one that runs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from operators.heads.config import DepthHead, KnnHead, SimilarityHead
+from operators.retrieval.bank import Bank, BankError
+from operators.rules.config import FalseAlarms
+from operators.rules.measures import parse_measure
+from operators.spelling import did_you_mean
+from pipeline.config.check_model import is_path
+from pipeline.config.loader import Config
+from pipeline.config.problems import Place, Problem
+from pipeline.config.schema import CameraConfig, Span
+
+Findings = Iterator[tuple[Place, str]]
+
+
+def not_built(config: Config) -> list[Problem]:
+    """Every part of the grammar that this version parses but cannot do, by name."""
+    return _problems(config, _not_built(config))
+
+
+def not_there(config: Config) -> list[Problem]:
+    """Files, folders and secrets that are not on this machine, and classes that a bank does not have."""
+    return _problems(config, _not_there(config))
+
+
+def not_ready(config: Config) -> list[Problem]:
+    """Both; `run` refuses to start with any."""
+    return [*not_built(config), *not_there(config)]
+
+
+def _problems(config: Config, findings: Findings) -> list[Problem]:
+    return [Problem(config.mark(place), place, message) for place, message in findings]
+
+
+def _not_built(config: Config) -> Findings:
+    if isinstance(config.runtime.analyzers, Span):
+        yield ("runtime", "analyzers"), "{min, max} is not built yet: write auto or a number"
+    if "://" in config.evidence.store:
+        yield ("evidence", "store"), "stores other than a folder are not built yet: write a path"
+    for name, head in config.heads.items():
+        if isinstance(head, DepthHead) and _is_name(head.checkpoint):
+            yield (
+                ("heads", name, "checkpoint"),
+                (
+                    f"depth checkpoint {head.checkpoint} is not built yet: "
+                    f"write simulated, fit_for_view or a path{did_you_mean(head.checkpoint, _OWN_CHECKPOINTS)}"
+                ),
+            )
+    for camera, found in config.cameras.items():
+        for rule, each in found.rules.items():
+            place: Place = ("cameras", camera, "rules", rule)
+            spec = parse_measure(each.measure)
+            if not spec.is_built:
+                yield (*place, "measure"), f"measure {spec.name} is not built yet"
+            if isinstance(each.enter, FalseAlarms):
+                yield (
+                    (*place, "enter"),
+                    (
+                        "a threshold learnt from false_alarms is not built yet: write a comparison such as "
+                        f'"> {"3 m" if spec.unit else "0.8"}"'
+                    ),
+                )
+
+
+_OWN_CHECKPOINTS = ("simulated", "fit_for_view")
+
+
+def _is_name(checkpoint: str) -> bool:
+    """Neither ours nor a path."""
+    return checkpoint not in _OWN_CHECKPOINTS and "/" not in checkpoint and "." not in checkpoint
+
+
+def _not_there(config: Config) -> Findings:
+    for name, why in config.secrets.missing():
+        yield ("secrets", name), why
+    if is_path(config.model.weights):
+        yield from _file(("model", "weights"), config.model.weights, "weights")
+    classes: dict[str, tuple[str, ...]] = {}
+    for name, head in config.heads.items():
+        place: Place = ("heads", name)
+        if isinstance(head, KnnHead):
+            try:
+                classes[name] = Bank.load(Path(head.bank)).classes
+            except BankError as error:
+                yield (*place, "bank"), str(error)
+        elif isinstance(head, SimilarityHead):
+            yield from _file((*place, "pictures"), head.pictures, "folder of pictures")
+        elif isinstance(head, DepthHead) and head.checkpoint not in _OWN_CHECKPOINTS and not _is_name(head.checkpoint):
+            yield from _file((*place, "checkpoint"), head.checkpoint, "depth checkpoint")
+    if config.sinks.kafka is not None and config.sinks.kafka.security.ca_file is not None:
+        yield from _file(("sinks", "kafka", "security", "ca_file"), config.sinks.kafka.security.ca_file, "certificate")
+    for camera, found in config.cameras.items():
+        source = found.source
+        if source.file is not None:
+            yield from _file(("cameras", camera, "source", "file"), source.file, "video")
+        if source.ca_file is not None:
+            yield from _file(("cameras", camera, "source", "ca_file"), source.ca_file, "certificate")
+        yield from _classes(camera, found, classes)
+
+
+def _file(place: Place, path: str, what: str) -> Findings:
+    if not Path(path).exists():
+        yield place, f"{what} {path} is not there (from {Path.cwd()})"
+
+
+def _classes(camera: str, found: CameraConfig, classes: dict[str, tuple[str, ...]]) -> Findings:
+    """Classes that rules name and banks do not have; `unknown` is always one."""
+    for rule, each in found.rules.items():
+        place: Place = ("cameras", camera, "rules", rule)
+        named: list[tuple[Place, str, str]] = []
+        if each.of is not None:
+            named += [((*place, "of", "is", index), each.of.head, name) for index, name in enumerate(each.of.is_)]
+        spec = parse_measure(each.measure)
+        if spec.name == "score":
+            named.append(((*place, "measure"), spec.args[0], spec.args[1]))
+        for at, head, name in named:
+            known = (*classes.get(head, (name,)), "unknown")
+            if name not in known:
+                yield (
+                    at,
+                    (
+                        f"class {name!r} is not in the bank of head {head}: expected one of {', '.join(known)}"
+                        f"{did_you_mean(name, known)}"
+                    ),
+                )
