@@ -17,7 +17,11 @@ class Command:
     target: str
 
 
-COMMANDS: tuple[Command, ...] = ()
+COMMANDS: tuple[Command, ...] = (
+    Command("run", "pipeline.cli.run:run"),
+    Command("subscribe", "pipeline.cli.subscribe:subscribe"),
+    Command("topics", "pipeline.cli.topics:app"),
+)
 
 EXIT_CODES = {
     0: "done",

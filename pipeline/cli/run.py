@@ -1,0 +1,87 @@
+"""`main.py run CONFIG`: the pipeline, until its files end or it is told to stop."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import IO, Annotated
+
+import typer
+
+from operators.backbone import WeightsError
+from pipeline.cli.app import UserError
+from pipeline.cli.table import CameraTable, Seen, dropped
+from pipeline.clock import SystemClock
+from pipeline.config.loader import Config, load_config
+from pipeline.config.problems import ConfigError
+from pipeline.control.model import model_spec
+from pipeline.control.runtime import started
+from pipeline.control.snapshot import PipelineSnapshot
+from pipeline.errors import PipelineError
+from pipeline.redaction import RedactedOutput, redact_logs
+
+DRAIN_SECONDS = 30.0
+
+
+def run(
+    config: Annotated[Path, typer.Argument(help="One YAML file, or a directory with one file per camera.")],
+    drain: Annotated[float, typer.Option(help="Seconds that a clean stop may take.")] = DRAIN_SECONDS,
+) -> None:
+    """Run the pipeline. SIGTERM drains and exits 0; a second SIGTERM leaves at once."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    redact_logs()
+    try:
+        loaded = load_config(config)
+        with RedactedOutput() as output:
+            is_clean = run_pipeline(loaded, drain, output.terminal)
+    except ConfigError as error:
+        raise UserError(str(error)) from None
+    except (PipelineError, WeightsError) as error:
+        raise UserError(str(error), exit_code=3) from None
+    sys.exit(0 if is_clean else 1)
+
+
+def run_pipeline(config: Config, drain_seconds: float, screen: IO[str]) -> bool:
+    """Runs to the end; True if every frame is accounted for and settled."""
+    table = CameraTable(lambda camera: _seen(latest, camera), screen)
+    latest: list[PipelineSnapshot] = []
+
+    def show(snapshot: PipelineSnapshot) -> None:
+        latest[:] = [snapshot]
+        table.show(snapshot)
+
+    model = model_spec(config, progress=lambda what, done, of: table.say(f"{what}: {done} of {of}"))
+    with started(config, model, SystemClock(), table.say) as running:
+        model = running.supervisor.snapshot().model
+        if model is not None:
+            table.say(
+                f"model {model.name}, weights {model.weights} ({model.fingerprint[:12]}), licence {model.licence}"
+            )
+        if running.address:
+            table.say(f"http://{running.address}/status /metrics /readyz /livez")
+        with table:
+            running.loop(show)
+            is_clean = running.supervisor.drain(drain_seconds)
+        final = running.supervisor.snapshot()
+    for camera in sorted(config.cameras):
+        total = final.total(camera)
+        table.say(
+            f"{camera}: decoded {total.decoded}, analysed {total.analysed}, gated {total.gated}, "
+            f"dropped {dropped(total)}, unaccounted {total.unaccounted}"
+        )
+        is_clean = is_clean and total.unaccounted == 0
+    return is_clean
+
+
+def _seen(latest: list[PipelineSnapshot], camera: str) -> Seen:
+    """What the publisher last said of a camera: the rules' values."""
+    for publisher in latest[0].publishers.values() if latest else ():
+        values = [
+            f"{rule} {each.value:.1f} {each.unit}".rstrip() if each.value is not None else f"{rule} -"
+            for rule, each in publisher.rules.get(camera, {}).items()
+            if each.is_known
+        ]
+        if values:
+            return Seen(nearest=", ".join(values))
+    return Seen()

@@ -1,0 +1,123 @@
+"""Starts or joins a Ray cluster, with the settings that the frame path was measured with."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.control.topology import Offer
+from pipeline.errors import PipelineError
+
+STATE_RESOURCE = "state"
+"""Nodes that hold `state_dir`: publishers and the supervisor run there."""
+
+_RAY_SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # every listener on loopback
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_max_direct_call_object_size": str(2 * 2**20),  # micro-batches travel inline: 3 ms instead of 4.5 ms
+    "RAY_health_check_initial_delay_ms": "2000",
+    "RAY_health_check_period_ms": "1000",
+    "RAY_health_check_timeout_ms": "2000",
+    "RAY_health_check_failure_threshold": "4",
+}
+
+WORKER_ENV = {
+    "OMP_NUM_THREADS": "1",
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "MKL_NUM_THREADS": "1",
+    "OPENCV_FFMPEG_LOGLEVEL": "-8",
+}
+"""Before torch is imported: one intra-op thread a lane, and no spinning beside the decoders."""
+
+
+@dataclass(slots=True)
+class Cluster:
+    """A Ray that this process started or joined. `close()` leaves it; one that we started ends."""
+
+    address: str
+    is_ours: bool
+    temp_dir: Path | None = None
+    _environment: dict[str, str | None] = field(default_factory=dict)
+
+    def offer(self) -> Offer:
+        """What all nodes together have.
+
+        Raises:
+            PipelineError: no node has the resource `state`.
+        """
+        import ray
+
+        found = ray.cluster_resources()
+        if not found.get(STATE_RESOURCE):
+            msg = (
+                f"no node of the Ray cluster at {self.address} has the resource {STATE_RESOURCE!r}: expected one that "
+                "holds runtime.state_dir. Start it with `ray start ... --resources '{\"state\": 1}'`"
+            )
+            raise PipelineError(msg, code="no_state_node")
+        return Offer(cpus=max(1, int(found.get("CPU", 1))), gpus=int(found.get("GPU", 0)))
+
+    @property
+    def logs(self) -> Path | None:
+        """Where the actors' own output lies."""
+        return self.temp_dir / "session_latest" / "logs" if self.temp_dir else None
+
+    def close(self) -> None:
+        """Leaves the cluster."""
+        import ray
+
+        ray.shutdown()
+        if self.temp_dir is not None:
+            shutil.rmtree(self.temp_dir, ignore_errors=True)
+        for name, value in self._environment.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def connect(address: str, *, cpus: int | None = None, gpus: int | None = None) -> Cluster:
+    """Joins `address`, or starts a local Ray for `local`; `auto` is `RAY_ADDRESS` where that is set, else local.
+
+    Raises:
+        PipelineError: the cluster does not answer.
+    """
+    wanted = os.environ.get("RAY_ADDRESS", "local") if address == "auto" else address
+    before = {name: os.environ.get(name) for name in _RAY_SETTINGS}
+    os.environ.update(_RAY_SETTINGS)
+    import ray
+
+    root = str(Path(__file__).resolve().parents[2])
+    common: dict[str, Any] = {
+        "logging_level": logging.ERROR,
+        "log_to_driver": False,
+        "runtime_env": {"env_vars": {**WORKER_ENV, "PYTHONPATH": os.pathsep.join([root, *_python_path()])}},
+    }
+    if wanted != "local":
+        try:
+            ray.init(address=wanted, **common)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            msg = f"no Ray cluster answers at {wanted}: {error}. Start one, or set runtime.ray: local"
+            raise PipelineError(msg, code="no_cluster") from None
+        return Cluster(wanted, is_ours=False, _environment=before)
+    temp_dir = Path(tempfile.mkdtemp(prefix="dino-"))  # short: unix sockets lie in it
+    ray.init(
+        address="local",
+        num_cpus=cpus or os.cpu_count(),
+        num_gpus=gpus,
+        resources={STATE_RESOURCE: 1},
+        include_dashboard=False,
+        object_store_memory=256 * 2**20,
+        _temp_dir=str(temp_dir),
+        **common,
+    )
+    return Cluster("local", is_ours=True, temp_dir=temp_dir, _environment=before)
+
+
+def _python_path() -> list[str]:
+    return [each for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each]

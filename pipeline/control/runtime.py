@@ -1,0 +1,92 @@
+"""One run from lock to last goodbye: state lock, Ray, supervisor, HTTP; what `run` and `demo` share."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+from pipeline.clock import Clock
+from pipeline.config.loader import Config
+from pipeline.control.cluster import Cluster, connect
+from pipeline.control.http import HttpServer, build_app
+from pipeline.control.leases import StateLock
+from pipeline.control.model import ModelSpec
+from pipeline.control.snapshot import PipelineSnapshot
+from pipeline.control.specs import run_spec
+from pipeline.control.supervisor import Supervisor
+from pipeline.control.topology import make_plan
+
+log = logging.getLogger(__name__)
+
+STEP_SECONDS = 1.0
+EXIT_SECOND_SIGNAL = 143
+
+
+@dataclass(slots=True)
+class Run:
+    """A started pipeline."""
+
+    supervisor: Supervisor
+    cluster: Cluster
+    address: str
+    stop: threading.Event
+    _clock: Clock
+    _step_seconds: float = STEP_SECONDS
+
+    def loop(self, seen: Callable[[PipelineSnapshot], None], until: Callable[[], bool] = lambda: False) -> None:
+        """Steps once a second until told to stop, until every file has ended, or until `until` says so."""
+        while not self.stop.is_set():
+            self.supervisor.step()
+            seen(self.supervisor.snapshot())
+            if self.supervisor.is_finished or until():
+                return
+            self._clock.wait(self.stop, self._step_seconds)
+
+
+@contextmanager
+def started(config: Config, model: ModelSpec, clock: Clock, progress: Callable[[str], None]) -> Generator[Run]:
+    """Starts everything; on leaving, ends every actor and Ray. Drain before leaving for a clean end.
+
+    Raises:
+        PipelineError: the state is in use, the cluster does not answer, the HTTP address is taken, an actor cannot
+            start.
+    """
+    spec = run_spec(config, model)
+    with ExitStack() as stack:
+        lock = StateLock(spec.state_dir)
+        stack.callback(lock.release)
+        cluster = connect(config.runtime.ray)
+        stack.callback(cluster.close)
+        stop = _stop_on_signals()  # after ray.init, which puts its own handler there
+        supervisor = Supervisor(spec, make_plan(spec.wish(), cluster.offer()), clock)
+        stack.callback(supervisor.stop)
+        address = ""
+        if (http := config.runtime.http) is not None:
+            token = config.secrets.resolve(http.token) if http.token else None
+            server = HttpServer(build_app(supervisor.snapshot, spec.required_sinks, token), http.bind)
+            server.start()
+            stack.callback(server.stop)
+            address = server.address
+        supervisor.start(progress)
+        yield Run(supervisor, cluster, address, stop, clock)
+
+
+def _stop_on_signals() -> threading.Event:
+    """The first SIGTERM or SIGINT asks for a drain, the second leaves at once."""
+    stop = threading.Event()
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        del frame
+        if stop.is_set():
+            os._exit(EXIT_SECOND_SIGNAL if number == signal.SIGTERM else 130)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+    return stop

@@ -1,0 +1,115 @@
+"""Compiles the configuration into what each actor needs. After this nobody but the commands sees the whole `Config`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from pipeline.config.loader import Config
+from pipeline.config.schema import CameraConfig
+from pipeline.control.actors import PublishSpec
+from pipeline.control.model import ModelSpec
+from pipeline.control.topology import Plan, Wish
+from pipeline.frame_path.handles import FeedPlan, OwnedCamera
+from pipeline.frame_path.publisher import PublishedCamera
+from pipeline.sinks.config import KafkaSecurity
+from pipeline.sources.registry import build_feed, group_feeds
+
+DEFAULT_RATE = 25.0
+"""Pictures per second that a camera is reckoned with when `sample.fps` is left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpec:
+    """One run."""
+
+    config: Config
+    model: ModelSpec
+
+    @property
+    def site(self) -> str:
+        return self.config.site.name
+
+    @property
+    def state_dir(self) -> Path:
+        return Path(self.config.runtime.state_dir)
+
+    @property
+    def required_sinks(self) -> frozenset[str]:
+        """Names of the sinks that replayable sources wait for."""
+        sinks = {name: getattr(self.config.sinks, name) for name in ("redis", "kafka", "jsonl")}
+        return frozenset(name for name, sink in sinks.items() if sink is not None and sink.required)
+
+    @property
+    def cameras(self) -> Mapping[str, CameraConfig]:
+        return self.config.cameras
+
+    def wish(self) -> Wish:
+        """What to plan for."""
+        runtime = self.config.runtime
+        return Wish(
+            feeds=tuple(group_feeds({camera: each.source for camera, each in self.cameras.items()})),
+            rates={camera: each.sample.fps or DEFAULT_RATE for camera, each in self.cameras.items()},
+            decoders=runtime.decoders if isinstance(runtime.decoders, int) else None,
+            analyzers=runtime.analyzers if isinstance(runtime.analyzers, int) else None,
+            publishers=runtime.publishers,
+        )
+
+    def publish_spec(self, name: str, plan: Plan) -> PublishSpec:
+        """What the publisher `name` needs."""
+        members = next(each.cameras for each in plan.publishers if each.name == name)
+        config = self.config
+        return PublishSpec(
+            name=name,
+            cameras=tuple(
+                PublishedCamera(config.camera_spec(camera), config.cameras[camera].source.is_replayable)
+                for camera in members
+            ),
+            sinks=config.sinks,
+            secrets=config.secrets,
+            state_dir=self.state_dir / name,
+            site=self.site,
+            timezone=config.site.timezone,
+            outbox=config.outbox,
+            evidence=config.evidence,
+            artefacts=self.model.artefacts,
+        )
+
+    def feed_plan(self, cameras: Sequence[str], leases: Mapping[str, int]) -> FeedPlan:
+        """One reader's cameras under these leases. The sources are opened over there, secrets resolved there."""
+        configs = {camera: self.cameras[camera] for camera in cameras}
+        first = configs[cameras[0]].source
+        kafka = self.config.sinks.kafka
+        open_feed = partial(
+            build_feed,
+            {camera: each.source for camera, each in configs.items()},
+            self.config.secrets,
+            self.config.brokers,
+            kafka.security if kafka else KafkaSecurity(),
+        )
+        return FeedPlan(
+            cameras=tuple(self._owned(camera, leases[camera]) for camera in cameras),
+            open_feed=open_feed,
+            backoff=first.backoff,
+            stall_after_seconds=first.stall_after,
+        )
+
+    def _owned(self, camera: str, lease: int) -> OwnedCamera:
+        config = self.cameras[camera]
+        spec = self.config.camera_spec(camera)
+        return OwnedCamera(
+            spec=spec,
+            lease=lease,
+            sample=config.sample,
+            is_replayable=config.source.is_replayable,
+            wants_evidence=any(rule.evidence is not None for rule in spec.rules.values()),
+            frozen_after_seconds=config.source.frozen_after,
+            weight=float(1 + max(0, config.priority)),
+        )
+
+
+def run_spec(config: Config, model: ModelSpec) -> RunSpec:
+    """Everything that a run of `config` needs."""
+    return RunSpec(config, model)

@@ -1,0 +1,228 @@
+"""Who decides: starts the actors, hears their beats, starts the dead ones again under new leases, drains at the end.
+
+The supervisor is the driver process. It never touches a frame: its loss stops no frame for ten seconds, and then the
+owners stop by themselves.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from operators.results import ModelInfo
+from pipeline.clock import Clock
+from pipeline.control import actors
+from pipeline.control.leases import LeaseBook
+from pipeline.control.member import Member
+from pipeline.control.snapshot import ActorKind, PipelineSnapshot, close_ledger
+from pipeline.control.specs import RunSpec
+from pipeline.control.topology import Plan
+from pipeline.errors import PipelineError
+from pipeline.frame_path.batching import BatchLimits
+from pipeline.frame_path.ledger import ledger_path, read_ledger
+from pipeline.frame_path.publisher import PublisherSnapshot
+from pipeline.messages import CameraSnapshot, LedgerSnapshot
+
+log = logging.getLogger(__name__)
+
+HUNG_SECONDS = 10.0
+"""An actor that has not answered for this long is ended and replaced."""
+READY_TIMEOUT_SECONDS = 180.0
+
+_Member = Member[actors.ActorWorker]
+
+
+class Supervisor:
+    """Carries out a plan. `step()` once a second; not thread-safe but for `snapshot`."""
+
+    def __init__(self, spec: RunSpec, plan: Plan, clock: Clock) -> None:
+        self._spec = spec
+        self._plan = plan
+        self._clock = clock
+        self._leases = LeaseBook(spec.state_dir / "leases.json", clock)
+        self._model: ModelInfo | None = None
+        self._beats: dict[str, list[CameraSnapshot]] = {}
+        self._closed: dict[str, tuple[LedgerSnapshot, ...]] = {}
+        self._published: dict[str, PublisherSnapshot] = {}
+        self._current_leases: dict[str, int] = {}
+        calls = sum(plan.credits.values())
+        self._analyzers = [
+            self._member(each.name, "analyze", partial(actors.start_analyzer, spec.model, each, calls))
+            for each in plan.analyzers
+        ]
+        self._publishers: list[_Member] = [
+            self._member(each.name, "publish", partial(self._start_publisher, each.name)) for each in plan.publishers
+        ]
+        self._decoders = [
+            self._member(each.name, "decode", partial(self._start_decoder, each.name)) for each in plan.decoders
+        ]
+
+    def start(self, progress: Callable[[str], None] = log.info) -> None:
+        """Starts the model, then the publishers, then the readers; returns when all have answered.
+
+        Raises:
+            PipelineError: an actor could not start; with its own reason.
+        """
+        progress("loading the model")
+        self._await_all(self._analyzers)
+        self._model = self._running(self._analyzers)[0].call("about")
+        progress("opening the sinks")
+        self._await_all(self._publishers)
+        progress("opening the cameras")
+        self._await_all(self._decoders)
+        for member in self._decoders:
+            self._begin(member)
+
+    def step(self) -> None:
+        """One look at every actor; call it about once a second."""
+        self._watch(self._analyzers, "pid", {})
+        self._watch(self._publishers, "snapshot", self._published)
+        self._watch(self._decoders, "beat", self._beats)
+        if self._revive(self._analyzers):
+            self._tell_owners("replace_analyzers", self._analyzers_for)
+        if self._revive(self._publishers):
+            self._tell_owners("replace_publishers", self._publishers_for)
+        for member in self._decoders:
+            if member.step():
+                self._begin(member)
+
+    def snapshot(self) -> PipelineSnapshot:
+        """What the last step saw."""
+        members = [*self._decoders, *self._analyzers, *self._publishers]
+        return PipelineSnapshot(
+            site=self._spec.site,
+            taken_ns=self._clock.wall_ns(),
+            model=self._model,
+            cameras=tuple(camera for each in dict(self._beats).values() for camera in each),
+            closed=dict(self._closed),
+            publishers=dict(self._published),
+            actors=tuple(member.status for member in members),
+        )
+
+    @property
+    def is_finished(self) -> bool:
+        """Every camera has ended for good (files)."""
+        seen = [camera for each in self._beats.values() for camera in each]
+        return len(seen) == len(self._spec.cameras) and all(each.state in {"ended", "failed"} for each in seen)
+
+    def drain(self, timeout_seconds: float) -> bool:
+        """Readers stop, what is in flight is published and settled; True if nothing is left behind."""
+        deadline = self._clock.monotonic() + timeout_seconds
+        owners = self._running(self._decoders)
+        answers = [(owner, owner.begin("drain", timeout_seconds)) for owner in owners]
+        is_clean = len(owners) == len(self._decoders)
+        for owner, answer in answers:
+            left = max(1.0, deadline - self._clock.monotonic() + 5.0)
+            try:
+                is_clean = actors.wait_for(answer, left, PipelineError, owner.name) and is_clean
+                self._beats[owner.name] = owner.call("beat")
+            except PipelineError as error:
+                log.warning("drain: %s", error)
+                is_clean = False
+        for publisher in self._running(self._publishers):
+            left = max(5.0, deadline - self._clock.monotonic())
+            try:
+                self._published[publisher.name] = publisher.call("close", left, timeout_seconds=left + 15.0)
+            except PipelineError as error:
+                log.warning("drain: %s", error)
+                is_clean = False
+        return is_clean
+
+    def stop(self) -> None:
+        """Ends every actor at once; `drain` first for a clean end."""
+        for member in [*self._decoders, *self._analyzers, *self._publishers]:
+            member.stop()
+
+    # --- one actor ----------------------------------------------------------------------------------------------
+
+    def _member(self, name: str, kind: ActorKind, start: Callable[[], actors.ActorWorker]) -> _Member:
+        return Member(name, kind, start, self._clock)
+
+    def _start_publisher(self, name: str) -> actors.ActorWorker:
+        assert self._model is not None, "the model is loaded first"
+        calls = 2 * len(self._plan.decoders)
+        return actors.start_publisher(self._spec.publish_spec(name, self._plan), self._model, calls)
+
+    def _start_decoder(self, name: str) -> actors.ActorWorker:
+        """Every start is under new leases: whoever had these cameras before is fenced."""
+        plan = next(each for each in self._plan.decoders if each.name == name)
+        for camera in plan.cameras:
+            self._current_leases[camera] = self._leases.next(camera)
+        feeds = [self._spec.feed_plan(cameras, self._current_leases) for cameras in plan.feeds]
+        limits = BatchLimits(max_batch_size=max(each.max_batch_size for each in self._plan.analyzers))
+        return actors.start_decoder(name, feeds, self._spec.state_dir, limits)
+
+    def _begin(self, member: _Member) -> None:
+        worker = member.running
+        if worker is None:
+            return
+        try:
+            worker.call("start", self._analyzers_for(member.name), self._publishers_for(member.name))
+        except PipelineError as error:
+            self._lose(member, str(error))
+
+    def _watch(self, members: list[_Member], method: str, answers: dict[str, Any]) -> None:
+        for member in members:
+            worker = member.running
+            if worker is None:
+                continue
+            try:
+                answer = worker.pulse(method, HUNG_SECONDS, self._clock.monotonic())
+            except PipelineError as error:
+                self._lose(member, str(error))
+                continue
+            if answer is not None:
+                answers[member.name] = answer
+
+    def _lose(self, member: _Member, reason: str) -> None:
+        member.lost(reason)
+        if member.kind == "decode":
+            self._beats.pop(member.name, None)
+            plan = next(each for each in self._plan.decoders if each.name == member.name)
+            for camera in plan.cameras:
+                path = ledger_path(self._spec.state_dir, camera, self._current_leases[camera])
+                if path.is_file():
+                    ledger = close_ledger(read_ledger(path), "owner_died")
+                    self._closed[camera] = (*self._closed.get(camera, ()), ledger)
+
+    def _revive(self, members: list[_Member]) -> bool:
+        return any([member.step() for member in members])  # noqa: C419 - every member takes its step
+
+    def _await_all(self, members: list[_Member]) -> None:
+        deadline = self._clock.monotonic() + READY_TIMEOUT_SECONDS
+        for member in members:
+            member.step()
+            worker = member.worker
+            if worker is None:
+                raise PipelineError(member.status.reason, code="no_start", where=member.name)
+            worker.wait_ready(deadline - self._clock.monotonic())
+            member.step()
+
+    # --- who talks to whom --------------------------------------------------------------------------------------
+
+    def _running(self, members: list[_Member]) -> list[actors.ActorWorker]:
+        return [member.running for member in members if member.running is not None]
+
+    def _analyzers_for(self, decoder: str) -> list[tuple[str, Any, int]]:
+        return [
+            (worker.name, worker.actor, self._plan.credits[decoder, worker.name])
+            for worker in self._running(self._analyzers)
+        ]
+
+    def _publishers_for(self, decoder: str) -> dict[str, tuple[str, Any]]:
+        plan = next(each for each in self._plan.decoders if each.name == decoder)
+        by_name = {worker.name: worker for worker in self._running(self._publishers)}
+        found = {camera: by_name.get(self._plan.publisher_of(camera)) for camera in plan.cameras}
+        return {camera: (worker.name, worker.actor) for camera, worker in found.items() if worker is not None}
+
+    def _tell_owners(self, method: str, what: Callable[[str], Any]) -> None:
+        for member in self._decoders:
+            worker = member.running
+            if worker is None:
+                continue
+            try:
+                worker.call(method, what(member.name))
+            except PipelineError as error:
+                self._lose(member, str(error))
