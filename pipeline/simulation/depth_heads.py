@@ -18,7 +18,7 @@ from pipeline.simulation.pose import Pose
 from pipeline.simulation.rendered import Rendered
 from pipeline.simulation.training import training_frames
 
-PICTURES_PER_FIT = 240
+PICTURES_PER_FIT = 200
 """Enough for a view, and under two minutes on two cores with ViT-S. Source: own measurements, 200 to 360."""
 
 PICTURES_PER_POSE = 9
