@@ -110,14 +110,7 @@ class AlertWriter:
         if opened is None:
             return None
         duration = max(0.0, (transition.rule_time_ns - transition.began_ns) / 1e9)
-        text = end_sentence(
-            self._spec.camera,
-            transition.rule,
-            opened.unit,
-            duration_seconds=duration,
-            extreme=memory.extreme,
-            reason=transition.reason,
-        )
+        text = end_sentence(opened, duration_seconds=duration, extreme=memory.extreme, reason=transition.reason)
         return msgspec.structs.replace(
             opened,
             id=f"{self._spec.camera}/{transition.rule}/{transition.episode}/end",

@@ -9,6 +9,7 @@ from operators.rules.config import RuleConfig
 from operators.rules.episodes import Transition
 from operators.rules.measures import MeasureSpec
 from operators.units import Threshold
+from pipeline.frame_path.wire_schema import AlertBody
 
 
 def start_sentence(
@@ -20,13 +21,12 @@ def start_sentence(
     return f"{camera}: {_what(rule, measure, transition, subject)}{limit}, held {held:.1f} s"
 
 
-def end_sentence(
-    camera: str, name: str, unit: str, *, duration_seconds: float, extreme: float | None, reason: str
-) -> str:
-    """Such as `dock-sim: forklift_too_close over after 4.2 s, furthest 1.8 m` (into the alarm)."""
-    furthest = "" if extreme is None else f", furthest {_amount(extreme, unit)}"
+def end_sentence(opened: AlertBody, *, duration_seconds: float, extreme: float | None, reason: str) -> str:
+    """Such as `dock-sim: forklift_too_close over after 4.2 s, nearest 1.8 m`."""
+    word = "nearest" if opened.unit == "m" and opened.enter.startswith("<") else "peak"
+    furthest = "" if extreme is None else f", {word} {_amount(extreme, opened.unit)}"
     why = f" ({reason})" if reason else ""
-    return f"{camera}: {name} over after {duration_seconds:.1f} s{furthest}{why}"
+    return f"{opened.camera}: {opened.rule} over after {duration_seconds:.1f} s{furthest}{why}"
 
 
 def nearest_subject(subjects: Sequence[Subject], measure: MeasureSpec, value: float | None) -> Subject | None:

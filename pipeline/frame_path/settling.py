@@ -30,7 +30,9 @@ class Settling:
         self._open: dict[Position, _Waiting] = {}
 
     def add(self, position: Position, sinks: Iterable[str]) -> None:
-        """`position` is accepted and waits for `sinks`, maybe none."""
+        """`position` is accepted and waits for `sinks`, maybe none; one that waits already is not added again."""
+        if position in self._open:
+            return
         waiting = _Waiting(position, set(sinks))
         self._order.append(waiting)
         self._open[position] = waiting

@@ -46,7 +46,7 @@ class StateDatabase:
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         with self._translated():
-            self._connection = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+            self._connection = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
             for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL"):
                 self._connection.execute(f"PRAGMA {pragma}").fetchone()
             self._create()

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from pipeline.frame_path.evidence import EvidenceStore, evidence_path
+from pipeline.messages import Delivery, Picture
+from pipeline.sinks.config import EvidenceConfig
+from tests.fakes_publisher import CAMERA, HandClock, HandSink, body, camera, frame, publisher, reused, rule, tick
+
+WISH = {"snapshot": True, "history": "1s"}
+
+
+def deliver(made, *entries, pictures=()):
+    return made.publish(Delivery(tuple(entries), tuple(pictures)))
+
+
+def started(folder, clock=None, *, preview=None):
+    sink = HandSink()
+    made = publisher(folder, [camera(too_close=rule(evidence=WISH))], [sink], clock=clock)
+    entries = [frame(n, 2.5, preview=preview) for n in range(5)]
+    return made, sink, deliver(made, *entries).of(CAMERA)
+
+
+def evidence_of(sink):
+    return [body(each) for each in sink.seen if each.type == "dinostream.alert.evidence.v1"]
+
+
+def test_a_start_names_its_picture_and_the_receipt_asks_for_it_with_a_drawing(tmp_path):
+    made, sink, receipt = started(tmp_path)
+    (wanted,) = receipt.pictures_wanted
+    start = body(next(each for each in sink.seen if each.kind == "alert"))
+    assert (wanted.event_id, wanted.ticket.id) == ("dock-03/too_close/1/start", "dock-03/17/3")
+    assert wanted.drawing.text == start["text"]
+    assert wanted.drawing.boxes == ((0.36, 0.5, 0.5, 0.69),)
+    assert start["evidence"] == str(tmp_path / "evidence/dock-03/too_close/000001-start.jpg")
+    assert [point[1] for point in start["history"]] == [2.5] * 4
+    made.close(1.0)
+
+
+def test_a_picture_is_stored_where_the_start_said_and_announced_with_its_hash(tmp_path):
+    made, sink, receipt = started(tmp_path)
+    (wanted,) = receipt.pictures_wanted
+    deliver(made, pictures=[Picture(wanted.event_id, wanted.ticket, b"jpeg")])
+    (said,) = evidence_of(sink)
+    start = body(next(each for each in sink.seen if each.kind == "alert"))
+    assert said["picture"] == {"path": start["evidence"], "sha256": hashlib.sha256(b"jpeg").hexdigest(), "num_bytes": 4}
+    assert Path(start["evidence"]).read_bytes() == b"jpeg"
+    deliver(made, pictures=[Picture(wanted.event_id, wanted.ticket, b"other")])
+    assert len(evidence_of(sink)) == 1
+    made.close(1.0)
+
+
+def test_an_owner_is_asked_again_after_a_while_only(tmp_path):
+    clock = HandClock()
+    made, _, receipt = started(tmp_path, clock)
+    assert len(receipt.pictures_wanted) == 1
+    assert deliver(made, tick(1.0)).of(CAMERA).pictures_wanted == ()
+    clock.now = 2.5
+    assert len(deliver(made, tick(1.1)).of(CAMERA).pictures_wanted) == 1
+    made.close(1.0)
+
+
+def test_a_picture_that_never_comes_says_so_and_leaves_the_preview(tmp_path):
+    clock = HandClock()
+    made, sink, _ = started(tmp_path, clock, preview=b"small")
+    clock.now = 31.0
+    made.turn()
+    (said,) = evidence_of(sink)
+    assert (said["picture"], said["missing"]) == (None, "timeout")
+    assert Path(said["preview"]["path"]).read_bytes() == b"small"
+    made.close(1.0)
+
+
+def test_a_new_owner_does_not_have_the_pictures_of_the_dead_one(tmp_path):
+    made, sink, _ = started(tmp_path)
+    made.attach(CAMERA, 17)
+    assert evidence_of(sink) == []
+    made.attach(CAMERA, 18)
+    assert [each["missing"] for each in evidence_of(sink)] == ["owner_died"]
+    made.close(1.0)
+
+
+def test_a_picture_that_the_owner_no_longer_has_is_missing_at_once(tmp_path):
+    made, sink, receipt = started(tmp_path)
+    (wanted,) = receipt.pictures_wanted
+    deliver(made, pictures=[Picture(wanted.event_id, wanted.ticket, b"")])
+    assert [each["missing"] for each in evidence_of(sink)] == ["not_kept"]
+    made.close(1.0)
+
+
+def test_a_store_that_cannot_be_written_stops_nothing(tmp_path):
+    (tmp_path / "evidence").write_text("a file where a folder should be")
+    made, sink, receipt = started(tmp_path)
+    (wanted,) = receipt.pictures_wanted
+    deliver(made, frame(6, 2.5), pictures=[Picture(wanted.event_id, wanted.ticket, b"jpeg")])
+    assert [each["missing"] for each in evidence_of(sink)] == ["store_unwritable"]
+    made.close(1.0)
+
+
+def test_what_is_wanted_survives_a_restart(tmp_path):
+    made, _, _ = started(tmp_path)
+    made.close(1.0)
+    sink = HandSink()
+    made = publisher(tmp_path, [camera(too_close=rule(evidence=WISH))], [sink])
+    assert len(deliver(made, reused(6, 4)).of(CAMERA).pictures_wanted) == 1
+    made.close(1.0)
+
+
+def test_a_tick_has_no_picture(tmp_path):
+    sink = HandSink()
+    made = publisher(tmp_path, [camera(too_close=rule(evidence=WISH, on_unknown="clear"))], [sink])
+    deliver(made, *(frame(n, 2.5) for n in range(5)))
+    receipt = deliver(made, tick(1.1, "stalled")).of(CAMERA)
+    assert receipt.pictures_wanted == ()
+    end = body(next(each for each in sink.seen if each.id.endswith("1/end")))
+    assert end["evidence"] is None
+    made.close(1.0)
+
+
+def test_old_pictures_go_by_age_and_then_by_bytes(tmp_path):
+    config = EvidenceConfig.model_construct(store=str(tmp_path), keep=3600.0, max_bytes=10)
+    store = EvidenceStore(config)
+    for episode in range(1, 5):
+        store.put(evidence_path("dock-03", "near", episode, "start"), b"12345")
+    times = sorted(path.stat().st_mtime_ns for path in tmp_path.rglob("*.jpg"))
+    assert store.prune(times[-1]) == 2
+    assert sorted(path.name for path in tmp_path.rglob("*.jpg")) == ["000003-start.jpg", "000004-start.jpg"]
+    assert store.prune(times[-1] + round(3601e9)) == 2
+
+
+def test_a_rule_with_an_odd_name_stays_inside_the_store():
+    assert evidence_path("dock-03", "../../etc", 1, "start") == "dock-03/..%2F..%2Fetc/000001-start.jpg"

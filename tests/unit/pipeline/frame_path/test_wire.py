@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import base64
+
+import numpy as np
+import pytest
+
+from pipeline.frame_path.wire import decode_array, encode_array, encode_event, rfc3339
+from pipeline.frame_path.wire_schema import SceneBody
+
+
+def test_an_array_comes_back_as_it_was_with_its_gaps():
+    values = np.array([[1.5, np.nan, -2.0], [65504.0, 0.0, 1e-4]], dtype=np.float16)
+    array = encode_array(values)
+    assert (array.dtype, array.shape) == ("float16", [2, 3])
+    np.testing.assert_array_equal(decode_array(array), values)
+
+
+def test_the_bytes_on_the_wire_are_little_endian_whatever_the_machine():
+    swapped = np.array([1.0], dtype=">f2")
+    assert base64.b64decode(encode_array(swapped).data) == b"\x00\x3c"
+
+
+def test_a_ten_line_consumer_can_read_an_array():
+    array = encode_array(np.arange(6, dtype=np.float32).reshape(2, 3))
+    read = np.frombuffer(base64.b64decode(array.data), "<f2").reshape(array.shape)
+    assert read[1, 2] == 5.0
+
+
+@pytest.mark.parametrize(
+    ("change", "said"), [({"dtype": "float32"}, "expected dtype float16, got 'float32'"), ({"shape": [5]}, "5 values")]
+)
+def test_an_array_that_cannot_be_read_says_why(change, said):
+    array = {"dtype": "float16", "shape": [1], "data": encode_array(np.ones(1)).data, **change}
+    with pytest.raises(ValueError, match=said):
+        decode_array(array)
+
+
+def test_times_are_utc_with_microseconds():
+    assert rfc3339(1_767_225_600_000_001_999) == "2026-01-01T00:00:00.000001Z"
+
+
+def test_equal_events_are_equal_bytes_and_a_tombstone_is_empty():
+    body = SceneBody(
+        id="a",
+        camera="c",
+        labels={"z": "1", "a": "2"},
+        change="view_learnt",
+        view="v",
+        lights=1,
+        valid_from=(0, 1),
+        published_ns=1,
+    )
+    common = {"event_id": "a", "kind": "scene", "event": "scene", "camera": "c", "site": "s", "time_ns": 0}
+    assert encode_event(body, **common).body == encode_event(body, **common).body
+    assert b'"a":"2","z":"1"' in encode_event(body, **common).body
+    assert encode_event(None, **common).body == b""
