@@ -24,7 +24,7 @@ def _quantity(text: object, units: dict[str, float] | dict[str, int], what: str,
 
 def parse_seconds(text: object) -> float:
     """`5s`, `600ms`, `30m`, `2h`, `1d` to seconds."""
-    if isinstance(text, float):
+    if type(text) is float:  # from code; a number in a file has its own type and needs a unit
         return text
     seconds = _quantity(text, _SECONDS, "a duration", "5s")
     if seconds < 0:
@@ -35,21 +35,21 @@ def parse_seconds(text: object) -> float:
 
 def parse_bytes(text: object) -> int:
     """`256MiB` to bytes."""
-    if isinstance(text, int) and not isinstance(text, bool) and text > 4096:
+    if type(text) is int and text > 4096:  # from code, likewise
         return text
     return int(_quantity(text, _BYTES, "a size", "256MiB"))
 
 
 def parse_degrees(text: object) -> float:
     """`74deg` to degrees."""
-    if isinstance(text, float):
+    if type(text) is float:  # from code; a number in a file has its own type and needs a unit
         return text
     return _quantity(text, {"deg": 1.0}, "an angle", "74deg")
 
 
 def parse_metres(text: object) -> float:
     """`3.4m` or `340cm` to metres."""
-    if isinstance(text, float):
+    if type(text) is float:  # from code; a number in a file has its own type and needs a unit
         return text
     return _quantity(text, {"m": 1.0, "cm": 0.01}, "a length", "3.4m")
 
