@@ -1,0 +1,267 @@
+"""Answers for each frame of its cameras until it is settled."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.clock import Clock
+from pipeline.errors import PipelineError
+from pipeline.frame_path.batching import BatchLimits
+from pipeline.frame_path.camera_flow import CameraFlow
+from pipeline.frame_path.dispatch import Dispatch
+from pipeline.frame_path.handles import AnalyzerHandle, FeedPlan, OwnedCamera, PublisherHandle, PublisherOf
+from pipeline.frame_path.positions import PositionFile
+from pipeline.frame_path.publish_lane import PublishLane
+from pipeline.frame_path.reader import Reader
+from pipeline.messages import CameraSnapshot
+
+__all__ = ["AnalyzerHandle", "FeedPlan", "OwnedCamera", "Owner", "PublisherHandle", "PublisherOf"]
+
+log = logging.getLogger(__name__)
+
+PULSE_SECONDS = 0.25
+UNREACHED_SECONDS = 10.0
+_SAVE_EVERY = 4
+MAX_ABANDONED = 2
+"""Readers that may hang for ever before the whole process should be replaced."""
+
+
+class Owner:
+    """Readers, credits and publishing lanes around the flows of some cameras; all public methods are thread-safe.
+
+    One lock guards all flows; it is held for microseconds and never over a call, a conversion or a wait.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        feeds: Sequence[FeedPlan],
+        *,
+        analyzers: Sequence[tuple[AnalyzerHandle, int]],
+        publisher_of: PublisherOf,
+        clock: Clock,
+        state_dir: Path,
+        limits: BatchLimits,
+        unreached_seconds: float = UNREACHED_SECONDS,
+    ) -> None:
+        """`analyzers` with their credits: calls that may be under way at once. Without a `beat` for
+        `unreached_seconds` the readers stop.
+        """
+        self.name = name
+        self._clock = clock
+        self._analyzers = list(analyzers)
+        self._publisher_of = publisher_of
+        self._unreached_seconds = unreached_seconds
+        self._guard = threading.Condition(threading.RLock())
+        self._moved = threading.Event()
+        self._flows = {owned.camera: CameraFlow(owned, state_dir, clock) for plan in feeds for owned in plan.cameras}
+        self._position_files = {
+            plan.cameras[0].camera: PositionFile(state_dir / "positions" / f"{plan.cameras[0].camera}.json")
+            for plan in feeds
+        }
+        self._positions = {key: file.load() for key, file in self._position_files.items()}
+        self._unsaved: set[str] = set()
+        self._readers = {plan.cameras[0].camera: self._reader(plan) for plan in feeds}
+        self._feed_of = {owned.camera: plan.cameras[0].camera for plan in feeds for owned in plan.cameras}
+        self._dispatch = Dispatch(self._flows, limits, self._guard, clock, self._wake_lanes)
+        self._lanes: dict[str, PublishLane] = {}
+        self._in_lanes: set[str] = set()
+        self._reached_at = clock.monotonic()
+        self._is_closing = threading.Event()
+        self._is_stopped = threading.Event()
+        self._num_abandoned = 0
+        self._fault = ""
+        self._pulse = threading.Thread(target=self._run_pulse, name=f"pulse-{name}", daemon=True)
+
+    def start(self) -> None:
+        """Starts every thread; returns at once. Cameras that are down and missing publishers hold up nobody."""
+        self._reached_at = self._clock.monotonic()
+        self._assign_lanes()
+        self._dispatch.seat(self._analyzers)
+        for reader in self._readers.values():
+            reader.start()
+        self._pulse.start()
+
+    def beat(self) -> None:
+        """The supervisor is there.
+
+        Raises:
+            PipelineError: code `fault`: this owner is broken and must be replaced.
+        """
+        self._reached_at = self._clock.monotonic()
+        if self._fault:
+            raise PipelineError(self._fault, code="fault", where=self.name)
+
+    def replace_analyzers(self, analyzers: Sequence[tuple[AnalyzerHandle, int]]) -> None:
+        """The analyzers from now on; calls under way at others end first."""
+        self._dispatch.seat(analyzers)
+
+    def replace_publisher(self, publisher_of: PublisherOf | None = None) -> None:
+        """The publishers from now on; what the old ones had not settled goes to the new ones."""
+        self._publisher_of = publisher_of or self._publisher_of
+        self._assign_lanes()
+
+    def snapshot(self) -> list[CameraSnapshot]:
+        """Every camera, now."""
+        with self._guard:
+            return [flow.snapshot() for flow in self._flows.values()]
+
+    def drain(self, timeout_seconds: float) -> bool:
+        """Readers stop, what is in flight is analysed, published and (replayable) settled; True if nothing is left."""
+        deadline = self._clock.monotonic() + timeout_seconds
+        self._is_closing.set()
+        self._quiet_readers(deadline)
+        while not self._is_idle():
+            left = deadline - self._clock.monotonic()
+            if left <= 0:
+                return False
+            self._moved.clear()
+            if not self._is_idle():
+                self._clock.wait(self._moved, min(left, PULSE_SECONDS))
+        self._save_positions()
+        return True
+
+    def stop(self, timeout_seconds: float) -> None:
+        """Ends every thread; what is still in flight is lost, counted as `drained`. `drain` first for a clean end."""
+        deadline = self._clock.monotonic() + timeout_seconds
+        self._is_closing.set()
+        self._quiet_readers(deadline)
+        self._dispatch.stop()
+        for lane in self._lanes.values():
+            lane.stop()
+        ended = [self._dispatch.join(deadline - self._clock.monotonic())]
+        ended += [lane.join(deadline - self._clock.monotonic()) for lane in self._lanes.values()]
+        for reader in self._readers.values():
+            reader.release()
+        ended += [reader.join(deadline - self._clock.monotonic()) for reader in self._readers.values()]
+        if not all(ended):
+            log.warning("%s: some calls did not return in time; their threads are left behind", self.name)
+        self._save_positions()
+        with self._guard:
+            for flow in self._flows.values():
+                flow.lose_all("drained")
+                flow.book.ledger.close()
+        self._is_stopped.set()
+
+    # --- parts --------------------------------------------------------------------------------------------------
+
+    def _reader(self, plan: FeedPlan) -> Reader:
+        key = plan.cameras[0].camera
+        flows = {owned.camera: self._flows[owned.camera] for owned in plan.cameras}
+        resume = self._positions[key]
+        return Reader(plan, flows, self._guard, self._clock, resume=resume, on_news=self._wake_lanes)
+
+    def _wake_lanes(self) -> None:
+        for lane in list(self._lanes.values()):
+            lane.wake.set()
+
+    def _assign_lanes(self) -> None:
+        """Each camera to the lane of its publisher, for good; new handles to the lanes that have their name."""
+        started: list[PublishLane] = []
+        for camera, flow in self._flows.items():
+            try:
+                handle = self._publisher_of(camera)
+            except KeyError:
+                continue  # none yet: the next call of `replace_publisher` brings it
+            with self._guard:
+                lane = self._lanes.get(handle.name)
+                if lane is None:
+                    lane = PublishLane(handle, self._guard, self._clock, self._on_receipt)
+                    self._lanes[handle.name] = lane
+                    started.append(lane)
+                lane.offer(handle)
+                if camera not in self._in_lanes:
+                    self._in_lanes.add(camera)
+                    lane.add(flow)
+        for lane in started:
+            lane.start()
+
+    def _on_receipt(self, settled: dict[str, str]) -> None:
+        """On a lane's thread, outside the guard."""
+        for camera, resume in settled.items():
+            key = self._feed_of[camera]
+            with self._guard:
+                self._positions[key] = self._positions[key] | {camera: resume}
+                self._unsaved.add(key)
+                reader = self._readers[key]
+            reader.commit({camera: resume})
+        self._moved.set()
+
+    def _save_positions(self) -> None:
+        with self._guard:
+            unsaved = {key: self._positions[key] for key in self._unsaved}
+            self._unsaved.clear()
+        for key, positions in unsaved.items():
+            self._position_files[key].save(positions)
+
+    def _is_idle(self) -> bool:
+        with self._guard:
+            return all(flow.is_over or flow.is_idle for flow in self._flows.values())
+
+    def _quiet_readers(self, deadline: float) -> None:
+        readers = list(self._readers.values())
+        for reader in readers:
+            reader.stop()
+        for reader in readers:
+            if not reader.wait_quiet(deadline - self._clock.monotonic()):
+                with self._guard:
+                    reader.abandon()
+
+    # --- the pulse ----------------------------------------------------------------------------------------------
+
+    def _run_pulse(self) -> None:
+        beats = 0
+        while not self._clock.wait(self._is_stopped, PULSE_SECONDS):
+            beats += 1
+            with self._guard:
+                for flow in self._flows.values():
+                    flow.expire(self._clock.monotonic())
+                self._dispatch.expire()
+                for reader in self._readers.values():
+                    reader.watch.mark_stalled()
+                self._guard.notify_all()
+            if not self._is_closing.is_set():
+                self._look_after_readers()
+            if beats % _SAVE_EVERY == 0:
+                self._save_positions()
+            self._wake_lanes()
+
+    def _look_after_readers(self) -> None:
+        if self._clock.monotonic() - self._reached_at > self._unreached_seconds:
+            self._give_up()
+            return
+        for key, reader in list(self._readers.items()):
+            if reader.watch.is_hung:
+                self._replace_reader(key, reader)
+        crashed = [key for key, reader in self._readers.items() if reader.has_crashed]
+        crashed += [lane.name for lane in list(self._lanes.values()) if not lane.is_alive]
+        if crashed:
+            self._fault = f"a thread ended by itself ({', '.join(crashed)}); see the log"
+
+    def _give_up(self) -> None:
+        """Nobody knows this owner any more: perhaps another one reads its cameras already."""
+        self._is_closing.set()
+        log.warning("%s: no beat for %g s; the readers stop", self.name, self._unreached_seconds)
+        for reader in self._readers.values():
+            reader.stop()
+        with self._guard:
+            for flow in self._flows.values():
+                flow.change("failed", code="unreached", reason="the supervisor has not been heard")
+        self._fault = "stopped reading: the supervisor was not heard in time"
+
+    def _replace_reader(self, key: str, reader: Reader) -> None:
+        log.warning("%s: the reader hangs and is left behind", key)
+        with self._guard:
+            reader.abandon()
+            self._readers[key] = self._reader(reader.plan)
+            for owned in reader.plan.cameras:
+                flow = self._flows[owned.camera]
+                flow.pass_over()
+                flow.change("backoff", code="hung", reason="the source does not answer, not even to say so")
+        self._num_abandoned += 1
+        if self._num_abandoned >= MAX_ABANDONED:
+            self._fault = f"{self._num_abandoned} readers hang in their sources"
+        self._readers[key].start()

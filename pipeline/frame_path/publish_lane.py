@@ -1,0 +1,204 @@
+"""Brings results to one publisher, in camera order, and carries its answers back."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+from pipeline.backoff import Backoff
+from pipeline.clock import Clock
+from pipeline.errors import PublishError
+from pipeline.frame_path.camera_flow import CameraFlow
+from pipeline.frame_path.full_size import evidence
+from pipeline.frame_path.handles import PublisherHandle
+from pipeline.messages import Attachment, CameraReceipt, Delivery, Entry, Picture, Receipt
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+MAX_DELIVERY_BYTES = 2_000_000
+"""What travels inline in one hop."""
+_IDLE_SECONDS = 1.0
+
+
+class PublishLane:
+    """One thread for the cameras of one publisher.
+
+    While the publisher is lost, results are kept and the lane tries again with a growing pause; a new publisher can be
+    offered at any time. Nothing is sent before the camera is attached.
+    """
+
+    def __init__(
+        self,
+        handle: PublisherHandle,
+        guard: threading.Condition,
+        clock: Clock,
+        on_receipt: Callable[[dict[str, str]], None],
+    ) -> None:
+        """`on_receipt` is told the positions of replayable cameras that are newly settled, after each receipt."""
+        self.name = handle.name
+        self.wake = threading.Event()
+        """Set whenever there may be something to publish."""
+        self._offered = handle
+        self._handle: PublisherHandle | None = None
+        self._guard = guard
+        self._clock = clock
+        self._on_receipt = on_receipt
+        self._flows: list[CameraFlow] = []
+        self._attached: set[str] = set()
+        self._last_publisher: dict[str, PublisherHandle] = {}
+        self._pictures: list[Picture] = []
+        self._backoff = Backoff(first=0.25, maximum=5.0)
+        self._rests_until = 0.0
+        self._turn = 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"publish-{handle.name}", daemon=True)
+
+    def add(self, flow: CameraFlow) -> None:
+        """One more camera. The caller holds the guard."""
+        self._flows.append(flow)
+        self.wake.set()
+
+    def offer(self, handle: PublisherHandle) -> None:
+        """The publisher to use from now on."""
+        self._offered = handle
+        self.wake.set()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Asks the thread to end; returns at once."""
+        self._stop.set()
+        self.wake.set()
+
+    def join(self, timeout_seconds: float) -> bool:
+        """Whether it has ended."""
+        self._thread.join(max(0.0, timeout_seconds))
+        return not self._thread.is_alive()
+
+    @property
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
+    # --- its thread ---------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self._clock.wait(self.wake, _IDLE_SECONDS)
+            self.wake.clear()
+            while not self._stop.is_set() and self._step():
+                pass
+
+    def _step(self) -> bool:
+        """One delivery; False: nothing to do for now."""
+        handle = self._connected()
+        if handle is None:
+            return False
+        sent, delivery = self._delivery()
+        if not delivery.entries and not delivery.pictures:
+            return False
+        try:
+            receipt = _call(lambda: handle.publish(delivery), handle.name)
+        except PublishError as error:
+            with self._guard:
+                for flow in sent:
+                    flow.give_back()
+            self._lost(error)
+            return False
+        self._backoff.reset()
+        self._pictures = self._pictures[len(delivery.pictures) :]
+        return self._received(sent, receipt)
+
+    def _connected(self) -> PublisherHandle | None:
+        """The publisher, knowing every camera; None while it is lost."""
+        handle = self._offered
+        if handle != self._handle:
+            self._handle = handle
+            self._attached.clear()
+            self._rests_until = 0.0
+        if self._clock.monotonic() < self._rests_until:
+            return None
+        with self._guard:
+            missing = [flow for flow in self._flows if flow.camera not in self._attached and not flow.is_over]
+        for flow in missing:
+            try:
+                attachment = _call(lambda flow=flow: handle.attach(flow.camera, flow.lease), handle.name)
+            except PublishError as error:
+                self._lost(error)
+                return None
+            self._attach(flow, attachment, handle)
+        return handle
+
+    def _attach(self, flow: CameraFlow, attachment: Attachment, handle: PublisherHandle) -> None:
+        before = self._last_publisher.get(flow.camera)
+        with self._guard:
+            flow.attach(attachment, is_new_publisher=before is not None and before != handle)
+        self._last_publisher[flow.camera] = handle
+        self._attached.add(flow.camera)
+
+    def _lost(self, error: PublishError) -> None:
+        pause = self._backoff.next_seconds()
+        log.warning("publisher lost (%s): %s; trying again in %.1f s", error.code, error, pause)
+        self._attached.clear()
+        self._rests_until = self._clock.monotonic() + pause
+
+    def _delivery(self) -> tuple[list[CameraFlow], Delivery]:
+        """Entries of all cameras that have some, each camera in its own order; whoever came last comes first now."""
+        entries: list[Entry] = []
+        sent: list[CameraFlow] = []
+        with self._guard:
+            self._turn += 1
+            start = self._turn % max(1, len(self._flows))
+            share = MAX_DELIVERY_BYTES // max(1, len(self._flows))
+            for flow in (*self._flows[start:], *self._flows[:start]):
+                found = flow.send(share)
+                if found:
+                    entries += found
+                    sent.append(flow)
+        return sent, Delivery(tuple(entries), tuple(self._pictures[:1]))
+
+    def _received(self, sent: list[CameraFlow], receipt: Receipt) -> bool:
+        """Applies the answer; False where nothing moved, so that the next try waits."""
+        settled: dict[str, str] = {}
+        with self._guard:
+            before = sum(flow.book.num_waiting for flow in sent)
+            drawings = [drawing for each in receipt.cameras for drawing in self._wanted(each)]
+            for flow in sent:
+                answer = receipt.of(flow.camera)
+                if answer is None:
+                    flow.give_back()
+                    continue
+                flow.accept(answer)
+                resume = None if flow.is_over else flow.resumes.settled(flow.book.first_open)
+                if resume is not None:
+                    settled[flow.camera] = resume
+            has_moved = sum(flow.book.num_waiting for flow in sent) < before
+            self._guard.notify_all()
+        self._pictures += [draw() for draw in drawings]
+        self._on_receipt(settled)
+        return has_moved or bool(self._pictures)
+
+    def _wanted(self, answer: CameraReceipt) -> list[Callable[[], Picture]]:
+        """How to make the pictures that are asked for, to be called outside the guard. The caller holds it."""
+        flow = next((each for each in self._flows if each.camera == answer.camera), None)
+        found: list[Callable[[], Picture]] = []
+        for wanted in answer.pictures_wanted:
+            picture = None if flow is None else flow.book.pictures.of(wanted.ticket)
+            if picture is None:
+                log.warning("no picture of %s for %s: it is let go already", wanted.ticket.id, wanted.event_id)
+                continue
+            found.append(lambda wanted=wanted, picture=picture: evidence(wanted, picture))
+        return found
+
+
+def _call(call: Callable[[], T], where: str) -> T:
+    """Raises: PublishError, also for whatever else goes wrong in there."""
+    try:
+        return call()
+    except PublishError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a publisher in this process may raise anything; translated
+        raise PublishError(f"{type(error).__name__}: {error}", code="failed", where=where) from None

@@ -1,0 +1,372 @@
+"""The owner's threads together: real clock, no server, nothing timed but the limit within which it must happen."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from pipeline.clock import SystemClock
+from pipeline.errors import AnalyzeError, ConnectError, PipelineError, PublishError, SourceError
+from pipeline.frame_path.batching import BatchLimits
+from pipeline.frame_path.config import GateConfig, SampleConfig
+from pipeline.frame_path.ledger import ledger_path, read_ledger
+from pipeline.frame_path.owner import FeedPlan, Owner
+from pipeline.messages import Analysed, Drawing, Gone, PictureWanted, Reused
+from pipeline.sources.config import BackoffConfig
+from tests.fakes import End, FakeAnalyzer, FakePublisher, Fault, Hang, PublisherState, Script, Show, Silence, owned
+from tests.fakes import ticket as frame_ticket
+
+LIMIT_SECONDS = 20.0
+FAST = BackoffConfig(first=0.01, max=0.05)
+EVERY = SampleConfig(max_age=60.0)
+
+
+def until(holds: Callable[[], bool], what: str) -> None:
+    """Waits for something that must happen."""
+    never, deadline = threading.Event(), time.monotonic() + LIMIT_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, f"never: {what}"
+        never.wait(0.005)
+
+
+@contextmanager
+def running(tmp_path, plans, analyzers, publisher, **rest) -> Iterator[Owner]:
+    limits = rest.pop("limits", BatchLimits(max_batch_size=2, analyze_timeout_seconds=5.0))
+    owner = Owner(
+        "decode-0",
+        plans,
+        analyzers=analyzers,
+        publisher_of=publisher if callable(publisher) else lambda _: publisher,
+        clock=SystemClock(),
+        state_dir=tmp_path,
+        limits=limits,
+        **rest,
+    )
+    owner.start()
+    try:
+        yield owner
+    finally:
+        owner.stop(5.0)
+
+
+def plan(script: Script, **camera) -> FeedPlan:
+    camera.setdefault("sample", EVERY)
+    rest = {key: camera.pop(key) for key in ("stall_after_seconds", "hung_after_seconds") if key in camera}
+    return FeedPlan((owned(script.camera, is_replayable=script.is_replayable, **camera),), script.feed, FAST, **rest)
+
+
+def test_one_camera_through_everything_in_one_process(tmp_path):
+    """Step 0: a scripted feed, the owner, a fake model, a fake publisher."""
+    script = Script("archive", [Show(300), End()], is_replayable=True)
+    publisher, analyzer = FakePublisher(), FakeAnalyzer()
+    with running(tmp_path, [plan(script)], [(analyzer, 2)], publisher) as owner:
+        until(lambda: owner.snapshot()[0].state == "ended", "the end of the file")
+        assert owner.drain(LIMIT_SECONDS)
+        (camera,) = owner.snapshot()
+    assert publisher.state.ids("archive") == [(0, seq) for seq in range(300)]
+    assert publisher.state.violations == []
+    assert (camera.ledger.received, camera.ledger.analysed) == (300, 300)
+    assert (camera.ledger.in_flight, camera.ledger.unaccounted) == (0, 0)
+    assert [each.state for each in publisher.state.states] == ["connecting", "live", "ended"]
+    assert read_ledger(ledger_path(tmp_path, "archive", 7)) == camera.ledger
+    assert script.committed[-1] == {"archive": "0:299"}
+
+
+def test_an_owner_started_again_goes_on_where_the_sinks_are(tmp_path):
+    script = Script("archive", [Show(100), End()], is_replayable=True)
+    state = PublisherState()
+    stuck = FakePublisher(state)
+    stuck.settles, state.settled["archive"] = False, (0, 41)
+    with running(tmp_path, [plan(script)], [(FakeAnalyzer(), 2)], stuck) as owner:
+        until(lambda: state.accepted.get("archive") == (0, 99), "all accepted")
+        until(lambda: script.committed[-1:] == [{"archive": "0:42"}], "the first unsettled frame committed")
+        assert not owner.drain(0.1)
+    with running(tmp_path, [plan(script, lease=8)], [(FakeAnalyzer(), 2)], FakePublisher(state)) as owner:
+        until(lambda: owner.snapshot()[0].state == "ended", "the end of the file")
+        assert owner.drain(LIMIT_SECONDS)
+        assert owner.snapshot()[0].ledger.analysed == 58
+    assert script.opened == [{}, {"archive": "0:42"}]
+    assert state.violations == []
+
+
+def test_a_sink_that_settles_nothing_blocks_the_reader_and_says_so(tmp_path):
+    script = Script("archive", [Show(600), End()], is_replayable=True)
+    publisher = FakePublisher()
+    publisher.settles = False
+    with running(tmp_path, [plan(script)], [(FakeAnalyzer(), 2)], publisher) as owner:
+        until(lambda: owner.snapshot()[0].state == "blocked_by_sink", "blocked")
+        assert publisher.state.accepted["archive"] <= (0, 256)
+        publisher.settles = True
+        until(lambda: owner.snapshot()[0].state == "ended", "the end after all")
+        assert owner.drain(LIMIT_SECONDS)
+    assert len(publisher.state.ids("archive")) == 600
+    assert "blocked_by_sink" in [each.state for each in publisher.state.states]
+
+
+def test_a_slow_model_never_holds_up_a_live_camera_and_the_newest_wins(tmp_path):
+    shown = threading.Event()
+    script = Script("dock-03", [Show(50), Silence(shown)])
+    analyzer, publisher = FakeAnalyzer(), FakePublisher()
+    analyzer.may_answer.clear()
+    with running(tmp_path, [plan(script)], [(analyzer, 1)], publisher) as owner:
+        until(lambda: owner.snapshot()[0].ledger.received == 50, "all received while the model stands still")
+        analyzer.may_answer.set()
+        until(lambda: (7, 49) in publisher.state.ids("dock-03"), "the newest published")
+        until(lambda: owner.snapshot()[0].ledger.in_flight == 0, "nothing in flight")
+        ledger = owner.snapshot()[0].ledger
+    assert ledger.analysed == 2
+    assert ledger.replaced == 48
+    drops = [each.drops for each in publisher.state.published if isinstance(each, Analysed)]
+    assert sum(each.get("replaced", 0) for each in drops) == 48
+
+
+@pytest.mark.parametrize("code", ["died", "timeout", "failed"])
+def test_frames_of_a_failing_analyzer_are_sent_again_elsewhere(tmp_path, code):
+    script = Script("archive", [Show(40), End()], is_replayable=True)
+    bad = FakeAnalyzer("bad", [AnalyzeError("no", code=code)] * 3)
+    good, publisher = FakeAnalyzer("good"), FakePublisher()
+    with running(tmp_path, [plan(script)], [(bad, 1), (good, 1)], publisher) as owner:
+        until(lambda: owner.snapshot()[0].state == "ended", "the end of the file")
+        assert owner.drain(LIMIT_SECONDS)
+        assert owner.snapshot()[0].ledger.analysed == 40
+    assert publisher.state.ids("archive") == [(0, seq) for seq in range(40)]
+    assert publisher.state.violations == []
+
+
+def test_a_frame_that_no_analyzer_survives_is_gone_and_takes_no_other_with_it(tmp_path):
+    class Allergic(FakeAnalyzer):
+        def analyze(self, items, timeout_seconds):
+            if any(item.ticket.seq == 5 for item in items):
+                raise AnalyzeError("poison", code="failed")
+            return super().analyze(items, timeout_seconds)
+
+    script = Script("archive", [Show(20), End()], is_replayable=True)
+    publisher = FakePublisher()
+    limits = BatchLimits(max_batch_size=8)
+    with running(tmp_path, [plan(script)], [(Allergic(), 1)], publisher, limits=limits) as owner:
+        until(lambda: owner.snapshot()[0].state == "ended", "the end of the file")
+        assert owner.drain(LIMIT_SECONDS)
+        ledger = owner.snapshot()[0].ledger
+    assert ledger.lost == {"analyze_error": 1}
+    assert ledger.analysed == 19
+    gone = [each for each in publisher.state.published if isinstance(each, Gone)]
+    assert [(each.ticket.seq, each.reason) for each in gone] == [(5, "analyze_error")]
+
+
+def test_new_analyzers_take_over_what_the_dead_one_had(tmp_path):
+    script = Script("archive", [Show(30), End()], is_replayable=True)
+    publisher = FakePublisher()
+    dead = FakeAnalyzer("analyze-0", [AnalyzeError("gone", code="died")] * 1000)
+    with running(tmp_path, [plan(script)], [(dead, 2)], publisher) as owner:
+        until(lambda: bool(dead.calls), "the first call")
+        owner.replace_analyzers([(FakeAnalyzer("analyze-0"), 2)])
+        until(lambda: owner.snapshot()[0].state == "ended", "the end of the file")
+        assert owner.drain(LIMIT_SECONDS)
+    assert len(publisher.state.ids("archive")) == 30
+
+
+def test_a_new_publisher_gets_what_the_dead_one_had_not_settled(tmp_path):
+    script = Script("archive", [Show(200), End()], is_replayable=True)
+    state = PublisherState()
+    first = FakePublisher(state)
+    first.settles, state.settled["archive"] = False, (0, 9)
+    with running(tmp_path, [plan(script)], [(FakeAnalyzer(), 2)], first) as owner:
+        until(lambda: state.accepted.get("archive") == (0, 199), "all accepted")
+        first.is_dead = True
+        known = len(state.published)
+        owner.replace_publisher(lambda _: FakePublisher(state))
+        assert owner.drain(LIMIT_SECONDS)
+        ledger = owner.snapshot()[0].ledger
+    again = [each.ticket.seq for each in state.published[known:]]
+    assert again == list(range(10, 200))
+    assert (ledger.analysed, ledger.unaccounted, ledger.lost) == (200, 0, {})
+    assert state.violations == []
+
+
+def test_a_publisher_that_answers_too_late_is_not_sent_the_same_live_frames_twice(tmp_path):
+    script = Script("dock-03", [Show(1), Silence(threading.Event())])
+    publisher = FakePublisher()
+    publisher.late_faults = [PublishError("late", code="timeout")] * 3
+    with running(tmp_path, [plan(script)], [(FakeAnalyzer(), 1)], publisher) as owner:
+        until(lambda: owner.snapshot()[0].ledger.analysed == 1, "the frame accepted")
+        until(lambda: bool(publisher.state.ticks), "ticks go on")
+    frames = [each for each in publisher.state.published if isinstance(each, Analysed)]
+    assert len(frames) == 1
+    assert publisher.state.violations == []
+
+
+def test_live_frames_that_died_with_their_publisher_count_as_lost(tmp_path):
+    script = Script("dock-03", [Show(1), Silence(threading.Event())])
+    state = PublisherState()
+    first = FakePublisher(state)
+    first.settles = False
+    with running(tmp_path, [plan(script)], [(FakeAnalyzer(), 1)], first) as owner:
+        until(lambda: owner.snapshot()[0].ledger.analysed == 1, "the frame accepted")
+        first.is_dead = True
+        second = FakePublisher(state)
+        second.settles = False
+        owner.replace_publisher(lambda _: second)
+        until(lambda: owner.snapshot()[0].ledger.lost == {"publisher_died": 1}, "counted as lost")
+        ledger = owner.snapshot()[0].ledger
+    assert (ledger.analysed, ledger.unaccounted) == (0, 0)
+
+
+def test_a_publisher_that_is_not_there_at_first_holds_up_nothing_but_itself(tmp_path):
+    def none_yet(camera):
+        raise KeyError(camera)
+
+    script = Script("archive", [Show(5), End()], is_replayable=True)
+    publisher = FakePublisher()
+    with running(tmp_path, [plan(script)], [(FakeAnalyzer(), 1)], none_yet) as owner:
+        owner.replace_publisher(lambda _: publisher)
+        until(lambda: owner.snapshot()[0].state == "ended", "the end of the file")
+        assert owner.drain(LIMIT_SECONDS)
+    assert len(publisher.state.ids("archive")) == 5
+
+
+def test_a_fenced_camera_stops_alone_and_commits_nothing(tmp_path):
+    more = threading.Event()
+    fenced = Script("archive", [Show(3), Silence(more), Show(3), End()], is_replayable=True)
+    other = Script("yard-01", [Show(3), Silence(more), Show(3), Silence(threading.Event())])
+    publisher = FakePublisher()
+    with running(tmp_path, [plan(fenced), plan(other)], [(FakeAnalyzer(), 1)], publisher) as owner:
+        until(lambda: publisher.state.accepted.get("archive") == (0, 2), "a start")
+        until(lambda: bool(fenced.committed), "a commit")
+        publisher.state.leases["archive"] = 99
+        committed = len(fenced.committed)
+        until(lambda: {each.camera: each.state for each in owner.snapshot()}["archive"] == "failed", "fenced")
+        more.set()
+        until(lambda: publisher.state.accepted.get("yard-01", (0, 0)) == (7, 5), "the other camera goes on")
+    assert publisher.state.accepted["archive"] == (0, 2)
+    assert len(fenced.committed) == committed
+
+
+def test_a_camera_that_is_down_at_first_comes_later_and_blocks_nobody(tmp_path):
+    down = Script("dock-03", [Show(2), Silence(threading.Event())])
+    down.refusals = [ConnectError("no route", code="refused")] * 4
+    fine = Script("yard-01", [Show(2), Silence(threading.Event())])
+    publisher = FakePublisher()
+    with running(tmp_path, [plan(down), plan(fine)], [(FakeAnalyzer(), 1)], publisher) as owner:
+        until(lambda: all(each.state == "live" for each in owner.snapshot()), "both live")
+    mine = [(each.state, each.code) for each in publisher.state.states if each.camera == "dock-03"]
+    assert mine[:3] == [("connecting", ""), ("backoff", "refused"), ("connecting", "")]
+    assert mine[-1] == ("live", "")
+    assert len(down.opened) == 5
+
+
+def test_a_stream_that_breaks_is_opened_again_and_the_numbers_go_on(tmp_path):
+    script = Script(
+        "dock-03", [Show(3), Fault(ConnectError("reset", code="ended")), Show(3), Silence(threading.Event())]
+    )
+    publisher = FakePublisher()
+    with running(tmp_path, [plan(script)], [(FakeAnalyzer(), 1)], publisher) as owner:
+        until(lambda: owner.snapshot()[0].ledger.received == 6, "both parts")
+        until(lambda: (7, 5) in publisher.state.ids("dock-03"), "the last frame")
+    assert publisher.state.violations == []
+
+
+def test_a_fault_in_a_source_is_a_state_of_its_camera_and_tells_no_secret(tmp_path):
+    script = Script(
+        "dock-03", [Show(1), Fault(RuntimeError("rtsp://me:hunter2@cam/1")), Show(1), Silence(threading.Event())]
+    )
+    publisher = FakePublisher()
+    with running(tmp_path, [plan(script)], [(FakeAnalyzer(), 1)], publisher) as owner:
+        until(lambda: owner.snapshot()[0].ledger.received == 2, "it goes on")
+    (backoff,) = [each for each in publisher.state.states if each.state == "backoff"]
+    assert backoff.code == "internal"
+    assert "hunter2" not in repr(publisher.state.states)
+
+
+def test_an_error_that_trying_again_cannot_help_ends_the_camera(tmp_path):
+    error = SourceError("no such format", code="unsupported")
+    error.is_transient = False
+    script = Script("dock-03", [Fault(error)])
+    with running(tmp_path, [plan(script)], [(FakeAnalyzer(), 1)], FakePublisher()) as owner:
+        until(lambda: owner.snapshot()[0].state == "failed", "failed")
+    assert len(script.opened) == 1
+
+
+def test_silence_on_an_open_connection_is_a_stall_and_ends_in_a_new_connection(tmp_path):
+    back = threading.Event()
+    script = Script("dock-03", [Show(5), Silence(back), Show(5), Silence(threading.Event())], fps=50.0)
+    publisher = FakePublisher()
+    with running(tmp_path, [plan(script, stall_after_seconds=0.3)], [(FakeAnalyzer(), 1)], publisher) as owner:
+        until(lambda: "stalled" in [each.state for each in publisher.state.states], "stalled")
+        until(lambda: len(script.opened) >= 2, "opened again")
+        back.set()
+        until(lambda: owner.snapshot()[0].ledger.received == 10, "frames again")
+    assert [each.state for each in publisher.state.states][:3] == ["connecting", "live", "stalled"]
+
+
+def test_a_reader_that_hangs_is_left_behind_and_replaced(tmp_path):
+    release = threading.Event()
+    script = Script("dock-03", [Show(2), Hang(release), Show(2), Silence(threading.Event())])
+    publisher = FakePublisher()
+    try:
+        with running(tmp_path, [plan(script, hung_after_seconds=0.4)], [(FakeAnalyzer(), 1)], publisher) as owner:
+            until(lambda: len(script.opened) >= 2, "a second reader")
+            owner.beat()
+            until(lambda: "hung" in [each.code for each in publisher.state.states], "said so")
+            with pytest.raises(PipelineError, match="readers hang"):
+                until(lambda: owner.beat() is not None, "two hanging readers ask for a new process")
+            release.set()
+    finally:
+        release.set()
+
+
+def test_an_owner_that_nobody_reaches_stops_reading(tmp_path):
+    script = Script("dock-03", [Show(1), Silence(threading.Event())])
+    with running(tmp_path, [plan(script)], [(FakeAnalyzer(), 1)], FakePublisher(), unreached_seconds=0.3) as owner:
+        until(lambda: owner.snapshot()[0].state == "failed", "stopped")
+        with pytest.raises(PipelineError, match="not heard"):
+            owner.beat()
+
+
+def test_unchanged_pictures_skip_the_model_in_order_unless_a_rule_is_armed(tmp_path):
+    armed = threading.Event()
+    script = Script("dock-03", [Show(1, 10), Show(5, 10), Silence(armed), Show(5, 10), Silence(threading.Event())])
+    analyzer, publisher = FakeAnalyzer(), FakePublisher()
+    sample = SampleConfig(max_age=60.0, gate=GateConfig(refresh=3600.0))
+    with running(tmp_path, [plan(script, sample=sample)], [(analyzer, 1)], publisher) as owner:
+        until(lambda: owner.snapshot()[0].ledger.gated == 5, "five unchanged")
+        publisher.armed.add("dock-03")
+        before = len(publisher.state.ticks)
+        until(lambda: len(publisher.state.ticks) > before, "the owner hears that a rule is armed")
+        armed.set()
+        until(lambda: owner.snapshot()[0].ledger.received == 11, "all received")
+        until(lambda: owner.snapshot()[0].ledger.in_flight == 0, "all done")
+        ledger = owner.snapshot()[0].ledger
+    assert (ledger.gated, ledger.unaccounted) == (5, 0)
+    assert ledger.analysed >= 2
+    first, *reused = [each for each in publisher.state.published if isinstance(each, (Analysed, Reused))][:6]
+    assert all(isinstance(each, Reused) and each.of == first.ticket for each in reused)
+    assert publisher.state.violations == []
+
+
+def test_the_picture_that_a_rule_asks_for_is_drawn_and_sent(tmp_path):
+    script = Script("dock-03", [Show(1, 200), Silence(threading.Event())])
+    publisher = FakePublisher()
+
+    drawing = Drawing("forklift 2.9 m", boxes=((0.2, 0.2, 0.6, 0.6),))
+    publisher.wanted["dock-03"] = [PictureWanted("dock-03/rule/1/start", frame_ticket(0), drawing)]
+    camera = plan(script, wants_evidence=True)
+
+    class AfterTheFrame(FakePublisher):
+        def publish(self, delivery):
+            if not any(isinstance(each, Analysed) for each in delivery.entries) and not self.state.published:
+                wanted, self.wanted = self.wanted, {}
+                try:
+                    return super().publish(delivery)
+                finally:
+                    self.wanted = wanted
+            return super().publish(delivery)
+
+    picky = AfterTheFrame(publisher.state)
+    picky.wanted = publisher.wanted
+    with running(tmp_path, [camera], [(FakeAnalyzer(), 1)], picky):
+        until(lambda: bool(publisher.state.pictures), "the picture")
+    (picture,) = publisher.state.pictures
+    assert (picture.event_id, picture.ticket) == ("dock-03/rule/1/start", frame_ticket(0))
+    assert picture.jpeg[:3] == b"\xff\xd8\xff"
