@@ -113,3 +113,8 @@ def _block(index: int, constants: Mapping[str, Any], products: Mapping[str, np.n
     for layer in ("norm1", "norm2"):
         arrays |= {f"{layer}.{kind}": constants[f"{named}{layer}.{kind}"] for kind in ("weight", "bias")}
     return {f"{ours}{name}": array for name, array in arrays.items()}
+
+
+def is_standin_here(cache_dir: Path) -> bool:
+    """Whether it can be loaded without installing anything."""
+    return (cache_dir / _FILE).exists() or importlib.util.find_spec(_MODULE) is not None

@@ -33,6 +33,7 @@ _NEVER = Times(rule_time_ns=0, ingest_ns=0, capture_ns=0, capture_clock="contain
 
 def analyze(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="A picture, a folder of pictures, or a video.")],
+    *,
     out: Annotated[Path, typer.Option("--out", help="Folder for the results; made if missing.")],
     backbone: Annotated[str, typer.Option(help="Architecture.")] = "dinov2_vits14",
     weights: Annotated[str, typer.Option(help="official, standin, random, or the path of a file.")] = "official",
@@ -41,9 +42,7 @@ def analyze(
     bank: Annotated[list[str] | None, typer.Option(help="NAME=FOLDER of a bank to label with; repeatable.")] = None,
     vote: Annotated[str, typer.Option(help="balanced or paper.")] = "balanced",
     depth: Annotated[str, typer.Option(help="simulated, none, or the path of a depth head.")] = "simulated",
-    hfov: Annotated[
-        str | None, typer.Option(help="Horizontal field of view such as 74deg: makes depth metric.")
-    ] = None,
+    hfov: Annotated[str | None, typer.Option(help="Horizontal field of view such as 74deg, for metres.")] = None,
     every: Annotated[int, typer.Option(min=1, help="Of a video: only every n-th frame.")] = 1,
 ) -> None:
     """Embeddings, labels and depth of pictures or a video.
@@ -54,7 +53,7 @@ def analyze(
     shapes = parse_shapes(shape or [])
     engine = engine_of(backbone, weights, precision)
     banks = _banks(bank or [])
-    analyzer = _analyzer(engine, shapes, banks, vote, _depth_head(engine, depth), hfov)
+    analyzer = _analyzer(engine, shapes, banks, vote=vote, head=_depth_head(engine, depth), hfov=hfov)
     about = analyzer.about
     print(f"{about.name}, weights {about.weights} ({engine.backbone.info.origin}), {about.fingerprint[:12]}")
     out.mkdir(parents=True, exist_ok=True)
@@ -106,6 +105,7 @@ def _analyzer(
     engine: Engine,
     shapes: tuple[tuple[int, int], ...],
     banks: dict[str, Bank],
+    *,
     vote: str,
     head: DepthLinear | None,
     hfov: str | None,
@@ -127,8 +127,8 @@ def _analyzer(
         wrong = [shape for shape in shapes if each.cls.space != engine.backbone.space(shape)]
         if wrong:
             raise UserError(
-                f"--bank {name} was made with {each.made_with or 'other weights'} or at another size: expected the space "
-                f"{engine.backbone.space(wrong[0])[:16]}, got {each.cls.space[:16]}. Build it with these weights."
+                f"--bank {name} was made with {each.made_with or 'other weights'} or at another size: expected the "
+                f"space {engine.backbone.space(wrong[0])[:16]}, got {each.cls.space[:16]}. Build it with these weights."
             )
     return Analyzer(engine, heads, cameras, data.__getitem__, {} if head is None else {"depth": head})
 

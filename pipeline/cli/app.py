@@ -18,6 +18,11 @@ class Command:
 
 
 COMMANDS: tuple[Command, ...] = (
+    Command("analyze", "pipeline.cli.analyze:analyze"),
+    Command("bank", "pipeline.cli.bank:app"),
+    Command("models", "pipeline.cli.models:app"),
+    Command("probe", "pipeline.cli.probe:probe"),
+    Command("publish", "pipeline.cli.publish:publish"),
     Command("run", "pipeline.cli.run:run"),
     Command("subscribe", "pipeline.cli.subscribe:subscribe"),
     Command("topics", "pipeline.cli.topics:app"),

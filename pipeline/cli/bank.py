@@ -28,6 +28,7 @@ def _group() -> None:
 @app.command()
 def build(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="One subfolder per class, with its pictures.")],
+    *,
     out: Annotated[Path, typer.Option("--out", help="Folder of the bank; made if missing.")],
     backbone: Annotated[str, typer.Option(help="Architecture.")] = "dinov2_vits14",
     weights: Annotated[str, typer.Option(help="official, standin, random, or the path of a file.")] = "official",

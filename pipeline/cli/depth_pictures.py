@@ -37,7 +37,7 @@ def upsampled(metres: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def coloured(metres: np.ndarray) -> np.ndarray:
-    """uint8 (H, W, 3) BGR: near is warm, far is cold, unknown is black; over the picture's own 2nd to 98th percentile."""
+    """uint8 (H, W, 3) BGR: near is warm, far cold, unknown black; spans the picture's 2nd to 98th percentile."""
     valid = np.isfinite(metres)
     if not valid.any():
         return np.zeros((*metres.shape, 3), np.uint8)
