@@ -20,12 +20,16 @@ class Command:
 COMMANDS: tuple[Command, ...] = (
     Command("analyze", "pipeline.cli.analyze:analyze"),
     Command("bank", "pipeline.cli.bank:app"),
+    Command("config", "pipeline.cli.config_show:app"),
+    Command("docs", "pipeline.cli.docs_reference:docs"),
     Command("models", "pipeline.cli.models:app"),
     Command("probe", "pipeline.cli.probe:probe"),
     Command("publish", "pipeline.cli.publish:publish"),
     Command("run", "pipeline.cli.run:run"),
+    Command("schema", "pipeline.cli.schema:schema"),
     Command("subscribe", "pipeline.cli.subscribe:subscribe"),
     Command("topics", "pipeline.cli.topics:app"),
+    Command("validate", "pipeline.cli.validate:validate"),
 )
 
 EXIT_CODES = {

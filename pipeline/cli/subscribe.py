@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Generator
@@ -47,6 +48,7 @@ def subscribe(
     ] = False,
 ) -> None:
     """Print events as JSON lines: CloudEvents attributes, and the event itself under `data`."""
+    logging.basicConfig(handlers=[logging.NullHandler()])  # the one error that ends us says what the clients' logs do
     try:
         events = _events(load_config(config), source, kind, camera, from_start=from_start)
         next(events)

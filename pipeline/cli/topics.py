@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -57,6 +58,7 @@ def check(
 
 
 def _kafka(config: Path | None, brokers: str | None, prefix: str) -> tuple[KafkaSinkConfig, Secrets]:
+    logging.basicConfig(handlers=[logging.NullHandler()])  # the one error that ends us says what the clients' logs do
     if (config is None) == (brokers is None):
         raise UserError("expected either CONFIG or --brokers host:port")
     if brokers is not None:

@@ -66,19 +66,31 @@ _TABLE: tuple[tuple[tuple[type[BaseException], ...], str, str], ...] = (
     ((ValueError, RuntimeError), "client", "could not be used"),
 )
 
-_NO_TOPIC = "not found in cluster metadata"
-
 MESSAGE_FAULTS = frozenset({"too_large", "invalid_record"})
 """Codes that a message brings upon itself: sending it again cannot help."""
 
 
+_CAUSES: tuple[tuple[str, str, str], ...] = (
+    ("not found in cluster metadata", "no_topic", "lacks a topic: run `main.py topics create`"),
+    ("SaslAuthenticationFailed", "unauthorized", "refuses the user or password: check `security`"),
+    ("Authentication failed", "unauthorized", "refuses the user or password: check `security`"),
+    ("CERTIFICATE_VERIFY_FAILED", "tls", "shows a certificate that `ca_file` does not vouch for"),
+    ("SSL", "tls", "fails the TLS handshake: check `security.protocol`"),
+    ("ECONNREFUSED", "unreachable", "refuses the connection"),
+    ("DNS", "unreachable", "has no address that can be found"),
+)
+"""What the client's log says when its own error is only that time ran out."""
+
+
 def translate(error: BaseException, brokers: tuple[str, ...], reason: str = "") -> SinkError:
     """What `error` means for `brokers`; `reason` is what the client's log said, since its errors do not."""
-    code, sentence = next(((code, text) for kinds, code, text in _TABLE if isinstance(error, kinds)), ("client", ""))
+    code, sentence = next(
+        ((code, text) for kinds, code, text in _TABLE if isinstance(error, kinds)), ("client", "could not be used")
+    )
     if code in {"refused", "client"} and getattr(error, "retriable", False):
         code, sentence = "busy", "asks to try again"
-    if code == "timeout" and _NO_TOPIC in reason:  # the client goes on asking for it until it runs out of time
-        code, sentence = "no_topic", "lacks a topic: run `main.py topics create`"
+    if code == "timeout":
+        code, sentence = next(((code, text) for word, code, text in _CAUSES if word in reason), (code, sentence))
     said = f": {redact(reason)}" if reason else ""
     where = redact(",".join(brokers))
-    return SinkError(f"Kafka at {where} {sentence or 'failed'} [{type(error).__name__}]{said}", code=code)
+    return SinkError(f"Kafka at {where} {sentence} [{type(error).__name__}]{said}", code=code)

@@ -13,6 +13,8 @@ from pipeline.secrets import redact
 
 _PERIOD_SECONDS = 30.0
 _REASON_CHARACTERS = 200
+_WITHOUT_CAUSE = "Unable to bootstrap"
+"""Said after the cause, and hides it."""
 _log = logging.getLogger(__name__)
 _install_lock = threading.Lock()
 
@@ -28,7 +30,8 @@ class ClientLog(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         text = redact(record.getMessage())
-        if record.name.startswith("kafka.net") or record.levelno >= logging.ERROR:
+        is_cause = record.name.startswith("kafka.net") or record.levelno >= logging.ERROR
+        if is_cause and _WITHOUT_CAUSE not in text:
             self._reason = text[-_REASON_CHARACTERS:]
         now = time.monotonic()
         if now - self._passed_at.get(record.name, -_PERIOD_SECONDS) < _PERIOD_SECONDS:

@@ -27,7 +27,8 @@ from pipeline.sinks.queued import Delivered
 
 DELIVERY_TIMEOUT_MS = 7 * 86_400_000
 """Never reached: a retried batch that passes it leaves the producer stuck for ever without a word."""
-_METADATA_TIMEOUT_MS = 5000
+_METADATA_TIMEOUT_MS = 3000
+"""How long `send` may block for a topic that it does not know yet; `hurry` cannot cut it short."""
 _REQUEST_TIMEOUT_MS = 10_000
 _BATCH_BYTES = 256 * 1024
 _LINGER_MS = 2
@@ -166,7 +167,8 @@ class KafkaTopics:
                 return self._translate(each.future.exception)
             if not each.future.is_done:
                 said = self._log.take_reason()
-                text = f"Kafka at {','.join(self._config.brokers)} did not answer within {self._config.deadline:g} s"
+                where, limit = ",".join(self._config.brokers), self._config.deadline
+                text = f"Kafka at {where} did not answer in time (deadline {limit:g} s)"
                 return SinkError(f"{text}: {said}" if said else text, code="timeout")
         return None
 

@@ -33,10 +33,15 @@ def build_sinks(
     """
     sections = {name: getattr(config, name) for name in _SINKS if getattr(config, name) is not None}
     first = next(iter(sections), None)
-    sinks: list[Sink] = [
-        QueuedSink(_SINKS[name](section, site, secrets), section.queue, clock) for name, section in sections.items()
-    ]
+    carriers = build_carriers(config, site, secrets)
+    sinks: list[Sink] = [QueuedSink(carriers[name], section.queue, clock) for name, section in sections.items()]
     required = {
         name for name, section in sections.items() if section.required or (section.required is None and name == first)
     }
     return sinks, frozenset(required)
+
+
+def build_carriers(config: SinksConfig, site: str, secrets: Secrets) -> dict[str, Carrier]:
+    """The bare connections by sink, not made yet: `check` of each tells whether its broker answers."""
+    sections = {name: getattr(config, name) for name in _SINKS if getattr(config, name) is not None}
+    return {name: _SINKS[name](section, site, secrets) for name, section in sections.items()}
