@@ -1,12 +1,14 @@
 """Which frames go next. Pure: decides, and does nothing.
 
-Earliest deadline first among the cameras that still have their share, and shares by deficit round robin: in each round
-a waiting camera earns its weight over the largest weight, a frame costs one, and what an empty camera saved is gone.
-Equal cameras thus get equal rates under overload, and what a slow camera leaves goes to the others.
+Self-clocked fair queueing: a camera that begins to wait gets a tag, the present virtual time plus one over its weight;
+the smallest tag goes first, the earliest deadline among equals, and the virtual time follows the tags served. Equal
+cameras thus get equal rates under overload, a heavy one keeps most of its rate, what a slow camera leaves goes to the
+others, and nobody saves up by being idle.
 
 Nothing waits for company: on a CPU a larger batch is not faster, and on a GPU the analyzer merges calls.
 
-Source: M. Shreedhar, G. Varghese, "Efficient fair queueing using deficit round robin", SIGCOMM 1995.
+Source: S. J. Golestani, "A self-clocked fair queueing scheme for broadband applications", INFOCOM 1994.
+Differs: deadlines decide between equal tags, and frames of one shape are preferred once a batch has begun.
 """
 
 from __future__ import annotations
@@ -40,42 +42,37 @@ class Candidate:
 
 
 class FairShare:
-    """Remembers what each waiting camera is owed."""
+    """Remembers how long each waiting camera has waited, in shares."""
 
     def __init__(self, limits: BatchLimits) -> None:
         self._limits = limits
-        self._owed: dict[str, float] = {}
+        self._virtual_time = 0.0
+        self._tags: dict[str, float] = {}
 
     def choose(self, candidates: Sequence[Candidate]) -> list[str]:
         """Cameras to take a frame from, in this order, a camera as often as it gives frames. One shape a batch."""
-        self._owed = {each.camera: self._owed.get(each.camera, 0.0) for each in candidates}
+        arrival = self._virtual_time
+        self._tags = {each.camera: self._tags.get(each.camera, arrival + 1 / each.weight) for each in candidates}
         left = {each.camera: each.waiting for each in candidates}
         chosen: list[str] = []
-        first: Candidate | None = None
-        num_bytes = 0
+        shape: tuple[int, int] | None = None
+        budget_bytes = self._limits.max_batch_bytes
         while len(chosen) < self._limits.max_batch_size:
-            open_ = [each for each in candidates if left[each.camera] > 0 and _goes_with(each, first)]
-            if first is not None:
-                open_ = [each for each in open_ if num_bytes + each.num_bytes <= self._limits.max_batch_bytes]
+            open_ = [each for each in candidates if left[each.camera] and shape in {None, each.shape}]
+            if chosen:
+                open_ = [each for each in open_ if each.num_bytes <= budget_bytes]
             if not open_:
                 break
-            pick = self._next(open_, [each for each in candidates if left[each.camera] > 0])
-            first = first or pick
-            num_bytes += pick.num_bytes
+            pick = min(open_, key=lambda each: (self._tags[each.camera], each.deadline, each.camera))
+            shape = pick.shape
+            budget_bytes -= pick.num_bytes
             left[pick.camera] -= 1
-            self._owed[pick.camera] -= 1.0
+            self._serve(pick, is_waiting=left[pick.camera] > 0)
             chosen.append(pick.camera)
         return chosen
 
-    def _next(self, open_: Sequence[Candidate], waiting: Sequence[Candidate]) -> Candidate:
-        while True:
-            entitled = [each for each in open_ if self._owed[each.camera] >= 1.0]
-            if entitled:
-                return min(entitled, key=lambda each: (each.deadline, each.camera))
-            largest = max(each.weight for each in open_)
-            for each in waiting:
-                self._owed[each.camera] += min(1.0, each.weight / largest)
-
-
-def _goes_with(candidate: Candidate, first: Candidate | None) -> bool:
-    return first is None or candidate.shape == first.shape
+    def _serve(self, pick: Candidate, *, is_waiting: bool) -> None:
+        tag = self._tags.pop(pick.camera)
+        self._virtual_time = max(self._virtual_time, tag)
+        if is_waiting:
+            self._tags[pick.camera] = tag + 1 / pick.weight

@@ -51,7 +51,8 @@ class Ledger:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x+b") as file:
-            file.truncate(_WORDS * _WORD)
+            file.write(bytes(_WORDS * _WORD))  # real blocks: a full disk must fail here, not at a store later
+            file.flush()
             self._map = mmap.mmap(file.fileno(), _WORDS * _WORD)
         self._words = memoryview(self._map).cast("Q")
         self._final: LedgerSnapshot | None = None
