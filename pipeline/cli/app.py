@@ -21,6 +21,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("analyze", "pipeline.cli.analyze:analyze"),
     Command("bank", "pipeline.cli.bank:app"),
     Command("config", "pipeline.cli.config_show:app"),
+    Command("demo", "pipeline.cli.demo.command:demo"),
     Command("docs", "pipeline.cli.docs_reference:docs"),
     Command("models", "pipeline.cli.models:app"),
     Command("probe", "pipeline.cli.probe:probe"),

@@ -23,10 +23,12 @@ from av.video.frame import VideoFrame
 
 from pipeline.sources.kafka_position import FRAME_BITS
 
-_NAL = re.compile(rb"\x00\x00\x01(.)", re.DOTALL)
+_NAL = re.compile(rb"\x00\x00\x01(.)(.)", re.DOTALL)
 _H264_IDR, _H264_SPS = 5, 7
 _HEVC_INTRA, _HEVC_VPS = range(16, 22), 32
 """NAL unit types. Source: ITU-T H.264 table 7-1, H.265 table 7-1; below 32 H.265 types are slices."""
+_HEVC_BASE_LAYER = 1
+"""Second byte of an H.265 NAL header: layer 0, temporal layer 0."""
 _TS_PACKET_BYTES, _TS_SYNC = 188, 0x47
 _DEFAULT_PERIOD = Fraction(1, 25)
 _CODECS = {"h264": "h264", "hevc": "hevc"}
@@ -152,12 +154,13 @@ def _codec_of_keyframe(elementary: bytes) -> str | None:
     """`h264` or `hevc` where the chunk begins with a keyframe and its parameter sets."""
     is_hevc = has_sets = False
     for found in _NAL.finditer(elementary):
-        header = found[1][0]
+        header, second = found[1][0], found[2][0]
         hevc_type, h264_type = header >> 1 & 0x3F, header & 0x1F
         if not has_sets:
-            is_hevc = hevc_type == _HEVC_VPS and not header & 0x81
+            is_hevc = hevc_type == _HEVC_VPS and second == _HEVC_BASE_LAYER
             has_sets = is_hevc or h264_type == _H264_SPS
-            if not has_sets and h264_type in {1, _H264_IDR}:
+            is_slice = h264_type in {1, _H264_IDR} or (hevc_type < _HEVC_VPS and second == _HEVC_BASE_LAYER)
+            if is_slice and not has_sets:
                 return None
         elif is_hevc and hevc_type < _HEVC_VPS:
             return "hevc" if hevc_type in _HEVC_INTRA else None

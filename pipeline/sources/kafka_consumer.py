@@ -83,7 +83,7 @@ def connect(where: str, brokers: tuple[str, ...], group: str, security: Security
         logger.propagate = False  # ten lines a second during an outage; what matters is in our errors
     _REASON.take()
     settings = _security_settings(where, security, secrets)
-    _knock(where, brokers)
+    knock(where, brokers)
     clients: list[Any] = []
 
     def client(**config: Any) -> Any:
@@ -100,7 +100,7 @@ def connect(where: str, brokers: tuple[str, ...], group: str, security: Security
         raise translate(error, where, ",".join(brokers)) from None
 
 
-def _knock(where: str, brokers: tuple[str, ...]) -> None:
+def knock(where: str, brokers: tuple[str, ...]) -> None:
     """Whether any broker takes a connection: the client takes three seconds to say less than this.
 
     Raises:

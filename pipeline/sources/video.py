@@ -77,7 +77,7 @@ class VideoInput:
 
     def info(self) -> SourceInfo:
         context = self.stream.codec_context
-        rate = self.stream.average_rate or self.stream.guessed_rate
+        rate = self.stream.guessed_rate or self.stream.average_rate
         details: dict[str, str | int | float] = {"format": self._container.format.name}
         if context.pix_fmt:
             details["pixel_format"] = context.pix_fmt

@@ -78,6 +78,11 @@ class VideoPicture:
         """(height, width) as shown, display rotation applied."""
         return self._turned((self._frame.height, self._frame.width))
 
+    @property
+    def is_keyframe(self) -> bool:
+        """Whether it needs no other frame."""
+        return self._frame.key_frame
+
     def rgb(self, size: tuple[int, int] | None = None) -> np.ndarray:
         """uint8 (H, W, 3) RGB in [0, 255], resized to `size` in one antialiased pass; None: full size."""
         pixels = self._converter.rgb(self._frame, self._turned(size or self.size))

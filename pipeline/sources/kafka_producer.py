@@ -1,0 +1,89 @@
+"""Video into a topic, one message at a time: for `publish` and for tests. The sink for results is another thing."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Self
+
+from kafka import KafkaProducer
+from kafka import errors as foreign
+from kafka.admin import KafkaAdminClient, NewTopic
+
+from pipeline.errors import ConnectError, SourceError
+from pipeline.sources.kafka_consumer import ANSWER_SECONDS, knock, translate
+
+MAX_MESSAGE_BYTES = 16 << 20
+_DEADLINE_SECONDS = 30.0
+
+
+class RecordProducer:
+    """A context manager. Each `send` waits for the broker, so that nothing queues up here."""
+
+    def __init__(self, brokers: tuple[str, ...], topic: str, *, is_created: bool = False) -> None:
+        """`is_created`: make the topic, with one partition, where it is missing."""
+        self._brokers = brokers
+        self._topic = topic
+        self._is_created = is_created
+        self._producer: Any = None
+
+    @property
+    def where(self) -> str:
+        return f"{self._topic} on {','.join(self._brokers)}"
+
+    def __enter__(self) -> Self:
+        """Raises:
+        ConnectError: no broker.
+        """
+        knock("publish", self._brokers)
+        try:
+            if self._is_created:
+                self._create()
+            settings: dict[str, Any] = {
+                "bootstrap_servers": list(self._brokers),
+                "bootstrap_timeout_ms": int(ANSWER_SECONDS * 1000),
+                "max_block_ms": int(ANSWER_SECONDS * 1000),
+                "max_request_size": MAX_MESSAGE_BYTES,
+                "enable_idempotence": False,  # a refused message must not poison those after it
+                "acks": "all",
+            }
+            self._producer = KafkaProducer(**settings)
+        except (foreign.KafkaError, OSError, ValueError) as error:
+            raise translate(error, "publish", self.where) from None
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._producer is not None:
+            self._producer.close(timeout=ANSWER_SECONDS)
+
+    def send(self, key: str, body: bytes, capture_ns: int) -> int:
+        """The record's offset.
+
+        Raises:
+            SourceError: not taken; `too_large` where the topic's `max.message.bytes` is smaller.
+        """
+        headers = [("capture_ns", str(capture_ns).encode())]
+        try:
+            future = self._producer.send(self._topic, body, key=key.encode(), headers=headers)
+            return future.get(timeout=_DEADLINE_SECONDS).offset
+        except foreign.MessageSizeTooLargeError:
+            message = f"{self.where}: {len(body)} bytes are more than a message may hold. Raise max.message.bytes."
+            raise SourceError(message, code="too_large", where="publish") from None
+        except foreign.KafkaTimeoutError as error:
+            if "metadata" in str(error):
+                message = f"{self.where}: expected a topic, got none of this name. Create it, or use --create."
+                raise ConnectError(message, code="not_found", where="publish") from None
+            raise translate(error, "publish", self.where) from None
+        except (foreign.KafkaError, OSError) as error:
+            raise translate(error, "publish", self.where) from None
+
+    def _create(self) -> None:
+        admin = KafkaAdminClient(bootstrap_servers=list(self._brokers))
+        limit = {"max.message.bytes": str(MAX_MESSAGE_BYTES)}
+        try:
+            admin.create_topics([NewTopic(self._topic, 1, 1, topic_configs=limit)])
+        except foreign.TopicAlreadyExistsError:
+            return
+        finally:
+            admin.close()
