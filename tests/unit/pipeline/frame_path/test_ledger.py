@@ -108,7 +108,7 @@ def test_what_is_no_ledger_is_refused_by_name(ledger, tmp_path, damage):
 def test_a_kill_in_the_middle_of_counting_leaves_the_sum_exact_to_one_transition(tmp_path):
     """The process is really killed, again and again, while it counts; its file is read where it lies."""
     seen = set()
-    for n in range(12):
+    for n in range(5):
         path = tmp_path / f"{n}.ledger"
         child = subprocess.Popen([sys.executable, "-c", COUNTING, str(path)], stdout=subprocess.PIPE)
         assert child.stdout is not None
@@ -124,4 +124,4 @@ def test_a_kill_in_the_middle_of_counting_leaves_the_sum_exact_to_one_transition
         assert found.in_flight in {5, 6}
         assert found.received >= 400 * (n + 1)
         seen.add(found.received)
-    assert len(seen) == 12, "each kill hit another moment"
+    assert len(seen) == 5, "each kill hit another moment"
