@@ -75,7 +75,7 @@ _CAUSES: tuple[tuple[str, str, str], ...] = (
     ("SaslAuthenticationFailed", "unauthorized", "refuses the user or password: check `security`"),
     ("Authentication failed", "unauthorized", "refuses the user or password: check `security`"),
     ("CERTIFICATE_VERIFY_FAILED", "tls", "shows a certificate that `ca_file` does not vouch for"),
-    ("SSL", "tls", "fails the TLS handshake: check `security.protocol`"),
+    ("SSL:", "tls", "fails the TLS handshake: check `security.protocol`"),
     ("ECONNREFUSED", "unreachable", "refuses the connection"),
     ("DNS", "unreachable", "has no address that can be found"),
 )

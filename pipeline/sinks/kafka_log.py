@@ -6,6 +6,7 @@ Its constructors say `Unable to bootstrap` whatever went wrong; a wrong password
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 
@@ -13,8 +14,8 @@ from pipeline.secrets import redact
 
 _PERIOD_SECONDS = 30.0
 _REASON_CHARACTERS = 200
-_WITHOUT_CAUSE = "Unable to bootstrap"
-"""Said after the cause, and hides it."""
+_CAUSE = re.compile(r"Sasl|Authentication|CERTIFICATE|SSL:|ECONNREFUSED|DNS|Invalid frame|not found in cluster")
+"""Words of a line that says why, among the many that say that it is so."""
 _log = logging.getLogger(__name__)
 _install_lock = threading.Lock()
 
@@ -30,8 +31,7 @@ class ClientLog(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         text = redact(record.getMessage())
-        is_cause = record.name.startswith("kafka.net") or record.levelno >= logging.ERROR
-        if is_cause and _WITHOUT_CAUSE not in text:
+        if _CAUSE.search(text) or (record.levelno >= logging.ERROR and not _CAUSE.search(self._reason)):
             self._reason = text[-_REASON_CHARACTERS:]
         now = time.monotonic()
         if now - self._passed_at.get(record.name, -_PERIOD_SECONDS) < _PERIOD_SECONDS:

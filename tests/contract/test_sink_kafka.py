@@ -3,12 +3,15 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from pipeline.local.child import ServerError
 from pipeline.local.kafka import KafkaServer
 from pipeline.messages import Kind, Message
 from pipeline.secrets import Secrets
@@ -19,9 +22,11 @@ from pipeline.sinks.queued import QueuedSink
 from pipeline.sinks.topics import TopicPlan, check_topics, create_topics, planned_topics
 from tests.contract.sink_contract import CANARY, Event, SinkContract, running, tombstone, without_repetition
 from tests.fakes_sinks import Settled, message, results
-from tests.servers.apache_kafka import ApacheKafka
+from tests.servers.apache_kafka import ApacheKafka, SecureKafka
 
 pytestmark = pytest.mark.kafka
+
+SECURE_USER, SECURE_PASSWORD = "alice", "wonder-land-7"
 
 _TOPICS: dict[Kind, str] = {
     "result": "results",
@@ -287,5 +292,47 @@ def test_embedded_broker_killed_forgets_everything_but_takes_the_rest(
     assert without_repetition([event for _, event in records]) == [one.id for one in results(50, 50)]
 
 
+@pytest.fixture
+def secure_kafka(tmp_path: Path, missing_server: Callable[[str], NoReturn]) -> Iterator[SecureKafka]:
+    try:
+        server = SecureKafka(tmp_path, SECURE_USER, SECURE_PASSWORD)
+    except ServerError as error:
+        missing_server(str(error))
+    with server:
+        yield server
+
+
 def _sender_threads() -> int:
     return sum("kafka" in thread.name.lower() for thread in threading.enumerate())
+
+
+def test_sasl_ssl_lets_the_right_password_in_and_names_what_is_wrong(
+    secure_kafka: SecureKafka, prefix: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("TEST_RIGHT", SECURE_PASSWORD)
+    monkeypatch.setenv("TEST_WRONG", CANARY)
+    secrets = Secrets({"right": "${env:TEST_RIGHT}", "wrong": "${env:TEST_WRONG}"})
+
+    def made(password: str, ca_file: str | None) -> KafkaSinkConfig:
+        security = KafkaSecurity(
+            protocol="SASL_SSL", mechanism="SCRAM-SHA-512", user=SECURE_USER, password=password, ca_file=ca_file
+        )
+        return KafkaSinkConfig(brokers=(secure_kafka.brokers,), prefix=prefix, security=security)
+
+    right = made("right", str(secure_kafka.ca_file))
+    create_topics(right, secrets, planned_topics(right))
+    sink = QueuedSink(KafkaTopics(right, "test", secrets), 2**20)
+    with running(sink) as settled:
+        sink.put([message("alert", 1)])
+        settled.await_number(1)
+    assert set(settled.outcomes().values()) == {("acknowledged", "")}
+
+    for bad, code in ((made("wrong", str(secure_kafka.ca_file)), "unauthorized"), (made("right", None), "tls")):
+        sink = QueuedSink(KafkaTopics(bad, "test", secrets), 2**20)
+        with running(sink, close_seconds=0.1):
+            await_error(sink, code)
+        for secret in (CANARY, SECURE_PASSWORD):
+            assert secret not in sink.health().last_error
+    ours = "".join(record.getMessage() for record in caplog.records if record.name.startswith("pipeline"))
+    assert CANARY not in ours
+    assert SECURE_PASSWORD not in ours

@@ -10,6 +10,8 @@ import fcntl
 import os
 import re
 import shutil
+import socket
+import ssl
 import subprocess
 from pathlib import Path
 
@@ -24,7 +26,9 @@ _PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller_port}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
+listeners={protocol}://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,{protocol}:{protocol}
+inter.broker.listener.name={protocol}
 controller.listener.names=CONTROLLER
 log.dirs={data}
 offsets.topic.replication.factor=1
@@ -46,6 +50,18 @@ broker.session.timeout.ms=1000
 broker.heartbeat.interval.ms=250
 """
 
+_SECURITY = """\
+sasl.enabled.mechanisms=SCRAM-SHA-512
+sasl.mechanism.inter.broker.protocol=SCRAM-SHA-512
+listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=\\
+  org.apache.kafka.common.security.scram.ScramLoginModule required username="{user}" password="{password}";
+ssl.keystore.type=PEM
+ssl.keystore.location={folder}/broker.pem
+ssl.truststore.type=PEM
+ssl.truststore.location={folder}/ca.pem
+ssl.client.auth=none
+"""
+
 
 class ApacheKafka(ChildServer):
     """A broker with its data in `folder`, kept over `kill` and `start`. `brokers` is its address."""
@@ -60,9 +76,61 @@ class ApacheKafka(ChildServer):
         data = folder / "data"
         shutil.copytree(home / "data", data)
         properties = folder / "server.properties"
-        properties.write_text(_PROPERTIES.format(port=self.port, controller_port=controller_port, data=data))
-        command = [_java(), "-Xmx128m", *_JVM, *_LOGGING, "-cp", f"{home / 'libs'}/*", "kafka.Kafka", str(properties)]
+        properties.write_text(
+            _PROPERTIES.format(protocol="PLAINTEXT", port=self.port, controller_port=controller_port, data=data)
+        )
+        command = [*_java_with(home), "kafka.Kafka", str(properties)]
         super().__init__(command, lambda: answers_kafka(self.port), folder / "kafka.log", start_timeout_seconds=60.0)
+
+
+class SecureKafka(ChildServer):
+    """The same behind SASL_SSL: SCRAM-SHA-512 for one user, a certificate for 127.0.0.1 that `ca_file` vouches for."""
+
+    def __init__(self, folder: Path, user: str, password: str) -> None:
+        """Raises:
+        ServerError: there is no Java, Maven or openssl.
+        """
+        home = prepared()
+        self.port, controller_port = free_port(), free_port()
+        self.brokers = f"127.0.0.1:{self.port}"
+        self.ca_file = folder / "ca.pem"
+        _certify(folder)
+        properties = folder / "server.properties"
+        plain = _PROPERTIES.format(
+            protocol="SASL_SSL", port=self.port, controller_port=controller_port, data=folder / "data"
+        )
+        properties.write_text(plain + _SECURITY.format(user=user, password=password, folder=folder))
+        scram = f"SCRAM-SHA-512=[name={user},password={password}]"
+        tool = [*_java_with(home), "kafka.tools.StorageTool", "format", f"--cluster-id={_CLUSTER_ID}"]
+        _call([*tool, "--add-scram", scram, "-c", str(properties)])
+        super().__init__(
+            [*_java_with(home), "kafka.Kafka", str(properties)],
+            self._accepts,
+            folder / "kafka.log",
+            start_timeout_seconds=60.0,
+        )
+
+    def _accepts(self) -> bool:
+        """A TLS handshake: ApiVersions would have to prove who asks."""
+        context = ssl.create_default_context(cafile=str(self.ca_file))
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=2.0) as connection:
+                context.wrap_socket(connection, server_hostname="127.0.0.1").close()
+        except OSError:
+            return False
+        return True
+
+
+def _certify(folder: Path) -> None:
+    """Writes `broker.pem` (key and self-signed certificate) and `ca.pem` (the certificate)."""
+    tool = shutil.which("openssl")
+    if tool is None:
+        raise ServerError("no certificates for Kafka: expected `openssl` on PATH")
+    key, certificate = folder / "key.pem", folder / "ca.pem"
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", str(key)]
+    names = ["-subj", "/CN=dinostream test", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"]
+    _call([tool, "req", "-x509", *curve, *names, "-days", "2", "-out", str(certificate)])
+    (folder / "broker.pem").write_text(key.read_text() + certificate.read_text())
 
 
 def prepared() -> Path:
@@ -85,11 +153,11 @@ def _version() -> str:
     return found[1]
 
 
-def _java() -> str:
+def _java_with(home: Path) -> list[str]:
     java = shutil.which("java")
     if java is None:
         raise ServerError("no Apache Kafka: expected `java` (17 or newer) on PATH")
-    return java
+    return [java, "-Xmx128m", *_JVM, *_LOGGING, "-cp", f"{home / 'libs'}/*"]
 
 
 def _download(home: Path) -> None:
@@ -106,9 +174,10 @@ def _format(home: Path) -> None:
     partial = home / "data.partial"
     shutil.rmtree(partial, ignore_errors=True)
     properties = home / "format.properties"
-    properties.write_text(_PROPERTIES.format(port=9092, controller_port=9093, data=partial))
-    tool = [_java(), *_JVM, *_LOGGING, "-cp", f"{home / 'libs'}/*", "kafka.tools.StorageTool"]
-    _call([*tool, "format", f"--cluster-id={_CLUSTER_ID}", "-c", str(properties)])
+    properties.write_text(_PROPERTIES.format(protocol="PLAINTEXT", port=9092, controller_port=9093, data=partial))
+    _call(
+        [*_java_with(home), "kafka.tools.StorageTool", "format", f"--cluster-id={_CLUSTER_ID}", "-c", str(properties)]
+    )
     partial.rename(home / "data")
 
 

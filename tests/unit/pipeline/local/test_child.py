@@ -11,7 +11,6 @@ import pytest
 
 from pipeline.local.child import ChildServer, ServerError
 
-
 _PARENT = """
 import pathlib, sys
 from pipeline.local.child import ChildServer

@@ -111,7 +111,7 @@ def test_the_log_of_the_client_is_rate_limited_redacted_and_gives_the_cause(capl
     register(_CANARY)
     log = ClientLog()
     record = logging.makeLogRecord(
-        {"name": "kafka.net.manager", "levelno": logging.ERROR, "msg": f"wrong password {_CANARY}"}
+        {"name": "kafka.net.manager", "levelno": logging.ERROR, "msg": f"Authentication failed for {_CANARY}"}
     )
     with caplog.at_level(logging.WARNING):
         for _ in range(100):
@@ -121,5 +121,5 @@ def test_the_log_of_the_client_is_rate_limited_redacted_and_gives_the_cause(capl
         )
     assert len(caplog.records) == 1
     assert _CANARY not in caplog.text
-    assert log.take_reason() == "wrong password ***"
+    assert log.take_reason() == "Authentication failed for ***"
     assert log.take_reason() == ""
