@@ -108,7 +108,7 @@ class Bank:
         best = int(order[0])
         nearest = float(cosines[labels == best].max())
         ranked = tuple((self.classes[index], float(shares[index])) for index in order)
-        return Votes(ranked, nearest, is_unknown=nearest < thresholds[best])
+        return Votes(ranked, nearest, is_unknown=bool(nearest < thresholds[best]))
 
     def to_bytes(self) -> bytes:
         """As a safetensors file; equal banks give equal bytes."""

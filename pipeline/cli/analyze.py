@@ -24,9 +24,11 @@ from operators.scene.config import ViewConfig
 from operators.units import parse_degrees
 from pipeline.cli.app import UserError
 from pipeline.cli.depth_pictures import write_depth
-from pipeline.cli.inputs import NamedPicture, engine_of, frames_of, parse_shapes
+from pipeline.cli.inputs import NamedPicture, check_source, engine_of, frames_of, parse_shapes
 
 _BATCH = 4
+_MUCH = 0.1
+"""Share of a picture that may be cut off without a word."""
 _SHIPPED_DEPTH = Path(__file__).resolve().parents[2] / "operators/heads/assets/depth_standin_vits14.safetensors"
 _NEVER = Times(rule_time_ns=0, ingest_ns=0, capture_ns=0, capture_clock="container", capture_uncertainty_ns=0)
 
@@ -51,6 +53,7 @@ def analyze(
     NAME.png (16 bit, millimetres, 0 where unknown) and NAME_colour.png, both at the model's size.
     """
     shapes = parse_shapes(shape or [])
+    check_source(source)
     engine = engine_of(backbone, weights, precision)
     banks = _banks(bank or [])
     analyzer = _analyzer(engine, shapes, banks, vote=vote, head=_depth_head(engine, depth), hfov=hfov)
@@ -68,6 +71,8 @@ def analyze(
     if not rows:
         raise UserError(f"{source} holds no frame", 3)
     _write_embeddings(out / "embeddings.npz", rows, about.fingerprint)
+    for note in _cut_notes([analysis.placement for _, analysis in rows]):
+        print(note)
     print(f"{len(rows)} pictures -> {out / 'embeddings.npz'}, {out / 'labels.jsonl'}" + _depth_note(rows, out))
 
 
@@ -173,6 +178,15 @@ def _placement(placement: Placement) -> dict[str, Any]:
         "scale": placement.scale,
         "offset": placement.offset,
     }
+
+
+def _cut_notes(placements: list[Placement]) -> Iterator[str]:
+    """Says where much of a picture was cut off, because no shape has its proportions."""
+    for each in dict.fromkeys(placements):
+        (height, width), (h, w) = each.source_size, each.model_size
+        lost = 1 - (h * each.scale[0]) * (w * each.scale[1]) / (height * width)
+        if lost > _MUCH:
+            yield f"{lost:.0%} of each {height}x{width} picture lies outside {h}x{w}: give a --shape of its proportions"
 
 
 def _write_embeddings(path: Path, rows: list[tuple[NamedPicture, Analysis]], fingerprint: str) -> None:

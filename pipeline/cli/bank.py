@@ -66,7 +66,8 @@ def _labelled_paths(folder: Path) -> list[tuple[str, Path]]:
     found = [(each.name, path) for each in classes for path in pictures_under(each)]
     empty = [each.name for each in classes if not any(label == each.name for label, _ in found)]
     if empty or not found:
-        got = f"no picture in {', '.join(empty)}" if empty else "no subfolder with pictures"
+        named = ", ".join(empty[:3]) + (", ..." if len(empty) > 3 else "")
+        got = f"no picture in {named}" if empty else "no subfolder with pictures"
         raise UserError(f"{folder}: expected a subfolder of pictures per class, got {got}")
     return found
 

@@ -55,14 +55,19 @@ def pictures_under(folder: Path) -> list[Path]:
     return sorted(path for path in found if not path.name.endswith(MASK_SUFFIX))
 
 
+def check_source(source: Path) -> None:
+    """Raises: UserError: there is nothing of that name."""
+    if not source.exists():
+        raise UserError(f"{source} does not exist: expected a picture, a folder of pictures or a video", 3)
+
+
 def frames_of(source: Path, every: int = 1) -> Iterator[NamedPicture]:
     """A picture, all pictures of a folder, or every n-th frame of a video.
 
     Raises:
         UserError: there is nothing to read.
     """
-    if not source.exists():
-        raise UserError(f"{source} does not exist: expected a picture, a folder of pictures or a video", 3)
+    check_source(source)
     if source.is_dir():
         paths = pictures_under(source)
         if not paths:
