@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import combinations, pairwise
 
 import cv2
@@ -56,14 +57,29 @@ def test_light_drifts_slowly():
     assert max(np.abs(picture - pictures[0]).mean() for picture in pictures) > 3
 
 
-def test_movers_cast_shadows_in_the_sun():
-    sunny = next(light for light in map(Light.of, range(50)) if light.sun[1] > 0.6 and light.edge_width < 100)
+def test_the_edge_of_the_large_shadow_wanders_over_the_floor():
+    seed = next(seed for seed in range(50) if Light.of(seed).sun[1] > 0.6 and -1 < Light.of(seed).edge_metres < 5)
+    start, later = Light.drift(seed, 0.0), Light.drift(seed, 45.0)
+    assert abs(later.edge_metres - start.edge_metres) > 0.2
+    moved = replace(start, edge_metres=start.edge_metres + 0.5)
     scene = DockScene(6, POSES["P0"], SMALL)
-    mover = [MoverState("truck", 0, 6, 0, 1)]
-    with_truck, without = scene.render(mover, sunny, 0), scene.render([], sunny, 0)
-    floor = (with_truck.mover_map == 0) & (np.abs(with_truck.depth - without.depth) < 1e-6)
-    darker = without.rgb.astype(int).sum(axis=2) - with_truck.rgb.astype(int).sum(axis=2) > 60
-    assert (darker & floor).sum() > 200
+    before, after = (scene.render([], light, 0) for light in (start, moved))
+    changed = np.abs(before.rgb.astype(int) - after.rgb.astype(int)).sum(axis=2) > 60
+    assert 50 < changed.sum() < changed.size / 3
+    assert np.array_equal(before.depth, after.depth)
+
+
+def test_movers_cast_shadows_away_from_the_sun():
+    sunny = replace(Light.of(2), sun=(0.8, 0.8, 0.8), sun_elevation=35.0, edge_metres=-90.0, edge_width=1.0)
+    scene = DockScene(6, POSES["P0"], SMALL)
+    columns = []
+    for azimuth in (90.0, -90.0):  # from the right, from the left
+        light = replace(sunny, sun_azimuth=azimuth)
+        with_person, without = scene.render([MoverState("person", 0, 5, 180, 1)], light, 0), scene.render([], light, 0)
+        darker = without.rgb.astype(int).sum(axis=2) - with_person.rgb.astype(int).sum(axis=2) > 90
+        columns.append(np.nonzero(darker & (with_person.mover_map == 0))[1])
+    assert min(len(each) for each in columns) > 80
+    assert columns[0].mean() + 15 < 160 < columns[1].mean() - 15
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -34,6 +34,13 @@ def test_a_visit_comes_at_its_speed_stops_and_goes_back():
     assert event.state(event.ends_s) is None
 
 
+@pytest.mark.parametrize(("kind", "turn"), [("person", 180), ("forklift", 0), ("truck", 0)])
+def test_people_turn_round_to_leave_and_vehicles_reverse(kind, turn):
+    event = Schedule.approaches(1, 30, 1, 0, kinds=(kind,)).events[0]
+    coming, leaving = event.state(event.starts_s), event.state(event.ends_s - 0.5)
+    assert leaving.heading - coming.heading == pytest.approx(turn)
+
+
 @pytest.mark.parametrize("name", ["P0", "P3", "B"])
 def test_a_near_miss_stops_at_a_true_p25_of_four_metres(name):
     pose = POSES[name]
