@@ -49,6 +49,21 @@ def _kind_fits(struct: type[BaseModel], written: Any) -> bool:
     return cast("dict[str, Any]", written).get("kind") in get_args(struct.model_fields["kind"].annotation)
 
 
+def structs_of(annotation: Any) -> dict[type[BaseModel], None]:
+    """Every struct below `annotation`, itself included, each once, in the order of the fields."""
+    found: dict[type[BaseModel], None] = {}
+    open_ends = [annotation]
+    while open_ends:
+        for option in options(open_ends.pop(0)):
+            if isinstance(option, type) and issubclass(option, BaseModel):
+                if option not in found:
+                    found[option] = None
+                    open_ends.extend(info.annotation for info in option.model_fields.values())
+            elif get_origin(option) in {dict, tuple}:
+                open_ends.extend(each for each in get_args(option) if each is not Ellipsis)
+    return found
+
+
 def keys_of(struct: type[BaseModel]) -> list[str]:
     """Names as written in the file."""
     return [info.alias or name for name, info in struct.model_fields.items()]

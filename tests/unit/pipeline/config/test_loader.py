@@ -143,9 +143,9 @@ def test_a_section_in_two_files_of_a_folder_is_a_duplicate(tmp_path):
 def test_a_profile_that_no_camera_uses_is_checked_too(tmp_path):
     path = write(
         tmp_path,
-        "version: 1\n" + SINK + "profiles:\n  spare: {smaple: {fps: 1}}\ncameras: {cam: {source: {file: a.mp4}}}\n",
+        "version: 1\n" + SINK + "profiles:\n  spare: {samples: {fps: 1}}\ncameras: {cam: {source: {file: a.mp4}}}\n",
     )
-    assert "$.profiles.spare.smaple: unknown key 'smaple'" in mistakes(path)
+    assert "$.profiles.spare.samples: unknown key 'samples'" in mistakes(path)
 
 
 def test_a_rule_may_be_split_between_profile_and_camera(tmp_path):

@@ -1,0 +1,189 @@
+"""`main.py validate CONFIG`: every mistake at once, then the plan."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from operators.geometry import FloorCamera
+from operators.rules.measures import parse_measure
+from operators.units import Threshold
+from pipeline.cli.app import UserError
+from pipeline.config.load_plan import LoadPlan, memory_mib, plan_load, wanted_rate
+from pipeline.config.loader import Config, load_config
+from pipeline.config.problems import ConfigError
+from pipeline.config.readiness import not_built, not_there
+from pipeline.config.schema import CameraConfig
+from pipeline.secrets import redact_url
+
+if TYPE_CHECKING:
+    from operators.backbone import Engine
+
+_BLIND = 1.25
+"""A threshold below this many times the nearest visible floor is hardly ever seen. Source: own measurements."""
+
+
+def validate(
+    config: Annotated[Path, typer.Argument(help="One YAML file, or a directory with one file per camera.")],
+    probe: Annotated[bool, typer.Option("--probe", help="Open every camera and broker once.")] = False,
+    measure: Annotated[bool, typer.Option(help="Measure the bare model for three seconds.")] = True,
+) -> None:
+    """Check a configuration and print the plan; starts nothing and publishes nothing.
+
+    Exits 2 for mistakes, for parts that are not built and for more pictures than the model gives, 3 for files or
+    secrets that are not on this machine, 1 if a probe failed.
+    """
+    loaded = load(config)
+    typer.echo(f"{config}: right; {len(loaded.cameras)} cameras, site {loaded.site.name} ({loaded.site.timezone})")
+    for camera, found in loaded.cameras.items():
+        for line in _camera_lines(loaded, camera, found):
+            typer.echo(line)
+    unbuilt, missing = not_built(loaded), not_there(loaded)
+    plan = _plan(loaded, is_measured=measure)
+    is_good = _probe(loaded) if probe else True
+    if unbuilt or missing:
+        raise UserError(
+            "right, but it cannot run here:\n" + "\n".join(str(each) for each in (*unbuilt, *missing)),
+            exit_code=2 if unbuilt else 3,
+        )
+    if plan is not None and plan.share > 1 and loaded.runtime.admission == "refuse":
+        raise UserError(
+            f"the cameras ask for {plan.offered:.1f} pictures/s, expected at most {plan.capacity:.1f}: lower "
+            "sample.fps, add cores or a GPU, or accept dropped pictures with runtime.admission: degrade"
+        )
+    if not is_good:
+        raise typer.Exit(1)
+
+
+def load(path: Path) -> Config:
+    """The configuration, or a `UserError` with every mistake."""
+    try:
+        return load_config(path)
+    except ConfigError as error:
+        count = len(error.problems)
+        raise UserError(f"{count} mistake{'s' if count > 1 else ''} in {path}\n{error}") from None
+
+
+def _camera_lines(config: Config, camera: str, found: CameraConfig) -> Iterator[str]:
+    spec = config.camera_spec(camera)
+    rate = f"{found.sample.fps:g} fps" if found.sample.fps else "all frames"
+    yield (
+        f"  {camera}: {_source(found)}, {rate} ({found.sample.policy}), {spec.shape[0]}x{spec.shape[1]}, "
+        f"heads {' '.join(found.heads)}, {len(found.rules)} rules"
+    )
+    if spec.needs_subjects:
+        yield f"    {_light(config, camera)}"
+    if found.view is None:
+        return
+    for name, rule in found.rules.items():
+        measure = parse_measure(rule.measure)
+        if measure.name != "distance_to" or not isinstance(rule.enter, Threshold):
+            continue
+        nearest = FloorCamera(found.view, spec.shape).nearest_visible_floor(found.lines[measure.args[0]])
+        if rule.enter.value < _BLIND * nearest:
+            yield (
+                f"    warning: {name} starts at {rule.enter}, but the nearest floor in view is {nearest:.1f} m from "
+                "the line: tilt the camera down or raise the threshold"
+            )
+
+
+def _source(camera: CameraConfig) -> str:
+    source = camera.source
+    if source.url is not None:
+        return redact_url(source.url)
+    if source.kafka is not None:
+        return f"kafka {source.kafka.topic} ({source.kafka.format})"
+    return f"file {source.file}" if source.file is not None else f"simulated {source.simulated}, seed {source.seed}"
+
+
+def _light(config: Config, camera: str) -> str:
+    """How far the empty view is learnt, from the artefacts of an earlier run."""
+    from operators.scene.empty_view import EmptyView
+    from pipeline.frame_path.artefacts import ArtefactStore
+
+    store = ArtefactStore(Path(config.runtime.state_dir) / "artefacts")
+    newest = store.latest(f"view/{camera}")
+    if newest is None:
+        return "empty view: not learnt yet; rules that need subjects are unknown until it is, then one_light"
+    view = EmptyView.from_bytes(store.get(newest))
+    if view.is_one_light:
+        return f"empty view {newest}: one_light; subjects by depth alone until a second light is learnt"
+    return f"empty view {newest}: {view.num_lights} lights"
+
+
+def _plan(config: Config, *, is_measured: bool) -> LoadPlan | None:
+    """Prints model, rates, age and memory; None where the model's rate is not known."""
+    cores = os.cpu_count() or 1
+    runtime = config.runtime
+    decoders = runtime.decoders if isinstance(runtime.decoders, int) else 1
+    analyzers = runtime.analyzers if isinstance(runtime.analyzers, int) else 1
+    memory = memory_mib(config, decoders + analyzers + runtime.publishers + 1)
+    typer.echo(f"memory: about {memory} MiB")
+    rate = _measured(config, cores) if is_measured else None
+    if rate is None:
+        model = config.model
+        offered = sum(wanted_rate(camera) for camera in config.cameras.values())
+        typer.echo(f"model {model.backbone}, weights {model.weights}: not measured")
+        typer.echo(f"load: {offered:.1f} pictures/s offered")
+        return None
+    plan = plan_load(config, rate, cores)
+    rest = [name for name, wanted in plan.wanted.items() if wanted == 0]
+    typer.echo(
+        f"model: {rate:.1f} pictures/s bare on {cores} cores, {plan.capacity:.1f} while the cameras decode "
+        f"({plan.decode_cores:.2f} cores)"
+    )
+    typer.echo(f"load: {plan.offered:.1f} pictures/s offered, {plan.share:.0%}")
+    if rest:
+        typer.echo(f"      {', '.join(rest)}: as fast as the others leave room")
+    age = plan.age_seconds(cores)
+    if age is not None:
+        typer.echo(f"age of a result: about {age * 1000:.0f} ms, half of them less")
+    elif plan.share > 1:
+        typer.echo(f"age of a result: bounded by sample.max_age; about {1 - 1 / plan.share:.0%} of pictures dropped")
+    return plan
+
+
+def _measured(config: Config, cores: int) -> float | None:
+    engine = _engine(config)
+    if engine is None:
+        return None
+    import torch
+
+    from pipeline.control.bare_model import bare_rate
+
+    info = engine.backbone.info
+    typer.echo(
+        f"model {config.model.backbone}, weights {config.model.weights} ({info.origin}), "
+        f"fingerprint {engine.backbone.fingerprint[:12]}, licence {info.licence}"
+    )
+    torch.set_num_threads(1)
+    return bare_rate(engine, config.model.shapes[0], lanes=cores)
+
+
+def _engine(config: Config) -> Engine | None:
+    """The backbone where its weights are at hand; validating downloads nothing."""
+    from operators.backbone import Engine, WeightsError, load_backbone
+    from operators.backbone.checkpoints import default_cache_dir
+    from operators.backbone.official import OFFICIAL
+
+    model = config.model
+    if model.weights == "official" and not (default_cache_dir() / OFFICIAL[model.backbone].file).is_file():
+        typer.echo(f"weights: {OFFICIAL[model.backbone].file} is not here yet; `models download` or `run` brings it")
+        return None
+    try:
+        return Engine(load_backbone(model.backbone, model.weights, licences=model.licences), model.precision)
+    except WeightsError as error:
+        raise UserError(str(error), exit_code=3) from None
+
+
+def _probe(config: Config) -> bool:
+    from pipeline.cli.connections import probe
+
+    answers = probe(config)
+    for each in answers:
+        typer.echo(f"{'ok  ' if each.is_good else 'FAIL'} {each.name}: {each.said}")
+    return all(each.is_good for each in answers)
