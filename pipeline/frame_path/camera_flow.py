@@ -1,7 +1,8 @@
 """One camera under one lease, from the decoded frame to its settlement.
 
 The reader calls `stamp`, then one of `admit`, `unchanged`, `sampled_out`, `undecodable`, `pass_over`; the dispatcher
-`candidate`, `take`, then `resolve` or `lose`; the publishing lane `attach`, then `send` and `accept` or `give_back`.
+`candidate` and `take`; the publishing lane `attach`, then `send` and `accept`. What concerns one frame alone is said
+to its `book`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import threading
 from pathlib import Path
 
 from operators.frames import Item, Ticket, Times
-from operators.results import Analysis
 from pipeline.clock import Clock
 from pipeline.frame_path.batching import Candidate
 from pipeline.frame_path.camera_state import CameraStatus, Details, RuleClock
@@ -20,7 +20,7 @@ from pipeline.frame_path.ledger import Ledger, ledger_path
 from pipeline.frame_path.mailbox import Frame, Mailbox
 from pipeline.frame_path.positions import ResumeLine
 from pipeline.frame_path.stamping import Stamping
-from pipeline.frame_path.versions import Versions
+from pipeline.frame_path.wishes import Wishes
 from pipeline.messages import (
     Attachment,
     CameraReceipt,
@@ -46,28 +46,33 @@ _TICK_SLACK_SECONDS = 0.05
 class CameraFlow:
     """Not thread-safe: whoever calls holds the owner's lock."""
 
-    def __init__(self, owned: OwnedCamera, state_dir: Path, clock: Clock) -> None:
+    def __init__(
+        self,
+        owned: OwnedCamera,
+        state_dir: Path,
+        clock: Clock,
+        newest_read: dict[int, tuple[int, str]] | None = None,
+    ) -> None:
+        """`newest_read` is shared by the cameras of one feed; see `ResumeLine`."""
         self.owned = owned
         self.camera = owned.camera
         self.lease = owned.lease
         ledger = Ledger(ledger_path(state_dir, self.camera, self.lease), self.camera, self.lease)
         self.book = FrameBook(ledger, clock, is_replayable=owned.is_replayable)
         self.status = CameraStatus(self.camera, self.lease, clock)
-        self.resumes = ResumeLine()
+        self.resumes = ResumeLine(newest_read)
         self.room = threading.Event()
         """Set whenever a waiting reader should look again."""
         self.attached = threading.Event()
         """Set once a publisher knows this lease, or never will."""
         self.is_over = False
         """Fenced: a higher lease is at work; nothing of this one counts any more."""
-        self.is_armed = False
         self._clock = clock
         capacity = MAILBOX_CAPACITY if owned.is_replayable else 1
         self._mailbox = Mailbox(capacity, newest_wins=not owned.is_replayable)
         self._stamping = Stamping(self.camera, self.lease, clock)
-        self._versions = Versions()
+        self._wishes = Wishes()
         self._is_looking = False
-        self._sample_wanted = False
         self._sent_at = clock.monotonic()
         self.book.say(self.status.now())
 
@@ -92,7 +97,7 @@ class CameraFlow:
     def reference(self) -> Ticket | None:
         """The frame that an unchanged picture may stand for; None: each picture must be analysed."""
         is_full = self.book.num_pending + self.book.num_waiting >= LIVE_WINDOW
-        return None if self.is_armed or self._sample_wanted or is_full else self.book.reference
+        return None if self._wishes.needs_analysis or is_full else self.book.reference
 
     @property
     def has_room(self) -> bool:
@@ -169,15 +174,15 @@ class CameraFlow:
         """The next frame as an item, and the monotonic time at which it was admitted."""
         frame = self._mailbox.take()
         self.room.set()
-        wants_sample = self._sample_wanted and self.book.sample_in_flight is None
+        wants_sample = self._wishes.is_sample_wanted and self.book.sample_in_flight is None
         if wants_sample:
-            self.book.sample_in_flight, self._sample_wanted = frame.ticket, False
+            self.book.sample_in_flight, self._wishes.is_sample_wanted = frame.ticket, False
         item = Item(
             ticket=frame.ticket,
             times=frame.times,
             placement=frame.placement,
             pixels=frame.pixels,
-            artefacts=self._versions.at(frame.ticket.position),
+            artefacts=self._wishes.versions.at(frame.ticket.position),
             wants_preview=self.owned.wants_evidence,
             wants_view_sample=wants_sample,
         )
@@ -194,14 +199,6 @@ class CameraFlow:
             self.book.cut(self._mailbox.take().ticket, "stale")
             frame = self._mailbox.oldest
 
-    def resolve(self, analysis: Analysis) -> None:
-        """The result of a frame that was taken."""
-        self.book.resolve(analysis)
-
-    def lose(self, ticket: Ticket, reason: LostReason) -> None:
-        """A frame that was taken will have no result."""
-        self.book.lose(ticket, reason)
-
     # --- the publishing lane ------------------------------------------------------------------------------------
 
     def attach(self, attachment: Attachment, *, is_new_publisher: bool) -> None:
@@ -209,13 +206,11 @@ class CameraFlow:
         if attachment.refused is not None:
             self.fence()
             return
+        self._wishes.attached(attachment, is_first=not self.attached.is_set())
         if self.attached.is_set():
             self.book.move(attachment, is_new_publisher=is_new_publisher)
         else:
             self._stamping.rule_clock = RuleClock(self._clock, attachment.last_rule_time_ns + 1)
-            self._versions = Versions(attachment.artefacts)
-        self.is_armed = attachment.is_armed
-        self._sample_wanted = attachment.view_sample_wanted
         self.room.set()
         self.attached.set()
 
@@ -247,14 +242,7 @@ class CameraFlow:
         self.book.accept(receipt.accepted_upto)
         if self.book.settle(receipt.settled_upto):
             self.room.set()
-        for version in receipt.artefacts:
-            self._versions.add(version)
-        self.is_armed = receipt.is_armed
-        self._sample_wanted = receipt.view_sample_wanted and self.book.sample_in_flight is None
-
-    def give_back(self) -> None:
-        """The call failed; what was sent goes out again."""
-        self.book.give_back()
+        self._wishes.received(receipt, has_sample_in_flight=self.book.sample_in_flight is not None)
 
     def _tick(self) -> Tick | None:
         is_replayable = self.owned.is_replayable

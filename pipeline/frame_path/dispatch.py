@@ -95,7 +95,7 @@ class Dispatch:
         now = self._clock.monotonic()
         for attempt in [each for each in self._again if self._flow(each).is_stale(each.admitted_at, now)]:
             self._again.remove(attempt)
-            self._flow(attempt).lose(attempt.item.ticket, attempt.reason)
+            self._flow(attempt).book.lose(attempt.item.ticket, attempt.reason)
 
     def stop(self) -> None:
         """Ends every thread after its call; returns at once."""
@@ -148,7 +148,7 @@ class Dispatch:
             with self._guard:
                 seat.backoff.reset()
                 for analysis in found:
-                    self._flows[analysis.ticket.camera].resolve(replace(analysis, analysed_ns=analysed_ns))
+                    self._flows[analysis.ticket.camera].book.resolve(replace(analysis, analysed_ns=analysed_ns))
         self._on_news()
 
     def _call(self, handle: AnalyzerHandle, items: Sequence[Item]) -> list[Analysis]:
@@ -179,7 +179,7 @@ class Dispatch:
             tries = attempt.tries + 1
             is_last = tries >= (REPLAYABLE_TRIES if flow.owned.is_replayable else LIVE_TRIES)
             if is_last or flow.is_stale(attempt.admitted_at, now):
-                flow.lose(attempt.item.ticket, reason)
+                flow.book.lose(attempt.item.ticket, reason)
             else:
                 self._again.append(replace(attempt, tries=tries, failed_at=seat, reason=reason))
 

@@ -55,8 +55,10 @@ class FullSizePictures:
         self._kept.clear()
 
 
-def evidence(wanted: PictureWanted, picture: np.ndarray) -> Picture:
-    """Draws on a copy of `picture`, uint8 (H, W, 3) RGB, and encodes it."""
+def evidence(wanted: PictureWanted, picture: np.ndarray | None) -> Picture:
+    """Draws on a copy of `picture`, uint8 (H, W, 3) RGB, and encodes it; no bytes where it is not kept any more."""
+    if picture is None:
+        return Picture(wanted.event_id, wanted.ticket, b"")
     drawn = draw(picture, wanted.drawing)
     is_encoded, jpeg = cv2.imencode(".jpg", drawn[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
     assert is_encoded, f"a JPEG of {drawn.shape} ({wanted.ticket.id})"

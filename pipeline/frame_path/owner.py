@@ -57,7 +57,11 @@ class Owner:
         self._unreached_seconds = unreached_seconds
         self._guard = threading.Condition(threading.RLock())
         self._moved = threading.Event()
-        self._flows = {owned.camera: CameraFlow(owned, state_dir, clock) for plan in feeds for owned in plan.cameras}
+        self._flows: dict[str, CameraFlow] = {}
+        for plan in feeds:
+            newest_read: dict[int, tuple[int, str]] = {}
+            for owned in plan.cameras:
+                self._flows[owned.camera] = CameraFlow(owned, state_dir, clock, newest_read)
         self._position_files = {
             plan.cameras[0].camera: PositionFile(state_dir / "positions" / f"{plan.cameras[0].camera}.json")
             for plan in feeds

@@ -8,19 +8,28 @@ from collections import deque
 from pathlib import Path
 
 Position = tuple[int, int]
+_MAX_EPOCHS = 64
 
 
 class ResumeLine:
-    """The positions of one camera's decoded frames, oldest first. Not thread-safe: the caller holds the lock."""
+    """The positions of one camera's decoded frames, oldest first. Not thread-safe: the caller holds the lock.
 
-    def __init__(self) -> None:
+    `newest_read` is shared by the cameras of one feed: the newest position by epoch, whichever camera it was of. A
+    camera that has nothing open is settled up to there, so that one that falls silent holds nothing back.
+    """
+
+    def __init__(self, newest_read: dict[int, tuple[int, str]] | None = None) -> None:
         self._line: deque[tuple[Position, str]] = deque()
+        self._newest_read: dict[int, tuple[int, str]] = {} if newest_read is None else newest_read
         self._told: str | None = None
 
     def add(self, position: Position, resume: str | None) -> None:
         """A frame was read, whatever became of it."""
         if resume is not None:
             self._line.append((position, resume))
+            self._newest_read[position[0]] = (position[1], resume)
+            if len(self._newest_read) > _MAX_EPOCHS:
+                del self._newest_read[next(iter(self._newest_read))]
 
     @property
     def newest(self) -> str | None:
@@ -31,10 +40,16 @@ class ResumeLine:
         """The position of the first frame that is not settled, the last one read where all are; None: as before."""
         while len(self._line) > 1 and (first_open is None or self._line[0][0] < first_open):
             self._line.popleft()
-        if not self._line or self._line[0][1] == self._told:
+        if not self._line:
             return None
-        self._told = self._line[0][1]
-        return self._told
+        (epoch, seq), resume = self._line[0]
+        newest_seq, newest = self._newest_read.get(epoch, (seq, resume))
+        if first_open is None and newest_seq > seq:
+            resume = newest
+        if resume == self._told:
+            return None
+        self._told = resume
+        return resume
 
 
 class PositionFile:

@@ -105,7 +105,7 @@ class PublishLane:
         except PublishError as error:
             with self._guard:
                 for flow in sent:
-                    flow.give_back()
+                    flow.book.give_back()
             self._lost(error)
             return False
         self._backoff.reset()
@@ -169,7 +169,7 @@ class PublishLane:
             for flow in sent:
                 answer = receipt.of(flow.camera)
                 if answer is None:
-                    flow.give_back()
+                    flow.book.give_back()
                     continue
                 flow.accept(answer)
                 resume = None if flow.is_over else flow.resumes.settled(flow.book.first_open)
@@ -187,9 +187,6 @@ class PublishLane:
         found: list[Callable[[], Picture]] = []
         for wanted in answer.pictures_wanted:
             picture = None if flow is None else flow.book.pictures.of(wanted.ticket)
-            if picture is None:
-                log.warning("no picture of %s for %s: it is let go already", wanted.ticket.id, wanted.event_id)
-                continue
             found.append(lambda wanted=wanted, picture=picture: evidence(wanted, picture))
         return found
 

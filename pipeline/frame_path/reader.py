@@ -190,6 +190,11 @@ class Reader:
 
     def _failed(self, error: SourceError) -> float | None:
         reason = redact(error.message)
+        if error.code == "fenced":
+            with self._guard:
+                for flow in self._flows.values():
+                    flow.fence()
+            return None
         if not error.is_transient:
             self._change_all("failed", error.code, reason)
             return None

@@ -1,0 +1,36 @@
+"""What the publisher wants of the frames to come."""
+
+from __future__ import annotations
+
+from pipeline.frame_path.versions import Versions
+from pipeline.messages import Attachment, CameraReceipt
+
+
+class Wishes:
+    """As of the last answer. Not thread-safe: the caller holds the owner's lock."""
+
+    def __init__(self) -> None:
+        self.is_armed = False
+        """A rule is pending, active or releasing: the change gate stays open."""
+        self.is_sample_wanted = False
+        """The next frame shall bring a view sample."""
+        self.versions = Versions()
+
+    @property
+    def needs_analysis(self) -> bool:
+        """No picture may be passed over as unchanged."""
+        return self.is_armed or self.is_sample_wanted
+
+    def attached(self, attachment: Attachment, *, is_first: bool) -> None:
+        """A publisher knows the lease; the first one says where the versions begin."""
+        if is_first:
+            self.versions = Versions(attachment.artefacts)
+        self.is_armed = attachment.is_armed
+        self.is_sample_wanted = attachment.view_sample_wanted
+
+    def received(self, receipt: CameraReceipt, *, has_sample_in_flight: bool) -> None:
+        """An answer; a sample that is on its way already is not asked for twice."""
+        for version in receipt.artefacts:
+            self.versions.add(version)
+        self.is_armed = receipt.is_armed
+        self.is_sample_wanted = receipt.view_sample_wanted and not has_sample_in_flight
