@@ -12,9 +12,11 @@ from operators.scene.config import ViewConfig
 from pipeline.clock import Clock, SystemClock
 from pipeline.simulation.dock import DockScene
 from pipeline.simulation.lights import Light
+from pipeline.simulation.movers import Kind
 from pipeline.simulation.pose import POSES, Pose
 from pipeline.simulation.rendered import Rendered
 from pipeline.simulation.schedule import Schedule
+from pipeline.simulation.training import KNOWN_KINDS
 from pipeline.sources.base import Decoded, Event, Quiet, SourceInfo
 from pipeline.sources.config import SourceConfig
 from pipeline.sources.picture import ArrayPicture
@@ -28,6 +30,9 @@ _LONGEST_WAIT_SECONDS = 0.5
 _STOP_METRES = (1.6, 2.2)
 """Wide margins: every approach is clearly nearer than 3 m, with its body still in the picture."""
 
+_CLEAR_KINDS: tuple[Kind, ...] = ("forklift", "truck")
+"""Large enough that nobody argues about their distance."""
+
 
 def pose_for(seed: int) -> Pose:
     """How the camera of `{simulated: dock, seed: ...}` hangs; cheap."""
@@ -37,14 +42,14 @@ def pose_for(seed: int) -> Pose:
 def dock_for(seed: int, schedule_seconds: float | None = None) -> tuple[DockScene, Schedule, ViewConfig]:
     """The dock of a seed: what `{simulated: dock, seed: ...}` shows, and how its camera hangs.
 
-    Two approaches and a near miss, of forklifts and trucks. With `schedule_seconds` they come once in that time and
-    then nobody; without, once a minute for ever. A new scene at each call: scenes belong to one thread.
+    Two approaches and a near miss. With `schedule_seconds` they come once in that time, forklifts and trucks only,
+    and then nobody; without, once a minute for ever, people too. A new scene at each call: scenes belong to one thread.
     """
     pose = pose_for(seed)
     schedule = Schedule.approaches(
         seed,
         _ENDLESS_SECONDS if schedule_seconds is None else schedule_seconds,
-        kinds=("forklift", "truck"),
+        kinds=KNOWN_KINDS if schedule_seconds is None else _CLEAR_KINDS,
         pose=pose,
         stop_metres=_STOP_METRES,
         is_repeated=schedule_seconds is None,
