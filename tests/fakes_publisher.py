@@ -122,7 +122,7 @@ def publisher(
         required=frozenset(required),
         state_dir=folder / "state",
         site="north-quay",
-        timezone="Europe/Hamburg",
+        timezone="UTC",
         model=MODEL,
         outbox=OutboxConfig.model_construct(max_bytes=outbox_bytes),
         evidence=EvidenceConfig(store=str(folder / "evidence")),

@@ -13,7 +13,7 @@ from pipeline.frame_path.notices import NoticeWriter
 from pipeline.frame_path.published import ActiveAlert, PublishedCamera, RuleValue
 from pipeline.frame_path.result_body import ResultWriter, look_at
 from pipeline.frame_path.scene_memory import SceneMemory, load_learner, load_view
-from pipeline.frame_path.sequence import note_position
+from pipeline.frame_path.sequence import Novelty, note_position
 from pipeline.frame_path.settling import Settling
 from pipeline.frame_path.stored_camera import Look, Position, StoredCamera, StoredView
 from pipeline.frame_path.wire import encode_event
@@ -125,7 +125,10 @@ class CameraBook:
 
     def analysed(self, entry: Analysed, draft: Draft) -> None:
         """A frame that went through the model."""
-        if not self._admit(entry.ticket, draft):
+        novelty = self._admit(entry.ticket, draft)
+        if novelty == "repeated" and self.stored.look is not None:
+            self.stored.look.frame = entry.ticket.id  # a new owner's gated frames refer to what it analysed again
+        if novelty != "new":
             return
         analysis, held = self._scene.follow(entry.analysis)
         readings = self._judge.unknown("camera frozen") if self._is_frozen else self._judge.read(analysis, held)
@@ -145,7 +148,7 @@ class CameraBook:
     def reused(self, entry: Reused, draft: Draft) -> None:
         """A frame that shows what an earlier one showed."""
         before_ns = self.stored.frame_time_ns
-        if not self._admit(entry.ticket, draft):
+        if self._admit(entry.ticket, draft) != "new":
             return
         look = self.stored.look if self.stored.look and self.stored.look.frame == entry.of.id else None
         self._scene.linger(before_ns, entry.times.rule_time_ns)
@@ -157,7 +160,7 @@ class CameraBook:
 
     def gone(self, entry: Gone, draft: Draft) -> None:
         """A frame without a result; of a replayable source it is a dead letter."""
-        if self._admit(entry.ticket, draft, has_result=False) and self.published.is_replayable:
+        if self._admit(entry.ticket, draft, has_result=False) == "new" and self.published.is_replayable:
             draft.messages.append(self._notices.dead_letter(entry, draft.published_ns))
 
     def tick(self, entry: Tick, draft: Draft) -> None:
@@ -192,8 +195,8 @@ class CameraBook:
 
     # --- steps -------------------------------------------------------------------------------------------------------
 
-    def _admit(self, ticket: Ticket, draft: Draft, *, has_result: bool = True) -> bool:
-        """Whether the frame is new; what a new owner repeats is counted, and not published again."""
+    def _admit(self, ticket: Ticket, draft: Draft, *, has_result: bool = True) -> Novelty:
+        """Only new frames go on; what a new owner repeats is counted, and not published again."""
         novelty = note_position(self.stored, ticket, is_replayable=self.published.is_replayable)
         if novelty == "new":
             draft.accepted.append(ticket)
@@ -201,7 +204,7 @@ class CameraBook:
             self.retries += 1
         elif has_result:
             draft.counted.repeated[self.camera] += 1
-        return novelty == "new"
+        return novelty
 
     @property
     def _is_frozen(self) -> bool:

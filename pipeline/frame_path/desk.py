@@ -177,7 +177,7 @@ class Desk:
             message = settlement.message
             self._records.settle(settlement)
             book = self._books.get(message.camera)
-            if book is not None and message.ticket is not None and settlement.sink in self._records.required:
+            if book is not None and message.ticket is not None:
                 book.settling.settle(message.ticket.position, settlement.sink)
 
     def turn(self) -> None:

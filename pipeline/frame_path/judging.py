@@ -37,6 +37,9 @@ class Judge:
     """Reads measures and steps rules; remembers nothing itself."""
 
     def __init__(self, spec: CameraSpec, timezone: str) -> None:
+        """Raises: zoneinfo.ZoneInfoNotFoundError, where a rule has hours and this machine lacks the time zone."""
+        for rule in spec.rules.values():
+            is_in_schedule(rule.armed, timezone, 0)
         self._spec = spec
         self._timezone = timezone
         self._measures: dict[str, MeasureSpec] = {

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pipeline.errors import PublishError
@@ -185,6 +187,18 @@ def test_an_unchanged_picture_of_an_unknown_frame_is_unknown_to_the_rules(tmp_pa
     deliver(made, frame(0, 2.5), reused(2, 1))
     said = body(sink.seen[-1])
     assert said["rules"]["too_close"]["is_known"] is False
+    made.close(1.0)
+
+
+def test_a_new_owner_may_refer_to_a_frame_that_it_analysed_again(tmp_path):
+    sink = HandSink()
+    made = publisher(tmp_path, [camera(is_replayable=True)], [sink])
+    deliver(made, frame(0, 2.5, lease=17, epoch=17), reused(1, 0), reused(2, 0))
+    made.attach(CAMERA, 18)
+    deliver(made, frame(1, 2.5, lease=18, epoch=17))
+    entry = reused(3, 1)
+    deliver(made, replace(entry, ticket=replace(entry.ticket, lease=18), of=replace(entry.of, lease=18)))
+    assert ids(sink.seen, "alert") == ["dock-03/too_close/1/start"]
     made.close(1.0)
 
 
