@@ -50,8 +50,8 @@ def test_what_vanishes_at_the_bottom_is_held_with_its_last_distance():
 
 
 def test_what_vanishes_higher_up_is_not_held():
-    # Rows 10 to 12 of 16: the lowest patch is the fourth row from below.
-    found, _ = run([(0.0, [subject(9, 10)]), (0.5, [subject(10, 10)]), (1.0, [])])
+    # Rows 11 to 13 of 16: the lowest patch is in the third row from below.
+    found, _ = run([(0.0, [subject(9, 10)]), (0.5, [subject(11, 10)]), (1.0, [])])
     assert found[-1] == ([], [])
 
 
