@@ -6,6 +6,7 @@ Nothing in a file is executed: `.pth` is read by torch's weights-only unpickler,
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import re
 import zipfile
@@ -101,9 +102,12 @@ def write_checkpoint(path: Path, tensors: Mapping[str, torch.Tensor], metadata: 
     from safetensors.torch import save_file
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{id(tensors):x}.part")
-    save_file(dict(tensors), str(part), {"format": _FORMAT, **metadata})
-    part.replace(path)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")  # several processes may make the same file at once
+    try:
+        save_file(dict(tensors), str(part), {"format": _FORMAT, **metadata})
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _read_raw(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:

@@ -78,7 +78,7 @@ def load_backbone(
             tensors, rule, _ = _from_file(read_checkpoint(official_file(row, folder, progress)), arch, "official")
             info = _info("official", f"Meta's {row.file}", row.licence, row.commercial, row.trained_on)
         case path:
-            tensors, rule, info = _from_file(read_checkpoint(Path(path)), arch, path)
+            tensors, rule, info = _from_file(read_checkpoint(Path(path)), arch, Path(path).name)
     _check_licence(info.licence, licences, info.weights)
     return build(arch, tensors, rule, info, precision=precision, device=device)
 

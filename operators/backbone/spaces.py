@@ -18,7 +18,7 @@ class WeightsInfo:
     """Where a backbone's weights come from; shown wherever results are."""
 
     weights: str
-    """`official`, `standin`, `random`, or the path of a file."""
+    """`official`, `standin`, `random`, or the name of a file."""
     origin: str
     """One sentence for people."""
     licence: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from operators.backbone import Engine
-from operators.backbone.preprocess import nearest_shape, place
+from operators.backbone.preprocess import decode_picture, nearest_shape, place
 from operators.frames import PATCH, Placement
 from operators.heads.embedding import pool
 from operators.retrieval.bank import Bank, BankError
@@ -78,6 +78,27 @@ def build_bank(
         )
     cls = VectorSet.of(spaces.pop(), np.stack(whole), np.array([index[label] for label in labels]))
     return Bank(classes, cls, pooled, f"{backbone.arch.name} {backbone.info.weights} {backbone.fingerprint[:12]}")
+
+
+def wanted_bank(files: Mapping[str, bytes], engine: Engine, shapes: Sequence[tuple[int, int]]) -> Bank:
+    """The bank of a `similarity` head: each wanted picture is a class of its own, named as its file.
+
+    Args:
+        files: Bytes of JPEG, PNG or WebP files by name.
+        engine: Of the backbone that the cameras use.
+        shapes: (H, W), of one shorter side.
+
+    Raises:
+        BankError: no picture, or a file that is none.
+    """
+    pictures: list[LabelledPicture] = []
+    for name, data in sorted(files.items()):
+        try:
+            rgb = decode_picture(data)
+        except ValueError as error:
+            raise BankError(f"{name}: {error}") from None
+        pictures.append(LabelledPicture(name, rgb, np.ones(rgb.shape[:2], bool)))
+    return build_bank(pictures, engine, shapes)
 
 
 def _embedded(

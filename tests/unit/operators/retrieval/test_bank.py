@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -12,7 +13,7 @@ from operators.backbone.architectures import ARCHITECTURES
 from operators.backbone.checkpoints import build, random_tensors
 from operators.backbone.preprocess import fit
 from operators.retrieval.bank import Bank, BankError
-from operators.retrieval.build_bank import LabelledPicture, build_bank, patch_mask
+from operators.retrieval.build_bank import LabelledPicture, build_bank, patch_mask, wanted_bank
 from operators.retrieval.vectors import SpaceMismatchError, VectorSet, vote_shares
 
 SPACE = "a" * 64
@@ -161,3 +162,17 @@ def test_patch_mask_is_half_covered_patches_or_the_most_covered_one() -> None:
     assert not patch_mask(np.zeros((56, 84), bool), placement).any()
     with pytest.raises(BankError, match="expected"):
         patch_mask(np.zeros((3, 3), bool), placement)
+
+
+def test_each_wanted_picture_is_a_class_of_its_own(engine: Engine) -> None:
+    files = {
+        name: cv2.imencode(".png", painted(colour))[1].tobytes()
+        for name, colour in (("red", (10, 10, 200)), ("blue", (200, 10, 10)))
+    }
+    bank = wanted_bank(files, engine, ((56, 84),))
+    assert bank.classes == ("blue", "red")
+    found = bank.nearest(bank.cls.vectors[1:], bank.cls.space)[0]
+    assert found[0] == ("red", pytest.approx(1.0, abs=1e-5))
+    assert bank.pooled is not None
+    with pytest.raises(BankError, match="broken: no picture"):
+        wanted_bank({"broken": b"x"}, engine, ((56, 84),))
