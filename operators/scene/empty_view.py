@@ -28,7 +28,8 @@ class EmptyView:
     log_depth: np.ndarray
     """float32 (h, w) natural log of metres, median over all samples; NaN where never valid or without a depth head."""
     references: np.ndarray
-    """float16 (K, N, D) L2-normalised tokens of block 2."""
+    """float32 (K, N, D) L2-normalised tokens of block 2; float16 in a file. In memory as they are used: converting them
+    for every frame would cost twenty times what comparing them costs."""
     thresholds: np.ndarray
     """float32 (N,) novelty above which a patch shows something new; inf while only one light was seen."""
     num_lights: int
@@ -57,7 +58,7 @@ class EmptyView:
         """
         if tokens.shape != self.references.shape[1:]:
             raise ValueError(f"tokens must be (N, D) = {self.references.shape[1:]} as in the view, got {tokens.shape}")
-        cosines = np.einsum("knd,nd->kn", self.references.astype(np.float32), tokens.astype(np.float32))
+        cosines = np.einsum("knd,nd->kn", self.references, tokens.astype(np.float32))
         return 1.0 - cosines.max(axis=0)
 
     def novel_patches(self, tokens: np.ndarray) -> np.ndarray:
@@ -71,7 +72,11 @@ class EmptyView:
 
     def to_bytes(self) -> bytes:
         """As a safetensors file."""
-        arrays = {"log_depth": self.log_depth, "references": self.references, "thresholds": self.thresholds}
+        arrays = {
+            "log_depth": self.log_depth,
+            "references": self.references.astype(np.float16),
+            "thresholds": self.thresholds,
+        }
         return to_tensor_bytes("empty_view", arrays, {"num_lights": self.num_lights, "made_by": self.made_by})
 
     @staticmethod
@@ -84,7 +89,7 @@ class EmptyView:
         arrays, about = from_tensor_bytes("empty_view", data)
         return EmptyView(
             log_depth=arrays["log_depth"],
-            references=arrays["references"],
+            references=arrays["references"].astype(np.float32),
             thresholds=arrays["thresholds"],
             num_lights=about["num_lights"],
             made_by=about["made_by"],
@@ -114,7 +119,7 @@ def build_view(samples_by_light: Sequence[Sequence[ViewSample]], made_by: str = 
     references = np.concatenate(cleaned)
     return EmptyView(
         log_depth=_median_log_depth([sample for samples in lights for sample in samples]),
-        references=references,
+        references=references.astype(np.float32),
         thresholds=np.full(references.shape[1], _leave_one_light_out(cleaned), np.float32),
         num_lights=len(lights),
         made_by=made_by,
