@@ -6,6 +6,8 @@ import os
 import re
 import tempfile
 import threading
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*/[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -68,20 +70,36 @@ class ArtefactStore:
 
 def write_once(path: Path, data: bytes) -> bool:
     """Writes a file that appears whole or not at all, durable on return; False: it was there before."""
+    with _written(path, data) as temporary:
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return False
+    sync_folder(path.parent)
+    return True
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Writes or replaces a file; a crash leaves the old one or the new one. Durable on return."""
+    with _written(path, data) as temporary:
+        temporary.replace(path)
+    sync_folder(path.parent)
+
+
+@contextmanager
+def _written(path: Path, data: bytes) -> Generator[Path]:
+    """A durable file beside `path`, removed at the end if it still is there."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".part-")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-")
+    temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.link(temporary, path)
-    except FileExistsError:
-        return False
+        yield temporary
     finally:
-        Path(temporary).unlink()
-    sync_folder(path.parent)
-    return True
+        temporary.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

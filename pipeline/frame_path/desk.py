@@ -180,11 +180,15 @@ class Desk:
             if book is not None and message.ticket is not None:
                 book.settling.settle(message.ticket.position, settlement.sink)
 
-    def turn(self) -> None:
-        """What needs no owner: settled rows leave the disk, late pictures are given up, backlogs move."""
+    def turn(self) -> bool:
+        """What needs no owner: settled rows leave the disk, late pictures are given up, backlogs move.
+
+        Returns:
+            Whether a backlog can go on at once.
+        """
         self.write_settled()
-        for offers in self._offers.values():
-            offers.catch_up()
+        can_go_on = [offers.catch_up() for offers in self._offers.values()]
+        return any(can_go_on)
 
     def write_settled(self) -> None:
         """Settled rows leave the disk, and late pictures are given up."""

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from urllib.parse import quote
 
-from pipeline.frame_path.artefacts import write_once
+from pipeline.frame_path.artefacts import write_whole
 from pipeline.frame_path.wire_schema import WirePicture
 from pipeline.sinks.config import EvidenceConfig
 
@@ -17,7 +17,7 @@ def evidence_path(camera: str, rule: str, episode: int, transition: str) -> str:
 
 
 class EvidenceStore:
-    """A folder of JPEGs, each written once."""
+    """A folder of JPEGs."""
 
     def __init__(self, config: EvidenceConfig) -> None:
         self._root = Path(config.store)
@@ -25,15 +25,14 @@ class EvidenceStore:
         self._max_bytes = config.max_bytes
 
     def put(self, path: str, jpeg: bytes) -> WirePicture:
-        """Stores a picture, durable on return; one that is there already stays.
+        """Stores a picture, durable on return. One that is there already is of a run whose state was lost: it goes.
 
         Raises:
             OSError: the store cannot be written.
         """
         whole = self._root / path
-        write_once(whole, jpeg)
-        stored = whole.read_bytes()
-        return WirePicture(str(whole), hashlib.sha256(stored).hexdigest(), len(stored))
+        write_whole(whole, jpeg)
+        return WirePicture(str(whole), hashlib.sha256(jpeg).hexdigest(), len(jpeg))
 
     def prune(self, now_ns: int) -> int:
         """Deletes what is too old, then the oldest beyond the bound; returns how many pictures went.

@@ -10,6 +10,8 @@ from pipeline.sinks.base import Sink
 
 CHUNK = 64
 """Rows read from disk at once."""
+CHUNKS_PER_TURN = 8
+"""Bounds how long owners wait for a publisher that catches up."""
 
 
 class Offers:
@@ -39,16 +41,17 @@ class Offers:
         self._newest = max([self._newest, *rows])
         self._hand_over(messages)
 
-    def catch_up(self) -> None:
-        """Offers the backlog, until it is gone or the sink is full again."""
-        while self.has_backlog:
-            chunk = self._outbox.after(self._offered, self.sink.name, CHUNK)
+    def catch_up(self) -> bool:
+        """Offers the next part of the backlog; True: the sink took all of it, and there is more."""
+        for _ in range(CHUNKS_PER_TURN):
+            chunk = self._outbox.after(self._offered, self.sink.name, CHUNK) if self.has_backlog else []
             if not chunk:
                 self._offered = self._newest
-                return
+                return False
             self._offered = chunk[-1].outbox or self._offered
             if self._hand_over(chunk):
-                return
+                return False
+        return self.has_backlog
 
     def _hand_over(self, messages: Sequence[Message]) -> bool:
         """Returns whether the sink refused some."""

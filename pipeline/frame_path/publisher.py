@@ -26,6 +26,10 @@ from pipeline.sinks.config import EvidenceConfig, OutboxConfig
 __all__ = ["ActiveAlert", "PublishedCamera", "Publisher", "PublisherSnapshot", "RuleValue"]
 
 TURN_SECONDS = 0.25
+CATCH_UP_SECONDS = 0.005
+"""Between two parts of a backlog: lets owners in."""
+CLOSE_MARGIN_SECONDS = 5.0
+"""A sink that does not keep to its time is left behind."""
 PRUNE_SECONDS = 60.0
 _LOG = logging.getLogger(__name__)
 
@@ -112,14 +116,17 @@ class Publisher:
             self._require_open()
             return self._desk.publish(delivery)
 
-    def turn(self) -> None:
-        """One round of what needs no owner; the publisher's thread does this four times a second.
+    def turn(self) -> bool:
+        """One round of what needs no owner, as the publisher's thread does it four times a second.
+
+        Returns:
+            Whether a backlog can go on at once.
 
         Raises:
             PublishError: the state cannot be written.
         """
         with self._lock:
-            self._desk.turn()
+            return self._desk.turn()
 
     def snapshot(self) -> PublisherSnapshot:
         """Now; also after `close`."""
@@ -135,11 +142,14 @@ class Publisher:
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join()
-        closers = [threading.Thread(target=sink.close, args=(timeout_seconds,)) for sink in self._sinks]
+        closers = [threading.Thread(target=sink.close, args=(timeout_seconds,), daemon=True) for sink in self._sinks]
         for closer in closers:
             closer.start()
-        for closer in closers:
-            closer.join()
+        deadline = self._clock.monotonic() + timeout_seconds + CLOSE_MARGIN_SECONDS
+        for sink, closer in zip(self._sinks, closers, strict=True):
+            closer.join(max(0.0, deadline - self._clock.monotonic()))
+            if closer.is_alive():
+                _LOG.warning("sink %s did not close within %.0f s", sink.name, timeout_seconds + CLOSE_MARGIN_SECONDS)
         with self._lock:
             self._desk.write_settled()
             self._records.close()
@@ -150,24 +160,25 @@ class Publisher:
             self._wake.set()
 
     def _run(self) -> None:
+        pause = TURN_SECONDS
         while not self._is_closing:
-            self._clock.wait(self._wake, TURN_SECONDS)
+            self._clock.wait(self._wake, pause)
             self._wake.clear()
-            if self._is_closing:
-                return
-            self._turn_or_say_why()
-            self._prune_evidence()
+            if not self._is_closing:
+                pause = CATCH_UP_SECONDS if self._turn_or_say_why() else TURN_SECONDS
+                self._prune_evidence()
 
-    def _turn_or_say_why(self) -> None:
+    def _turn_or_say_why(self) -> bool:
         """A turn that fails is tried again with the next one, and said once; owners meet the same at `publish`."""
         try:
-            self.turn()
+            can_go_on = self.turn()
         except PublishError as error:
             if str(error) != self._trouble:
                 _LOG.warning("publisher: %s", error)
             self._trouble = str(error)
-        else:
-            self._trouble = ""
+            return False
+        self._trouble = ""
+        return can_go_on
 
     def _prune_evidence(self) -> None:
         if self._clock.monotonic() - self._pruned < PRUNE_SECONDS:

@@ -153,15 +153,18 @@ def wire_depth(depth: Depth) -> WireDepth:
         metres=encode_array(depth.metres),
         p05=finite(depth.p05),
         median=finite(depth.median),
-        valid_share=depth.valid_share,
-        is_calibrated=depth.is_calibrated,
+        valid_share=float(depth.valid_share),
+        is_calibrated=bool(depth.is_calibrated),
     )
 
 
 def wire_labels(labels: Sequence[Label]) -> dict[str, WireLabel]:
     return {
         label.head: WireLabel(
-            label.name, [(name, round(score, 4)) for name, score in label.top], label.is_unknown, label.is_empty
+            name=label.name,
+            top=[(name, round(float(score), 4)) for name, score in label.top],
+            is_unknown=bool(label.is_unknown),
+            is_empty=bool(label.is_empty),
         )
         for label in labels
     }
@@ -172,9 +175,10 @@ def wire_subject(subject: Subject, *, is_held: bool = False) -> WireSubject:
         WireDistance(each.line, finite(each.metres), finite(each.sigma_metres), finite(each.contact_metres))
         for each in subject.distances
     ]
+    x0, y0, x1, y1 = subject.box
     return WireSubject(
         track=subject.track,
-        box=subject.box,
+        box=(float(x0), float(y0), float(x1), float(y1)),
         patches=int(subject.mask.sum()),
         distances=distances,
         labels=wire_labels(subject.labels),
@@ -183,5 +187,5 @@ def wire_subject(subject: Subject, *, is_held: bool = False) -> WireSubject:
 
 
 def finite(value: float | None) -> float | None:
-    """NaN and infinity are not JSON: they become null."""
-    return value if value is not None and math.isfinite(value) else None
+    """A plain float; NaN and infinity are not JSON and become null."""
+    return float(value) if value is not None and math.isfinite(value) else None

@@ -131,3 +131,12 @@ def test_old_pictures_go_by_age_and_then_by_bytes(tmp_path):
 
 def test_a_rule_with_an_odd_name_stays_inside_the_store():
     assert evidence_path("dock-03", "../../etc", 1, "start") == "dock-03/..%2F..%2Fetc/000001-start.jpg"
+
+
+def test_a_picture_of_a_run_whose_state_was_lost_is_replaced(tmp_path):
+    store = EvidenceStore(EvidenceConfig(store=str(tmp_path)))
+    path = evidence_path("dock-03", "near", 1, "start")
+    store.put(path, b"of last week")
+    stored = store.put(path, b"now")
+    assert Path(stored.path).read_bytes() == b"now"
+    assert stored.sha256 == hashlib.sha256(b"now").hexdigest()

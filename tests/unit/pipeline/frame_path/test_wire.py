@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import base64
 
+import msgspec
 import numpy as np
 import pytest
 
-from pipeline.frame_path.wire import decode_array, encode_array, encode_event, rfc3339
+from operators.results import Label, LineDistance, Subject
+from pipeline.frame_path.wire import decode_array, encode_array, encode_event, rfc3339, wire_subject
 from pipeline.frame_path.wire_schema import SceneBody
 
 
@@ -55,3 +57,14 @@ def test_equal_events_are_equal_bytes_and_a_tombstone_is_empty():
     assert encode_event(body, **common).body == encode_event(body, **common).body
     assert b'"a":"2","z":"1"' in encode_event(body, **common).body
     assert encode_event(None, **common).body == b""
+
+
+def test_numbers_of_numpy_travel_as_plain_json():
+    label = Label("vehicles", (("forklift", np.float32(0.5)),), is_unknown=np.bool_(False))
+    distance = LineDistance("dock", np.float32(2.5), np.float64("nan"), None)
+    box = tuple(np.array([0.25, 0.25, 0.5, 0.5], dtype=np.float32))
+    made = wire_subject(Subject(box, np.ones((2, 2), dtype=bool), (distance,), (label,), 3))
+    said = msgspec.json.decode(msgspec.json.encode(made))
+    assert said["box"] == [0.25, 0.25, 0.5, 0.5]
+    assert said["distances"] == [{"line": "dock", "metres": 2.5, "sigma_metres": None, "contact_metres": None}]
+    assert said["labels"]["vehicles"]["top"] == [["forklift", 0.5]]
