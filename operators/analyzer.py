@@ -25,8 +25,8 @@ from operators.retrieval.bank import Bank
 from operators.scene.empty_view import VIEW_BLOCK, EmptyView
 from operators.scene.subjects import find_subjects, view_tokens
 
-_KEPT_VIEWS = 64
-_KEPT_BANKS = 16
+_SPARE = 4
+"""Artefacts kept beyond one per camera or head: versions change over while frames are in flight."""
 _LUMA = (0.299, 0.587, 0.114)
 """Source: ITU-R BT.601."""
 
@@ -72,8 +72,8 @@ class Analyzer:
                 self._labellers[name] = KnnLabels(name, head)
             elif isinstance(head, SimilarityHead):
                 self._labellers[name] = SimilarityLabels(name, head)
-        self._view = lru_cache(_KEPT_VIEWS)(lambda name: EmptyView.from_bytes(load_artefact(name)))
-        self._bank = lru_cache(_KEPT_BANKS)(lambda name: Bank.from_bytes(load_artefact(name)))
+        self._view = lru_cache(len(cameras) + _SPARE)(lambda name: EmptyView.from_bytes(load_artefact(name)))
+        self._bank = lru_cache(len(heads) + _SPARE)(lambda name: Bank.from_bytes(load_artefact(name)))
 
     @property
     def about(self) -> ModelInfo:
