@@ -168,6 +168,8 @@ class CameraBook:
         self.stored.state = entry.state
         readings = self._judge.unknown(f"camera {entry.state}") if entry.state in UNSEEN else None
         judged = self._judge_at(readings, entry.rule_time_ns)
+        if readings is not None or judged.has_changed_phase:
+            self._rules = judged.rules
         if judged.has_changed_phase:
             position = self.stored.last_position or (0, 0)
             body = self._results.tick(entry, position, judged.rules, published_ns=draft.published_ns)

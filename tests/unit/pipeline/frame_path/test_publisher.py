@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import pytest
@@ -21,6 +22,7 @@ from tests.fakes_publisher import (
     rule,
     tick,
 )
+from tests.fakes_sinks import fake_sink
 
 
 def deliver(made, *entries):
@@ -214,6 +216,7 @@ def test_a_tick_is_published_only_where_it_changes_a_rule(tmp_path):
     assert body(result)["tick"] is True
     assert body(end)["reason"] == "camera stalled"
     assert end.id == "dock-03/too_close/1/end"
+    assert made.snapshot().rules[CAMERA]["too_close"].reason == "camera stalled"
     made.close(1.0)
 
 
@@ -287,3 +290,27 @@ def test_a_closed_publisher_takes_nothing(tmp_path):
     made.close(1.0)
     with pytest.raises(PublishError, match="closed"):
         deliver(made, frame(0, None))
+
+
+def test_owners_on_many_threads_keep_each_camera_in_order(tmp_path):
+    names = [f"cam-{n}" for n in range(4)]
+    sink, broker = fake_sink("redis")
+    made = publisher(tmp_path, [camera(name) for name in names], [sink])
+
+    def own(name):
+        made.attach(name, 17)
+        for seq in range(0, 60, 3):
+            deliver(made, *(frame(seq + n, 2.5 if seq % 20 < 10 else 5.0, name=name) for n in range(3)))
+
+    owners = [threading.Thread(target=own, args=(name,)) for name in names]
+    for owner in owners:
+        owner.start()
+    for owner in owners:
+        owner.join()
+    made.close(30.0)
+    for name in names:
+        seen = [each for each in broker.received if each.camera == name]
+        assert [each.ticket.seq for each in seen if each.kind == "result"] == list(range(60))
+        starts_and_ends = [each.type.split(".")[2] for each in seen if each.kind == "alert"]
+        assert starts_and_ends == ["start", "end"] * 3
+    assert all(each.queued == 0 for each in made.snapshot().ledgers)

@@ -118,6 +118,30 @@ def test_a_call_that_fails_leaves_nothing_behind_and_can_be_sent_again(tmp_path,
     made.close(1.0)
 
 
+def test_a_full_disk_is_an_error_that_passes_when_there_is_room_again(tmp_path):
+    made = publisher(tmp_path, [camera()], [sink := HandSink()])
+    database = made._records.transaction()
+    ((num_pages,),) = database.rows("PRAGMA page_count")
+    database.rows(f"PRAGMA max_page_count={num_pages + 1}")
+    taken = 0
+
+    def fill():
+        nonlocal taken
+        for n in range(200):
+            deliver(made, Status(CAMERA, 17, "live", START_NS + n))
+            taken = n + 1
+
+    with pytest.raises(PublishError, match=r"SQLITE_FULL.*Free disk space") as error:
+        fill()
+    assert error.value.code == "state_unwritable"
+    assert error.value.is_transient
+    assert len(sink.seen) == taken
+    database.rows("PRAGMA max_page_count=100000")
+    deliver(made, Status(CAMERA, 17, "live", START_NS))
+    assert ids(sink.seen) == [f"dock-03/status/{n}" for n in range(1, taken + 2)]
+    made.close(1.0)
+
+
 def test_a_sink_that_never_answers_stops_neither_the_other_nor_the_owner(tmp_path):
     dead, alive = HandSink("dead", room=3), HandSink("alive")
     made = publisher(tmp_path, [camera()], [dead, alive], required=["alive"])
