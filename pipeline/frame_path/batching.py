@@ -21,7 +21,8 @@ from dataclasses import dataclass
 class BatchLimits:
     """How much one call of the analyzer carries, and how long it may take."""
 
-    max_batch_size: int = 8
+    max_batch_size: int = 1
+    """1 suits a CPU, where company only adds age; a GPU wants what its analyzer takes at once."""
     max_batch_bytes: int = 2_000_000
     """Of pixels: what travels inline in one hop."""
     analyze_timeout_seconds: float = 30.0

@@ -49,7 +49,7 @@ class Intake:
         Raises:
             SourceError: the picture cannot be converted.
         """
-        if not self._sampler.is_due(times.pts_ns if times.pts_ns is not None else times.rule_time_ns):
+        if not self._sampler.is_due(times.rule_time_ns):
             return Look(is_due=False)
         luma = picture.luma(SIZE)
         is_frozen = self._frozen.is_frozen(luma, times.rule_time_ns)

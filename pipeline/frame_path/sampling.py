@@ -6,8 +6,8 @@ import zlib
 
 import numpy as np
 
-_EARLY = 0.25
-"""Share of a period by which a frame may come early: arrival times jitter, the grid of due times does not."""
+_EARLY = 4
+"""A frame may come early by a period over this: arrival times jitter, the grid of due times does not."""
 
 
 class Sampler:
@@ -23,7 +23,7 @@ class Sampler:
         if self._due_ns is None or time_ns < self._last_ns:
             self._due_ns = time_ns
         self._last_ns = time_ns
-        if time_ns < self._due_ns - _EARLY * self._period_ns:
+        if time_ns < self._due_ns - self._period_ns // _EARLY:
             return False
         is_far_behind = time_ns > self._due_ns + self._period_ns
         self._due_ns = (time_ns if is_far_behind else self._due_ns) + self._period_ns

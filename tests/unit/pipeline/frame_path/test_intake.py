@@ -31,6 +31,8 @@ def test_a_source_of_just_the_wanted_rate_loses_nothing_to_jitter():
 
 def test_without_a_rate_every_frame_is_due_and_after_a_gap_sampling_goes_on():
     assert kept(Sampler(None), np.arange(10) / 25.0) == 10
+    close = Sampler(None)
+    assert all(close.is_due(1_750_000_000_000_000_000 + n) for n in range(1000)), "no rounding of nanoseconds"
     sampler = Sampler(1.0)
     assert [sampler.is_due(round(s * 1e9)) for s in (0.0, 0.5, 1.0, 60.0, 60.5, 61.0)] == [1, 0, 1, 1, 0, 1]
 

@@ -116,8 +116,8 @@ def test_a_slow_model_never_holds_up_a_live_camera_and_the_newest_wins(tmp_path)
         until(lambda: (7, 49) in publisher.state.ids("dock-03"), "the newest published")
         until(lambda: owner.snapshot()[0].ledger.in_flight == 0, "nothing in flight")
         ledger = owner.snapshot()[0].ledger
-    assert ledger.analysed == 2
-    assert ledger.replaced == 48
+    assert ledger.analysed == 2, ledger
+    assert ledger.replaced == 48, ledger
     drops = [each.drops for each in publisher.state.published if isinstance(each, Analysed)]
     assert sum(each.get("replaced", 0) for each in drops) == 48
 
