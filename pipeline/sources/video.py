@@ -23,6 +23,10 @@ from pipeline.sources.video_address import Address
 from pipeline.sources.video_errors import ADVICE, Attempt, translate
 
 
+class NoFrame(ValueError):
+    """A packet could not be decoded."""
+
+
 class VideoInput:
     """The first video stream of a container, decoded on one thread without frame threads, so that nothing is late."""
 
@@ -33,6 +37,8 @@ class VideoInput:
         self.stream = stream
         stream.thread_type = "SLICE"
         stream.codec_context.thread_count = 1
+        self._is_intra_only = stream.codec_context.codec.intra_only
+        """One packet is one frame; other decoders may hold frames back."""
 
     @classmethod
     def open(
@@ -99,9 +105,17 @@ class VideoInput:
         """Frames that `packet` completes, in presentation order; [] for other streams.
 
         Raises:
-            av.error.FFmpegError: the packet is no video.
+            NoFrame: the packet is no video; the message says what it is instead.
         """
-        return packet.decode() if packet.stream is self.stream or packet.stream.index == self.stream.index else []
+        if not self.is_video(packet):
+            return []
+        try:
+            frames = packet.decode()
+        except av.error.FFmpegError as error:
+            raise NoFrame(type(error).__name__) from None
+        if not frames and packet.size and self._is_intra_only:
+            raise NoFrame("no picture in it")
+        return frames
 
     def is_video(self, packet: Packet[Any]) -> bool:
         return packet.stream.index == self.stream.index

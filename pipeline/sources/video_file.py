@@ -15,7 +15,7 @@ from pipeline.clock import Clock, SystemClock
 from pipeline.errors import ConnectError, DecodeError
 from pipeline.sources.base import Decoded, EndOfStream, Event, Quiet, SourceInfo, Undecodable
 from pipeline.sources.config import SourceConfig
-from pipeline.sources.video import VideoInput
+from pipeline.sources.video import NoFrame, VideoInput
 from pipeline.sources.video_address import file_address
 from pipeline.sources.video_errors import ADVICE
 from pipeline.sources.video_picture import Converter, VideoPicture
@@ -151,7 +151,7 @@ class FileFeed:
             try:
                 packet = next(packets, None)
             except av.error.FFmpegError as error:
-                yield self._undecodable(current, error)
+                yield self._undecodable(current, type(error).__name__)
                 return
             if packet is None or stop.is_set():
                 return
@@ -170,9 +170,9 @@ class FileFeed:
         assert self._video is not None
         try:
             frames = self._video.decode(packet)
-        except av.error.FFmpegError as error:
+        except NoFrame as error:
             if current.seeking is None:
-                event = self._undecodable(current, error)
+                event = self._undecodable(current, str(error))
                 if event.seq is not None and event.seq >= current.first_wanted:
                     yield event
             return
@@ -181,10 +181,10 @@ class FileFeed:
             if event is not None:
                 yield event
 
-    def _undecodable(self, current: _Round, error: Exception) -> Undecodable:
+    def _undecodable(self, current: _Round, reason: str) -> Undecodable:
         resume = str(current.position())
         seq, current.seq, current.anchor = current.seq, current.seq + 1, None
-        return Undecodable(self._camera, type(error).__name__, current.epoch, seq, resume)
+        return Undecodable(self._camera, reason, current.epoch, seq, resume)
 
     def _decoded(self, frame: VideoFrame, current: _Round) -> Decoded | None:
         """The frame as an event; None: it lies before the wanted one."""

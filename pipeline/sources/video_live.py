@@ -16,7 +16,7 @@ from pipeline.errors import DecodeError
 from pipeline.secrets import Secrets
 from pipeline.sources.base import Decoded, Event, Quiet, SourceInfo, Undecodable
 from pipeline.sources.config import SourceConfig
-from pipeline.sources.video import VideoInput
+from pipeline.sources.video import NoFrame, VideoInput
 from pipeline.sources.video_address import live_address
 from pipeline.sources.video_errors import ADVICE, code_of, ended, stalled, translate
 from pipeline.sources.video_picture import Converter, VideoPicture
@@ -124,7 +124,7 @@ class LiveFeed:
         self._read_sender_report(packet)
         try:
             frames = self._video.decode(packet)
-        except av.error.FFmpegError as error:
+        except NoFrame as error:
             self._undecodable_in_a_row += 1
             if self._undecodable_in_a_row >= _HOPELESS_PACKETS:
                 message = (
@@ -132,7 +132,7 @@ class LiveFeed:
                     f"row that could not be decoded. {ADVICE['unsupported']}"
                 )
                 raise DecodeError(message, code="undecodable", where=self._camera) from None
-            yield Undecodable(self._camera, type(error).__name__)
+            yield Undecodable(self._camera, str(error))
             return
         for frame in frames:
             self._undecodable_in_a_row = 0

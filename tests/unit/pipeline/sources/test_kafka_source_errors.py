@@ -1,0 +1,52 @@
+import pytest
+from kafka import errors as foreign
+
+from pipeline.errors import ConnectError, SourceError, StreamStalled
+from pipeline.sources import kafka_consumer
+from pipeline.sources.kafka_consumer import translate
+
+FOREIGN = [kind for kind in vars(foreign).values() if isinstance(kind, type) and issubclass(kind, foreign.KafkaError)]
+
+
+@pytest.mark.parametrize("kind", FOREIGN, ids=lambda kind: kind.__name__)
+def test_every_error_of_the_client_becomes_ours_with_a_code(kind):
+    error = translate(kind("secret text"), "gate", "frames on broker:9092")
+    assert isinstance(error, SourceError)
+    assert error.code in {"refused", "timeout", "unauthorized", "not_found", "lost"}
+    assert "secret text" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        (foreign.TopicAuthorizationFailedError, "unauthorized"),
+        (foreign.GroupAuthorizationFailedError, "unauthorized"),
+        (foreign.UnknownTopicOrPartitionError, "not_found"),
+        (foreign.OffsetOutOfRangeError, "lost"),
+        (foreign.KafkaConnectionError, "refused"),
+    ],
+)
+def test_codes(kind, code):
+    error = translate(kind(), "gate", "x")
+    assert isinstance(error, ConnectError)
+    assert error.code == code
+
+
+def test_a_broker_that_does_not_answer_is_a_stall():
+    assert isinstance(translate(foreign.KafkaTimeoutError("no answer"), "gate", "x"), StreamStalled)
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("[Error 58] SaslAuthenticationFailedError: invalid credentials", "unauthorized"),
+        ("Authentication failed: Invalid username or password", "unauthorized"),
+        ("Handshake failed: [SSL: CERTIFICATE_VERIFY_FAILED] self-signed certificate", "tls"),
+        ("InvalidReceiveError: Invalid frame length: 352518912", "tls"),
+        ("", "refused"),
+    ],
+)
+def test_the_client_s_log_says_why_its_constructor_failed(line, code, monkeypatch):
+    monkeypatch.setattr(kafka_consumer._REASON, "_text", line)
+    error = translate(foreign.KafkaTimeoutError("Unable to bootstrap from x"), "gate", "x")
+    assert error.code == code
