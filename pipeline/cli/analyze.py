@@ -62,18 +62,21 @@ def analyze(
     out.mkdir(parents=True, exist_ok=True)
     versions = tuple(f"bank/{name}@1" for name in banks)
     rows: list[tuple[NamedPicture, Analysis]] = []
+    unreadable: list[str] = []
     with (out / "labels.jsonl").open("w", encoding="utf-8") as file:
-        for batch in _batches(frames_of(source, every)):
+        for batch in _batches(frames_of(source, every, unreadable)):
             items = [_item(picture, shapes, versions) for picture in batch]
             for picture, analysis in zip(batch, analyzer.analyze(items), strict=True):
                 rows.append((NamedPicture(picture.name, np.empty(0), picture.pts_ns), analysis))
                 file.write(json.dumps(_line(picture, analysis, out)) + "\n")
     if not rows:
-        raise UserError(f"{source} holds no frame", 3)
+        raise UserError("\n".join(unreadable) or f"{source} holds no frame", 3)
     _write_embeddings(out / "embeddings.npz", rows, about.fingerprint)
     for note in _cut_notes([analysis.placement for _, analysis in rows]):
         print(note)
     print(f"{len(rows)} pictures -> {out / 'embeddings.npz'}, {out / 'labels.jsonl'}" + _depth_note(rows, out))
+    if unreadable:
+        raise UserError(f"{len(unreadable)} files left out:\n" + "\n".join(unreadable), 1)
 
 
 def _banks(texts: list[str]) -> dict[str, Bank]:

@@ -61,8 +61,13 @@ def check_source(source: Path) -> None:
         raise UserError(f"{source} does not exist: expected a picture, a folder of pictures or a video", 3)
 
 
-def frames_of(source: Path, every: int = 1) -> Iterator[NamedPicture]:
+def frames_of(source: Path, every: int, unreadable: list[str]) -> Iterator[NamedPicture]:
     """A picture, all pictures of a folder, or every n-th frame of a video.
+
+    Args:
+        source: File or folder.
+        every: n.
+        unreadable: Gets one sentence per file of a folder that is no picture; the others are still read.
 
     Raises:
         UserError: there is nothing to read.
@@ -74,7 +79,12 @@ def frames_of(source: Path, every: int = 1) -> Iterator[NamedPicture]:
             raise UserError(f"no picture under {source}: expected files such as {', '.join(sorted(PICTURES))}")
         for path in paths:
             name = str(path.relative_to(source).with_suffix("")).replace("/", "__")
-            yield NamedPicture(_unique(name, path, paths), read_rgb(path))
+            try:
+                rgb = read_rgb(path)
+            except UserError as error:
+                unreadable.append(str(error))
+                continue
+            yield NamedPicture(_unique(name, path, paths), rgb)
     elif source.suffix.lower() in PICTURES:
         yield NamedPicture(source.stem, read_rgb(source))
     else:

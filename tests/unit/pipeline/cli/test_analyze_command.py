@@ -145,6 +145,14 @@ def test_a_mistake_is_one_sentence(folder: Path, tmp_path: Path, change: dict, m
         analyze(**arguments)
 
 
+def test_a_file_that_is_no_picture_is_named_and_the_others_are_analysed(folder: Path, tmp_path: Path) -> None:
+    (folder / "red/broken.jpg").write_bytes(b"no picture")
+    with pytest.raises(UserError, match=r"(?s)1 files left out:.*red/broken\.jpg: no picture") as caught:
+        analyze(folder / "red", out=tmp_path / "out", weights="standin", shape=["112x196"], depth="none")
+    assert caught.value.exit_code == 1
+    assert len(lines(tmp_path / "out")) == 3
+
+
 def test_a_bank_of_other_weights_is_refused_before_anything_runs(folder: Path, tmp_path: Path) -> None:
     bank = build_bank(folder, tmp_path)
     with pytest.raises(UserError, match=r"made with dinov2_vits14 standin .* expected the space"):
