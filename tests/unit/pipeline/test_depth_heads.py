@@ -1,43 +1,89 @@
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
 
-from operators.backbone import Engine, load_backbone
-from operators.heads.depth_linear import DepthLinear
+from operators.geometry import FloorCamera
+from operators.heads.depth_linear import DepthAbout, DepthLinear
 from operators.heads.shipped import ASSETS, shipped_head
 from operators.scene.config import ViewConfig
 from pipeline.simulation import depth_heads
-from pipeline.simulation.depth_heads import head_for_view, pose_of, simulated_head
+from pipeline.simulation.depth_heads import head_for_view, pose_of, random_pose, simulated_head
 
 VIEW = ViewConfig(height=3.5, pitch=32.0, hfov=74.0, yaw=6.0)
 SHAPE = (112, 196)
 
 
-@pytest.fixture(scope="module")
-def engine():
-    return Engine(load_backbone("dinov2_vits14", "random"), "fp32")
+@dataclass
+class Backbone:
+    fingerprint: str = "ab" * 32
 
 
-def test_a_head_is_fitted_once_per_view_and_weights(engine, tmp_path, monkeypatch):
-    monkeypatch.setattr(depth_heads, "PICTURES_PER_FIT", 4)
+@dataclass
+class FakeEngine:
+    backbone: Backbone = field(default_factory=Backbone)
+
+
+@pytest.fixture
+def fits(monkeypatch):
+    """Records every fit instead of running a backbone."""
     done = []
-    head = head_for_view(engine, VIEW, SHAPE, tmp_path, done.append)
-    assert done == [4]
-    assert head.about.fingerprint == engine.backbone.fingerprint
-    again = head_for_view(engine, VIEW, SHAPE, tmp_path, done.append)
-    assert done == [4]  # from the cache
-    np.testing.assert_array_equal(again.weight, head.weight)
-    head_for_view(engine, VIEW.model_copy(update={"pitch": 30.0}), SHAPE, tmp_path, done.append)
-    assert done == [4, 4]
-    assert len(list(tmp_path.iterdir())) == 2
+
+    def head(engine):
+        about = DepthAbout("log", (2,), 260.0, (0.5, 40.0), engine.backbone.fingerprint)
+        return DepthLinear(np.full((1, 4), len(done), np.float32), np.zeros(1, np.float32), about)
+
+    def fit_for_view(engine, view, pictures, shape, progress=None):  # noqa: ARG001 - the real one's signature
+        sizes = {picture.rgb.shape[:2] for picture in pictures}
+        done.append((view.pitch, sizes, shape))
+        return head(engine)
+
+    def fit_over_poses(engine, shape, num_pictures, seed, progress=None):  # noqa: ARG001 - the real one's signature
+        done.append(("poses", num_pictures))
+        return head(engine)
+
+    monkeypatch.setattr(depth_heads, "PICTURES_PER_FIT", 2)
+    monkeypatch.setattr(depth_heads, "fit_for_view", fit_for_view)
+    monkeypatch.setattr(depth_heads, "fit_over_poses", fit_over_poses)
+    return done
 
 
-def test_other_weights_get_a_fit_over_many_poses(engine, tmp_path, monkeypatch):
-    monkeypatch.setattr(depth_heads, "PICTURES_PER_FIT", 12)
-    head = simulated_head(engine, SHAPE, tmp_path)
-    assert head.about.fingerprint == engine.backbone.fingerprint
-    assert "at 2 poses" in head.about.recipe
+def test_a_head_is_fitted_once_per_view_and_weights(fits, tmp_path):
+    first = head_for_view(FakeEngine(), VIEW, SHAPE, tmp_path)
+    again = head_for_view(FakeEngine(), VIEW, SHAPE, tmp_path)
+    assert fits == [(32.0, {(366, 640)}, SHAPE)]
+    np.testing.assert_array_equal(again.weight, first.weight)
+    head_for_view(FakeEngine(), VIEW.model_copy(update={"pitch": 30.0}), SHAPE, tmp_path)
+    other = head_for_view(FakeEngine(Backbone("cd" * 32)), VIEW, SHAPE, tmp_path)
+    assert [fit[0] for fit in fits] == [32.0, 30.0, 32.0]
+    assert other.about.fingerprint == "cd" * 32
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_weights_without_a_shipped_head_get_one_fit_over_many_poses(fits, tmp_path):
+    simulated_head(FakeEngine(), SHAPE, tmp_path)
+    simulated_head(FakeEngine(), SHAPE, tmp_path)
+    assert fits == [("poses", 2)]
+
+
+def test_weights_with_a_shipped_head_get_it_without_a_fit(fits, tmp_path):
+    shipped = DepthLinear.load(next(ASSETS.glob("depth_*.safetensors")))
+    found = simulated_head(FakeEngine(Backbone(shipped.about.fingerprint)), SHAPE, tmp_path)
+    assert found.about == shipped.about
+    assert fits == []
+
+
+def test_the_shipped_head_says_how_wrong_it_is_on_what_it_never_saw():
+    about = DepthLinear.load(ASSETS / "depth_standin_vits14.safetensors").about
+    assert about.figures["unseen_pictures"] >= 100
+    assert about.relative_error == about.figures["movers_median_abs_rel"] < 0.15
+
+
+def test_random_poses_are_plausible_and_differ():
+    poses = [random_pose(np.random.default_rng(seed)) for seed in range(50)]
+    nearest = [FloorCamera(pose.view(), (360, 640)).nearest_visible_floor() for pose in poses]
+    assert len({pose.height for pose in poses}) == 50
+    assert 0 < min(nearest) < max(nearest) < 6
 
 
 def test_a_shipped_head_is_found_by_its_weights_alone(monkeypatch, tmp_path):
