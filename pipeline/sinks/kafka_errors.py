@@ -77,6 +77,7 @@ _CAUSES: tuple[tuple[str, str, str], ...] = (
     ("CERTIFICATE_VERIFY_FAILED", "tls", "shows a certificate that `ca_file` does not vouch for"),
     ("SSL:", "tls", "fails the TLS handshake: check `security.protocol`"),
     ("ECONNREFUSED", "unreachable", "refuses the connection"),
+    ("socket disconnected", "disconnected", "closes the connection: check `security`, user and password"),
     ("DNS", "unreachable", "has no address that can be found"),
 )
 """What the client's log says when its own error is only that time ran out."""

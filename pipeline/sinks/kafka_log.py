@@ -14,8 +14,12 @@ from pipeline.secrets import redact
 
 _PERIOD_SECONDS = 30.0
 _REASON_CHARACTERS = 200
-_CAUSE = re.compile(r"Sasl|Authentication|CERTIFICATE|SSL:|ECONNREFUSED|DNS|Invalid frame|not found in cluster")
-"""Words of a line that says why, among the many that say that it is so."""
+_CAUSES = (
+    re.compile(r"Sasl|Authentication|CERTIFICATE|SSL:|ECONNREFUSED|DNS|Invalid frame|not found in cluster"),
+    re.compile(r"socket disconnected"),
+    re.compile(r""),
+)
+"""Lines that say why, before those that say that it is so."""
 _log = logging.getLogger(__name__)
 _install_lock = threading.Lock()
 
@@ -31,7 +35,7 @@ class ClientLog(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         text = redact(record.getMessage())
-        if _CAUSE.search(text) or (record.levelno >= logging.ERROR and not _CAUSE.search(self._reason)):
+        if _rank(text) <= _rank(self._reason):
             self._reason = text[-_REASON_CHARACTERS:]
         now = time.monotonic()
         if now - self._passed_at.get(record.name, -_PERIOD_SECONDS) < _PERIOD_SECONDS:
@@ -46,6 +50,10 @@ class ClientLog(logging.Handler):
         """What the client last complained of, once."""
         reason, self._reason = self._reason, ""
         return reason
+
+
+def _rank(text: str) -> int:
+    return next(rank for rank, pattern in enumerate(_CAUSES) if pattern.search(text))
 
 
 _client_log = ClientLog()
