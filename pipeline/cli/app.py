@@ -42,8 +42,8 @@ EXIT_CODES = {
 }
 
 
-def build() -> typer.Typer:
-    """All commands."""
+def build(asked: str = "") -> typer.Typer:
+    """The command `asked` alone, so that it does not wait for the imports of the others; all where there is none."""
     app = typer.Typer(
         name="main.py",
         no_args_is_help=True,
@@ -55,7 +55,7 @@ def build() -> typer.Typer:
         + ".",
     )
     app.callback()(lambda: None)
-    for command in COMMANDS:
+    for command in [each for each in COMMANDS if each.name == asked] or COMMANDS:
         module, _, name = command.target.partition(":")
         found = getattr(importlib.import_module(module), name)
         if isinstance(found, typer.Typer):
@@ -76,7 +76,7 @@ class UserError(Exception):
 def main() -> None:
     """Entry point: a `UserError` becomes its message on stderr and its exit code."""
     try:
-        build()()
+        build(sys.argv[1] if len(sys.argv) > 1 else "")()
     except UserError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(error.exit_code)

@@ -73,7 +73,7 @@ def _camera_lines(config: Config, camera: str, found: CameraConfig) -> Iterator[
     rate = f"{found.sample.fps:g} fps" if found.sample.fps else "all frames"
     yield (
         f"  {camera}: {_source(found)}, {rate} ({found.sample.policy}), {spec.shape[0]}x{spec.shape[1]}, "
-        f"heads {' '.join(found.heads)}, {len(found.rules)} rules"
+        f"heads {' '.join(found.heads)}{_rules(found)}"
     )
     if spec.needs_subjects:
         yield f"    {_light(config, camera)}"
@@ -86,9 +86,13 @@ def _camera_lines(config: Config, camera: str, found: CameraConfig) -> Iterator[
         nearest = FloorCamera(found.view, spec.shape).nearest_visible_floor(found.lines[measure.args[0]])
         if rule.enter.value < _BLIND * nearest:
             yield (
-                f"    warning: {name} starts at {rule.enter}, but the nearest floor in view is {nearest:.1f} m from "
-                "the line: tilt the camera down or raise the threshold"
+                f"    note: {name} starts at {rule.enter}, and the nearest floor in view is {nearest:.1f} m from the "
+                "line: little of a subject is seen there; tilt the camera down or raise the threshold"
             )
+
+
+def _rules(found: CameraConfig) -> str:
+    return f", rules {' '.join(found.rules)}" if found.rules else ""
 
 
 def _source(camera: CameraConfig) -> str:
