@@ -78,6 +78,26 @@ def test_a_replayed_frame_whose_result_waits_is_delivered_once_more_from_disk_an
     made.close(1.0)
 
 
+def test_what_was_settled_stays_settled_although_only_its_row_was_deleted(tmp_path):
+    made = publisher(tmp_path, [camera(is_replayable=True)], [sink := HandSink()])
+    deliver(made, *(frame(n, None, epoch=0) for n in range(3)))
+    sink.settle()
+    made.turn()
+    kill(made)
+    made = publisher(tmp_path, [camera(is_replayable=True)], [HandSink()])
+    assert made.attach(CAMERA, 17).settled_upto == (0, 2)
+    made.close(1.0)
+
+
+def test_live_frames_of_a_dead_publisher_are_settled_as_dropped(tmp_path):
+    made = publisher(tmp_path, [camera()], [HandSink()])
+    deliver(made, *(frame(n, None) for n in range(3)))
+    kill(made)
+    made = publisher(tmp_path, [camera()], [HandSink()])
+    assert made.attach(CAMERA, 17).settled_upto == (17, 2)
+    made.close(1.0)
+
+
 def test_live_results_that_died_with_the_publisher_are_counted(tmp_path):
     sinks = [HandSink("redis"), HandSink("kafka")]
     made = publisher(tmp_path, [camera()], sinks)
