@@ -50,11 +50,8 @@ def validate(
             "right, but it cannot run here:\n" + "\n".join(str(each) for each in (*unbuilt, *missing)),
             exit_code=2 if unbuilt else 3,
         )
-    if plan is not None and plan.share > 1 and loaded.runtime.admission == "refuse":
-        raise UserError(
-            f"the cameras ask for {plan.offered:.1f} pictures/s, expected at most {plan.capacity:.1f}: lower "
-            "sample.fps, add cores or a GPU, or accept dropped pictures with runtime.admission: degrade"
-        )
+    if plan is not None and (refusal := plan.refusal(loaded.runtime.admission)):
+        raise UserError(refusal)
     if not is_good:
         raise typer.Exit(1)
 

@@ -61,6 +61,15 @@ class LoadPlan:
         wait = service / 2 * self.share**power / (lanes * (1 - self.share))
         return PLUMBING_SECONDS + service + wait
 
+    def refusal(self, admission: str) -> str | None:
+        """Why this load is not started, for people; None: it is."""
+        if admission == "degrade" or self.share <= 1:
+            return None
+        return (
+            f"the cameras ask for {self.offered:.1f} pictures/s, expected at most {self.capacity:.1f}: lower "
+            "sample.fps, add cores or a GPU, or accept dropped pictures with runtime.admission: degrade"
+        )
+
 
 def plan_load(config: Config, model_rate: float, cores: int) -> LoadPlan:
     """The load of all cameras on a machine with `cores` whose bare model gives `model_rate`."""

@@ -1,0 +1,81 @@
+import pytest
+
+from pipeline.config import load_config
+from pipeline.config.readiness import not_built, not_there
+
+BASE = """\
+version: 1
+model: {weights: random}
+heads: {depth: {kind: depth}, near: {kind: similarity, pictures: PICTURES}}
+sinks: {jsonl: {path: out}}
+cameras:
+  cam:
+    source: {file: FILE}
+    heads: [embedding, depth, near]
+    view: {hfov: 74deg, height: 3m, pitch: 30deg}
+    zones: {all: [[0, 0], [1, 0], [1, 1], [0, 1]]}
+    rules:
+      r: {measure: camera_depth(all).p05, enter: "< 3 m", exit: "> 4 m"}
+"""
+
+
+@pytest.fixture
+def ready(tmp_path):
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "a.mp4").touch()
+    return BASE.replace("PICTURES", str(tmp_path / "pictures")).replace("FILE", str(tmp_path / "a.mp4"))
+
+
+def loaded(tmp_path, text):
+    path = tmp_path / "cameras.yaml"
+    path.write_text(text)
+    return load_config(path)
+
+
+def test_nothing_is_missing_where_all_is_there(tmp_path, ready):
+    config = loaded(tmp_path, ready)
+    assert (not_built(config), not_there(config)) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("edits", "path", "said"),
+    [
+        ({"depth}": "depth, checkpoint: nyu_linear}"}, "$.heads.depth.checkpoint", "nyu_linear is not built"),
+        (
+            {"camera_depth(all).p05": "novelty", "< 3 m": "> 3", "> 4 m": "< 3"},
+            "$.cameras.cam.rules.r.measure",
+            "measure novelty is not built",
+        ),
+        (
+            {'"< 3 m", exit: "> 4 m"': "{false_alarms: 1 per day}"},
+            "$.cameras.cam.rules.r.enter",
+            "a threshold learnt from false_alarms is not built",
+        ),
+        ({"version: 1": "version: 1\nevidence: {store: 's3://b/c'}"}, "$.evidence.store", "other than a folder"),
+        ({"version: 1": "version: 1\nruntime: {analyzers: {min: 1, max: 2}}"}, "$.runtime.analyzers", "{min, max}"),
+    ],
+)
+def test_each_part_that_is_not_built_is_one_clear_error(tmp_path, ready, edits, path, said):
+    for old, new in edits.items():
+        ready = ready.replace(old, new)
+    problems = [str(each) for each in not_built(loaded(tmp_path, ready))]
+    assert len(problems) == 1
+    assert f": {path}: " in problems[0]
+    assert said in problems[0]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("weights: random", "weights: ./nowhere.pth", "weights ./nowhere.pth is not there"),
+        ("kind: depth}", "kind: depth, checkpoint: ./nowhere.safetensors}", "depth checkpoint ./nowhere.safetensors"),
+        ("kind: depth}", "kind: depth}, v: {kind: knn, bank: nowhere}", "no bank"),
+        ("a.mp4", "b.mp4", "b.mp4 is not there"),
+        ("/pictures}", "/pics}", "pics is not there"),
+    ],
+)
+def test_each_missing_file_is_named(tmp_path, ready, old, new, said):
+    assert old in ready
+    problems = [str(each) for each in not_there(loaded(tmp_path, ready.replace(old, new)))]
+    assert len(problems) == 1
+    assert said in problems[0]
