@@ -47,7 +47,7 @@ class HttpConfig(Section):
     bind: str = Field(default="127.0.0.1:9090", pattern=r"^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):\d{1,5}$")
     """Address and port."""
     token: str | None = None
-    """Name under `secrets:`; asked for by `/status` and control, and needed to bind beyond this machine."""
+    """Name under `secrets:`; opens `/status`, which is closed without."""
 
 
 class RuntimeConfig(Section):
