@@ -10,6 +10,7 @@ from typing import NoReturn
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
+from kafka.producer.sender import Sender
 
 from pipeline.local.child import ServerError
 from pipeline.local.kafka import KafkaServer
@@ -304,7 +305,7 @@ def secure_kafka(tmp_path: Path, missing_server: Callable[[str], NoReturn]) -> I
 
 
 def _sender_threads() -> int:
-    return sum("kafka" in thread.name.lower() for thread in threading.enumerate())
+    return sum(isinstance(thread, Sender) for thread in threading.enumerate())
 
 
 def test_sasl_ssl_lets_the_right_password_in_and_names_what_is_wrong(
