@@ -113,7 +113,7 @@ from pipeline.frame_path.owner import Owner
 from tests.fakes import FakeAnalyzer, FakePublisher, Script, Show, owned
 
 scripts = [Script("archive", [Show(10**9)], is_replayable=True), Script("dock-03", [Show(10**9)])]
-cameras = [owned("archive", is_replayable=True), owned("dock-03", sample=SampleConfig(fps=5.0))]
+cameras = [owned("archive", is_replayable=True), owned("dock-03", sample=SampleConfig(max_age=60.0))]
 publisher = FakePublisher()
 owner = Owner(
     "decode-0", [FeedPlan((c,), s.feed) for c, s in zip(cameras, scripts)], analyzers=[(FakeAnalyzer(), 3)],

@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 
@@ -243,6 +244,33 @@ def test_an_unchanged_picture_waits_for_the_frame_that_it_stands_for(tmp_path, c
     assert reused.of == analysed.ticket
 
 
+def test_an_unchanged_picture_is_dropped_with_the_frame_that_grew_stale_before_its_turn(tmp_path, clock):
+    flow = flow_of(tmp_path, clock)
+    first = admit(flow, clock)
+    named, times = flow.stamp(decoded())
+    flow.unchanged(named, times, first, None)
+    clock.advance(1.5)
+    flow.expire(clock.monotonic())
+    assert flow.send(10**6)[0:1] != [Reused(named, times, first)]
+    ledger = flow.book.ledger.snapshot()
+    assert (ledger.stale, ledger.gated, ledger.in_flight, ledger.unaccounted) == (2, 0, 0, 0)
+
+
+def test_a_fence_ends_everything_that_is_in_flight_and_what_comes_later_is_ignored(tmp_path, clock):
+    flow = flow_of(tmp_path, clock)
+    admit(flow, clock)
+    item, _ = flow.take()
+    admit(flow, clock)
+    flow.accept(receipt(refused="fenced"))
+    ledger = flow.book.ledger.snapshot()
+    assert (ledger.lost, ledger.in_flight, ledger.unaccounted) == ({"fenced": 2}, 0, 0)
+    flow.book.resolve(analysis_of(item))
+    clock.advance(1.0)
+    assert flow.send(10**6) == []
+    assert flow.candidate(clock.monotonic()) is None
+    assert flow.book.ledger.snapshot() == ledger
+
+
 def test_a_stale_frame_makes_room_and_is_counted(tmp_path, clock):
     flow = flow_of(tmp_path, clock)
     admit(flow, clock)
@@ -312,5 +340,8 @@ def test_what_an_alert_asks_for_is_drawn_on_a_copy():
     assert box[0] > 180, "red leads"
     assert box[2] < 120, "blue follows: the picture is RGB"
     wanted = PictureWanted("e", ticket(0), drawing)
-    assert evidence(wanted, plain).jpeg.startswith(b"\xff\xd8")
+    seen = cv2.imdecode(np.frombuffer(evidence(wanted, plain).jpeg, np.uint8), cv2.IMREAD_COLOR_RGB)
+    assert np.abs(seen.astype(int) - drawn).mean() < 12, "red and blue are not swapped on the way"
+    assert np.abs(seen[:, :, ::-1].astype(int) - drawn).mean() > np.abs(seen.astype(int) - drawn).mean()
+    assert np.linalg.norm(seen[30, 100].astype(int) - box) < 60
     assert evidence(wanted, None).jpeg == b""

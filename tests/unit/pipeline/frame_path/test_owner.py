@@ -268,14 +268,13 @@ def test_a_stream_that_breaks_is_opened_again_and_the_numbers_go_on(tmp_path):
 
 
 def test_a_fault_in_a_source_is_a_state_of_its_camera_and_tells_no_secret(tmp_path):
-    script = Script(
-        "dock-03", [Show(1), Fault(RuntimeError("rtsp://me:hunter2@cam/1")), Show(1), Silence(threading.Event())]
-    )
+    faults = [Fault(kind("cannot read rtsp://me:hunter2@cam/1")) for kind in (RuntimeError, ConnectError)]
+    script = Script("dock-03", [Show(1), faults[0], Show(1), faults[1], Show(1), Silence(threading.Event())])
     publisher = FakePublisher()
     with running(tmp_path, [plan(script)], [(FakeAnalyzer(), 1)], publisher) as owner:
-        until(lambda: owner.snapshot()[0].ledger.received == 2, "it goes on")
-    (backoff,) = [each for each in publisher.state.states if each.state == "backoff"]
-    assert backoff.code == "internal"
+        until(lambda: owner.snapshot()[0].ledger.received == 3, "it goes on")
+        until(lambda: (7, 2) in publisher.state.ids("dock-03"), "and is published")
+    assert [each.code for each in publisher.state.states if each.state == "backoff"] == ["internal", "error"]
     assert "hunter2" not in repr(publisher.state.states)
 
 
