@@ -43,7 +43,7 @@ class CameraBook:
         spec, made_by = published.spec, letterhead.model.fingerprint
         self.published = published
         self.stored = stored
-        self.settling = Settling(stored.settled_upto if published.is_replayable else stored.last_position)
+        self.settling = Settling(stored.settled_upto)
         self.retries = 0
         self._artefacts = artefacts
         self._letterhead = letterhead
