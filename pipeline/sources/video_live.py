@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
-import av.error
 from av.packet import Packet
 from av.video.frame import VideoFrame
 
 from operators.frames import CaptureClock
 from pipeline.clock import Clock, SystemClock
-from pipeline.errors import DecodeError
+from pipeline.errors import ConnectError, DecodeError, SourceError
 from pipeline.secrets import Secrets
 from pipeline.sources.base import Decoded, Event, Quiet, SourceInfo, Undecodable
 from pipeline.sources.config import SourceConfig
 from pipeline.sources.video import NoFrame, VideoInput
 from pipeline.sources.video_address import live_address
-from pipeline.sources.video_errors import ADVICE, code_of, ended, stalled, translate
+from pipeline.sources.video_errors import ADVICE, Attempt, stalled
 from pipeline.sources.video_picture import Converter, VideoPicture
+from pipeline.sources.video_pump import Pump
 
-_POLL_SECONDS = 0.5
-"""How long one read may block, so that `stop` is seen; RTSP goes on after a read that timed out, HTTP does not."""
+_QUIET_SECONDS = 0.5
+_GRACE_SECONDS = 1.0
+"""For opening, beyond `open_timeout`: name servers know no timeout of ours."""
+_LAST_RESORT = 2.0
+"""Times `stall_after`: when a read that nobody waits for any more ends by itself."""
 _HOPELESS_PACKETS = 100
 """Undecodable packets in a row after which the stream is opened anew."""
 _RTCP_UNCERTAINTY_NS = 50_000_000
@@ -45,11 +49,9 @@ class LiveFeed:
         self._config = config
         self._secrets = secrets
         self._clock = clock or SystemClock()
-        self._video: VideoInput | None = None
+        self._shown = ""
+        self._pump: Pump | None = None
         self._converter = Converter()
-        self._capture_offset_ns: int | None = None
-        """Camera's wall clock minus presentation time, from the last sender report."""
-        self._undecodable_in_a_row = 0
 
     def open(self, resume: dict[str, str]) -> SourceInfo:
         """Connects within `open_timeout`; a live camera cannot go back, so `resume` is not looked at.
@@ -59,17 +61,30 @@ class LiveFeed:
         """
         del resume
         self.close()
-        address = live_address(self._camera, self._config, self._secrets)
-        stall_after = self._config.stall_after
-        self._video = VideoInput.open(
-            self._camera,
-            address,
-            open_timeout_seconds=self._config.open_timeout,
-            read_timeout_seconds=min(_POLL_SECONDS, stall_after / 4) if address.is_rtsp else stall_after,
-        )
-        self._capture_offset_ns = None
-        self._undecodable_in_a_row = 0
-        return self._video.info()
+        config = self._config
+        address = live_address(self._camera, config, self._secrets)
+
+        def open_video() -> VideoInput:
+            return VideoInput.open(
+                self._camera,
+                address,
+                open_timeout_seconds=config.open_timeout,
+                read_timeout_seconds=_LAST_RESORT * config.stall_after,
+            )
+
+        decoder = LiveDecoder(self._camera, self._converter)
+        self._shown = address.shown
+        self._pump = Pump(open_video, decoder.events)
+        match self._pump.take(config.open_timeout + _GRACE_SECONDS):
+            case SourceInfo() as info:
+                return info
+            case SourceError() as error:
+                self.close()
+                raise error
+            case _:
+                self.close()
+                message = f"could not open {address.shown}: expected video, got no answer. {ADVICE['timeout']}"
+                raise ConnectError(message, code="timeout", where=self._camera)
 
     def events(self, stop: threading.Event) -> Iterator[Event]:
         """Frames as they come.
@@ -79,77 +94,90 @@ class LiveFeed:
             ConnectError: the stream ended (`ended`).
             DecodeError: packets come, but nothing in them can be decoded.
         """
-        assert self._video is not None, "open comes before events"
-        video = self._video
-        heard = told = self._clock.monotonic()
+        assert self._pump is not None, "open comes before events"
+        stall_after = self._config.stall_after
+        heard = self._clock.monotonic()
         while not stop.is_set():
-            try:
-                for packet in video.packets():
-                    now = self._clock.monotonic()
-                    if stop.is_set():
-                        return
-                    if video.is_video(packet):
-                        heard = now
-                        for event in self._events_of(packet):
-                            told = now
-                            yield event
-                    self._check_heard(heard)
-                    if now - told > _POLL_SECONDS:
-                        told = now
-                        yield Quiet()
-            except av.error.FFmpegError as error:
-                if code_of(error) != "timeout":
-                    raise translate(error, video.attempt()) from None
-                self._check_heard(heard)
-                told = self._clock.monotonic()
-                yield Quiet()
-            else:
-                raise ended(video.attempt())
+            item = self._pump.take(min(_QUIET_SECONDS, stall_after / 4))
+            if isinstance(item, SourceError):
+                raise item
+            now = self._clock.monotonic()
+            if item is not None:
+                heard = now
+            elif now - heard >= stall_after:
+                attempt = Attempt(self._camera, self._shown, "read", timeout_seconds=stall_after)
+                raise stalled(attempt)
+            if not isinstance(item, SourceInfo):
+                yield item or Quiet()
 
     def commit(self, positions: dict[str, str]) -> None:
         """Nothing to remember."""
 
     def close(self) -> None:
-        if self._video is not None:
-            self._video.close()
-            self._video = None
+        if self._pump is not None:
+            self._pump.stop()
+            self._pump = None
 
-    def _check_heard(self, heard: float) -> None:
-        assert self._video is not None
-        if self._clock.monotonic() - heard >= self._config.stall_after:
-            raise stalled(self._video.attempt(self._config.stall_after))
 
-    def _events_of(self, packet: Packet[Any]) -> Iterator[Event]:
-        assert self._video is not None
-        self._read_sender_report(packet)
+class LiveDecoder:
+    """One session's packets to events. On the pump's thread."""
+
+    def __init__(self, camera: str, converter: Converter) -> None:
+        self._camera = camera
+        self._converter = converter
+        self._capture_offset_ns: int | None = None
+        """Camera's wall clock minus presentation time, from the last sender report."""
+        self._undecodable_in_a_row = 0
+
+    def events(self, video: VideoInput) -> Iterator[Event]:
+        """Until the stream ends; `Quiet` says that packets come of which none is a picture yet.
+
+        Raises:
+            DecodeError: nothing can be decoded any more.
+            av.error.FFmpegError: the read failed or timed out.
+        """
+        told = time.monotonic()
+        for packet in video.packets():
+            if not video.is_video(packet):
+                continue
+            for event in self._events_of(video, packet):
+                told = time.monotonic()
+                yield event
+            if time.monotonic() - told >= _QUIET_SECONDS:
+                told = time.monotonic()
+                yield Quiet()
+
+    def _events_of(self, video: VideoInput, packet: Packet[Any]) -> Iterator[Event]:
+        self._read_sender_report(video, packet)
         try:
-            frames = self._video.decode(packet)
+            frames = video.decode(packet)
         except NoFrame as error:
-            self._undecodable_in_a_row += 1
-            if self._undecodable_in_a_row >= _HOPELESS_PACKETS:
-                message = (
-                    f"{self._video.attempt().address}: expected video, got {self._undecodable_in_a_row} packets in a "
-                    f"row that could not be decoded. {ADVICE['unsupported']}"
-                )
-                raise DecodeError(message, code="undecodable", where=self._camera) from None
-            yield Undecodable(self._camera, str(error))
+            reason = str(error)
+        else:
+            for frame in frames:
+                self._undecodable_in_a_row = 0
+                yield self._decoded(video, frame)
             return
-        for frame in frames:
-            self._undecodable_in_a_row = 0
-            yield self._decoded(frame)
+        self._undecodable_in_a_row += 1
+        if self._undecodable_in_a_row >= _HOPELESS_PACKETS:
+            message = (
+                f"{video.attempt().address}: expected video, got {self._undecodable_in_a_row} packets in a row that "
+                f"could not be decoded. {ADVICE['unsupported']}"
+            )
+            raise DecodeError(message, code="undecodable", where=self._camera)
+        yield Undecodable(self._camera, reason)
 
-    def _read_sender_report(self, packet: Packet[Any]) -> None:
+    def _read_sender_report(self, video: VideoInput, packet: Packet[Any]) -> None:
         """`prft`: microseconds of the camera's wall clock at this packet's presentation time, once RTCP said so."""
-        if self._video is None or packet.pts is None or not packet.has_sidedata("prft"):
+        if packet.pts is None or not packet.has_sidedata("prft"):
             return
         report = bytes(packet.get_sidedata("prft"))
-        pts_ns = self._video.pts_ns(packet.pts)
+        pts_ns = video.pts_ns(packet.pts)
         if len(report) >= 8 and pts_ns is not None:
             self._capture_offset_ns = int.from_bytes(report[:8], "little", signed=True) * 1000 - pts_ns
 
-    def _decoded(self, frame: VideoFrame) -> Decoded:
-        assert self._video is not None
-        pts_ns = self._video.pts_ns(frame.pts)
+    def _decoded(self, video: VideoInput, frame: VideoFrame) -> Decoded:
+        pts_ns = video.pts_ns(frame.pts)
         capture_ns: int | None = None
         clock: CaptureClock = "arrival"
         if pts_ns is not None and self._capture_offset_ns is not None:
