@@ -35,7 +35,7 @@ ENCODINGS = {
         "codec": "libx265",
         "options": {"x265-params": "log-level=none:bframes=0:keyint=10", "preset": "ultrafast"},
     },
-    "mjpeg": {"codec": "mjpeg", "pixel_format": "yuvj420p"},
+    "mjpeg": {"codec": "mjpeg", "pixel_format": "yuvj420p", "options": {"huffman": "default"}},
 }
 
 
