@@ -15,7 +15,7 @@ from pipeline.cli.table import CameraTable, Seen, dropped
 from pipeline.clock import SystemClock
 from pipeline.config.loader import Config, load_config
 from pipeline.config.problems import ConfigError
-from pipeline.config.readiness import not_ready
+from pipeline.config.readiness import check_ready
 from pipeline.control.model import model_spec
 from pipeline.control.runtime import started
 from pipeline.control.snapshot import PipelineSnapshot
@@ -34,8 +34,7 @@ def run(
     redact_logs()
     try:
         loaded = load_config(config)
-        if problems := not_ready(loaded):
-            raise ConfigError(problems)
+        check_ready(loaded)
         with RedactedOutput() as output:
             is_clean = run_pipeline(loaded, drain, output.terminal)
     except ConfigError as error:

@@ -122,7 +122,7 @@ def load_config(path: Path | str) -> Config:
     """Reads, merges and checks a file or folder. Needs no network, model, broker or camera.
 
     Parts of the grammar that are not built yet, and files that are not there, are told by
-    `pipeline.config.readiness.not_ready`.
+    `pipeline.config.readiness.check_ready`.
 
     Raises:
         ConfigError: every mistake at once, each with file, line, column, path and the nearest valid word.

@@ -15,7 +15,7 @@ from operators.rules.measures import parse_measure
 from operators.spelling import did_you_mean
 from pipeline.config.check_model import is_path
 from pipeline.config.loader import Config
-from pipeline.config.problems import Place, Problem
+from pipeline.config.problems import ConfigError, Place, Problem
 from pipeline.config.schema import CameraConfig, Span
 
 Findings = Iterator[tuple[Place, str]]
@@ -31,9 +31,14 @@ def not_there(config: Config) -> list[Problem]:
     return _problems(config, _not_there(config))
 
 
-def not_ready(config: Config) -> list[Problem]:
-    """Both; `run` refuses to start with any."""
-    return [*not_built(config), *not_there(config)]
+def check_ready(config: Config) -> None:
+    """Before anything starts.
+
+    Raises:
+        ConfigError: something is not built or not there; all of it at once.
+    """
+    if problems := [*not_built(config), *not_there(config)]:
+        raise ConfigError(problems)
 
 
 def _problems(config: Config, findings: Findings) -> list[Problem]:

@@ -1,7 +1,7 @@
 import pytest
 
-from pipeline.config import load_config
-from pipeline.config.readiness import not_built, not_there
+from pipeline.config import ConfigError, load_config
+from pipeline.config.readiness import check_ready, not_built, not_there
 
 BASE = """\
 version: 1
@@ -35,6 +35,14 @@ def loaded(tmp_path, text):
 def test_nothing_is_missing_where_all_is_there(tmp_path, ready):
     config = loaded(tmp_path, ready)
     assert (not_built(config), not_there(config)) == ([], [])
+    check_ready(config)
+
+
+def test_both_kinds_are_told_at_once(tmp_path, ready):
+    text = ready.replace("depth}", "depth, checkpoint: nyu_linear}").replace("weights: random", "weights: ./no.pth")
+    with pytest.raises(ConfigError) as caught:
+        check_ready(loaded(tmp_path, text))
+    assert len(caught.value.problems) == 2
 
 
 @pytest.mark.parametrize(
