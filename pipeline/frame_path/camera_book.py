@@ -8,7 +8,7 @@ from operators.scene.empty_view import EmptyView
 from pipeline.frame_path.alerts import AlertWriter, Scene
 from pipeline.frame_path.artefacts import ArtefactStore
 from pipeline.frame_path.draft import Draft, Letterhead
-from pipeline.frame_path.judging import UNSEEN, Judge, Judged, is_engaged, period_of
+from pipeline.frame_path.judging import UNSEEN, Judge, Judged, at_rest, is_engaged, period_of
 from pipeline.frame_path.notices import NoticeWriter
 from pipeline.frame_path.published import ActiveAlert, PublishedCamera, RuleValue
 from pipeline.frame_path.result_body import ResultWriter, look_at
@@ -187,7 +187,7 @@ class CameraBook:
         transitions = self._judge.removed(self.stored.rules, self.stored.rule_time_ns)
         self._alerts.write(transitions, self.stored.rules, {}, Scene(), draft)
         for name in set(self.stored.rules) - set(self.published.spec.rules):
-            del self.stored.rules[name]
+            self.stored.rules[name] = at_rest(self.stored.rules[name])
 
     def snapshot_state(self) -> bytes:
         """For the database."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from operators.camera import CameraSpec
+from operators.frames import PATCH
 from pipeline.clock import Clock
 from pipeline.errors import PublishError
 from pipeline.frame_path.artefacts import ArtefactStore
@@ -63,6 +65,12 @@ class Desk:
             else:
                 self._records.restore_settling(book)
             self._transact(book.end_removed_rules, [camera])
+
+    def end_removed_cameras(self) -> None:
+        """Cameras that are stored and no longer configured: their episodes end."""
+        for camera in set(self._records.stored_cameras()) - set(self._cameras):
+            self.allow([PublishedCamera(CameraSpec(camera, (PATCH, PATCH)), is_replayable=False)])
+            del self._cameras[camera], self._books[camera]
 
     # --- calls of owners ---------------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from operators.camera import CameraSpec
@@ -118,6 +118,11 @@ class Judge:
 def is_engaged(memories: Mapping[str, RuleMemory]) -> bool:
     """A rule is pending, active or releasing: the change gate stays open."""
     return any(memory.rule_state.is_engaged for memory in memories.values())
+
+
+def at_rest(memory: RuleMemory) -> RuleMemory:
+    """Of a rule that was removed: idle, but its episodes go on counting if it comes back, so that ids stay unique."""
+    return RuleMemory(replace(memory.rule_state, phase="idle", samples=0).to_dict())
 
 
 def period_of(intervals_ns: Sequence[int]) -> int:

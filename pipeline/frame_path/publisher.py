@@ -82,6 +82,7 @@ class Publisher:
         self._trouble = ""
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
         self._desk.allow(cameras)
+        self._desk.end_removed_cameras()
 
     def start(self) -> None:
         """Starts the sinks, which are offered first what an earlier run could not deliver."""

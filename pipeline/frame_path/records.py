@@ -65,6 +65,10 @@ class Records:
         stored = StoredCamera.decode(states[0][0]) if states else StoredCamera()
         return stored, learners[0][0] if learners else None
 
+    def stored_cameras(self) -> list[str]:
+        """Every camera that this publisher ever had."""
+        return [camera for (camera,) in self._database.rows("SELECT camera FROM cameras ORDER BY camera")]
+
     def restore_settling(self, book: CameraBook) -> None:
         """After a start: results that still wait in the outbox settle their frames."""
         for message, sinks in self._waiting:

@@ -262,6 +262,23 @@ def test_a_rule_that_is_removed_while_active_still_ends_its_episode(tmp_path):
     made.close(1.0)
 
 
+def test_a_camera_that_is_removed_while_active_still_ends_its_episode_once(tmp_path):
+    made = publisher(tmp_path, [camera()], [HandSink()])
+    approach(made)
+    made.close(1.0)
+    sink = HandSink()
+    made = publisher(tmp_path, [camera("yard-01")], [sink])
+    assert ids(sink.seen, "alert", "state")[2:] == ["dock-03/too_close/1/end", "dock-03/too_close/1/state/end"]
+    assert set(made.snapshot().rules) == {"yard-01"}
+    made.close(1.0)
+    sink = HandSink()
+    made = publisher(tmp_path, [camera()], [sink])
+    again = len(sink.seen)
+    approach(made, first=20)
+    assert ids(sink.seen[again:], "alert") == ["dock-03/too_close/2/start"]
+    made.close(1.0)
+
+
 def test_cooldown_concerns_the_notification_alone(tmp_path):
     sink = HandSink()
     made = publisher(tmp_path, [camera(too_close=rule(hold="0s", notify={"cooldown": "1h"}))], [sink])
