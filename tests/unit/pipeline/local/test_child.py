@@ -14,11 +14,14 @@ from pipeline.local.child import ChildServer, ServerError
 _PARENT = """
 import pathlib, sys
 from pipeline.local.child import ChildServer
-child = ChildServer([sys.executable, "-c", "import time; time.sleep(600)"], lambda: True, pathlib.Path(sys.argv[1]))
+up = pathlib.Path(sys.argv[1]) / "up"
+server = f"import pathlib, time; pathlib.Path({str(up)!r}).touch(); time.sleep(600)"
+child = ChildServer([sys.executable, "-c", server], up.exists, up.with_name("log"))
 child.start()
 print(child.pid, flush=True)
 sys.stdin.read()
 """
+"""Killed once the server itself runs, not what comes before it."""
 
 
 def _sleeper(folder: Path, is_ready: bool = True, code: str = "import time; time.sleep(600)") -> ChildServer:
@@ -62,7 +65,7 @@ def test_a_paused_server_can_be_stopped(tmp_path: Path) -> None:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux ends children with their parent")
 def test_dies_with_its_parent(tmp_path: Path) -> None:
     parent = subprocess.Popen(
-        [sys.executable, "-c", _PARENT, str(tmp_path / "log")],
+        [sys.executable, "-c", _PARENT, str(tmp_path)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         cwd=Path(__file__).parents[4],

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 
 import pytest
@@ -8,6 +9,32 @@ from pipeline.errors import SinkError
 from pipeline.messages import Message, Settlement
 from pipeline.sinks.queued import Delivered, QueuedSink
 from tests.fakes_sinks import FakeBroker, Settled, fake_sink, message, results
+
+
+class StoppedClock:
+    """Stands still, so that a wait ends only when it is rung, until `run`."""
+
+    def __init__(self) -> None:
+        self.asleep = threading.Event()
+        self._now = 0.0
+        self._runs = False
+
+    def run(self) -> None:
+        self._runs = True
+
+    def wall_ns(self) -> int:
+        return int(self._now * 1e9)
+
+    def monotonic(self) -> float:
+        return self._now
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        if not event.is_set():
+            self.asleep.set()
+        if not self._runs:
+            return event.wait()
+        self._now += seconds
+        return event.is_set()
 
 
 class FailingFirst(FakeBroker):
@@ -70,6 +97,23 @@ def test_drops_are_told_while_the_broker_is_down() -> None:
     settled.await_number(10)
     sink.close(5.0)
     assert broker.received == results(7, 3)
+
+
+def test_after_a_failure_the_oldest_go_first_to_make_room() -> None:
+    clock = StoppedClock()  # the sink stays in its first backoff
+    sink, broker = fake_sink(queue_bytes=results(0, 1)[0].size * 3, clock=clock)
+    broker.is_up = False
+    settled = Settled()
+    sink.put(results(0, 3))
+    sink.start(settled)
+    assert clock.asleep.wait(10.0)
+    sink.put(results(3, 2))
+    settled.await_number(2)
+    broker.is_up = True
+    clock.run()
+    sink.close(60.0)
+    assert [each.message for each in settled.all[:2]] == results(0, 2)
+    assert broker.received == results(2, 3)
 
 
 def test_outbox_messages_find_room_again_once_the_broker_is_back() -> None:
