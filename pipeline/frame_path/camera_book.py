@@ -15,14 +15,12 @@ from pipeline.frame_path.result_body import ResultWriter, look_at
 from pipeline.frame_path.scene_memory import SceneMemory, load_learner, load_view
 from pipeline.frame_path.sequence import Novelty, note_position
 from pipeline.frame_path.settling import Settling
-from pipeline.frame_path.stored_camera import Look, Position, StoredCamera, StoredView
+from pipeline.frame_path.stored_camera import Look, Position, StoredCamera
+from pipeline.frame_path.view_versions import ViewVersions
 from pipeline.frame_path.wire import encode_event
 from pipeline.frame_path.wire_schema import ResultBody, WireRule
-from pipeline.messages import Analysed, ArtefactVersion, Gone, Reused, Status, Tick
+from pipeline.messages import Analysed, Gone, Reused, Status, Tick
 
-FRAMES_IN_FLIGHT = 320
-"""No replayable camera has more unsettled frames than this (the owner stops at 256)."""
-FROM_THE_START: Position = (-1, -1)
 NUM_INTERVALS = 8
 
 
@@ -53,16 +51,8 @@ class CameraBook:
         self._notices = NoticeWriter(spec, letterhead)
         self._scene = SceneMemory(spec, stored.tracks, load_learner(spec, made_by, learner, artefacts))
         self._rules: dict[str, WireRule] = {}
-        self._adopt(load_view(spec, made_by, artefacts))
-
-    def _adopt(self, view: str | None) -> None:
-        """The newest stored view may be one that somebody commissioned while the publisher was down."""
-        known = self.stored.views
-        if view is None:
-            known.clear()
-        elif all(each.name != view for each in known):
-            position = self.stored.last_position
-            known.append(StoredView(view, self._beyond_flight(position) if position else FROM_THE_START))
+        self.views = ViewVersions(stored, is_replayable=published.is_replayable)
+        self.views.adopt(load_view(spec, made_by, artefacts))
 
     @property
     def camera(self) -> str:
@@ -84,22 +74,10 @@ class CameraBook:
     def wants_sample(self) -> bool:
         return self._scene.wants_sample(self.stored.rule_time_ns, is_armed=self.is_armed)
 
-    @property
-    def view(self) -> str | None:
-        """The newest version, which may not be valid yet."""
-        return self.stored.views[-1].name if self.stored.views else None
-
-    @property
-    def versions(self) -> tuple[ArtefactVersion, ...]:
-        """The two newest, for every receipt."""
-        return tuple(ArtefactVersion(each.name, each.valid_from) for each in self.stored.views[-2:])
-
     def artefacts_now(self) -> tuple[str, ...]:
         """Versions valid for the frame after the last settled one (replayable) or for any new one (live)."""
-        views, resume = self.stored.views, self.settling.upto or FROM_THE_START
-        valid = [each.name for each in views if not self.published.is_replayable or each.valid_from <= resume]
         banks = [self._artefacts.latest(f"bank/{head}") for head in self.published.spec.heads]
-        return (*valid[-1:], *(bank for bank in banks if bank is not None))
+        return tuple(name for name in (self.views.valid_after(self.settling.upto), *banks) if name is not None)
 
     @property
     def view_lights(self) -> int:
@@ -254,13 +232,7 @@ class CameraBook:
     def _learnt(self, view: EmptyView, position: Position, draft: Draft) -> None:
         """A new version becomes valid where no frame in flight can have been analysed without it."""
         name = self._artefacts.put(f"view/{self.camera}", view.to_bytes())
-        stored = StoredView(name, self._beyond_flight(position))
-        self.stored.views = [*self.stored.views, stored][-4:]
+        stored = self.views.learnt(name, position)
         draft.messages.append(
             self._notices.view_learnt(stored.name, stored.valid_from, view.num_lights, draft.published_ns)
         )
-
-    def _beyond_flight(self, position: Position) -> Position:
-        """A live owner asks for versions when it takes a frame; a replayable one may have many frames in flight."""
-        ahead = FRAMES_IN_FLIGHT * self.stored.stride if self.published.is_replayable else 1
-        return (position[0], position[1] + ahead)
