@@ -15,6 +15,7 @@ from typing import Any
 
 import ray
 import ray.exceptions as ray_errors
+import torch
 from ray.actor import ActorHandle
 
 from operators.frames import Item
@@ -49,6 +50,7 @@ class AnalyzeActor:
 
     def __init__(self, spec: ModelSpec, plan: AnalyzerPlan) -> None:
         os.nice(NICENESS)
+        torch.set_num_threads(1 if plan.gpus == 0 else os.cpu_count() or 1)  # lanes inherit it
         self._analyzer = build_analyzer(spec, device="cuda" if plan.gpus else "cpu")
         limits = LaneLimits(plan.lanes, plan.max_batch_size, plan.max_wait_seconds)
         self._lanes = LanePool(self._analyzer.analyze, limits, SystemClock())

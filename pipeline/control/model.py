@@ -6,8 +6,9 @@ Used by the analyze actor, `validate`, the acceptance run and the demo.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from operators.analyzer import Analyzer
@@ -15,10 +16,11 @@ from operators.backbone import Engine, load_backbone
 from operators.backbone.checkpoints import default_cache_dir
 from operators.backbone.config import ModelConfig
 from operators.camera import CameraSpec
-from operators.heads.config import DepthHead, HeadConfig, KnnHead
+from operators.heads.config import DepthHead, HeadConfig, KnnHead, SimilarityHead
 from operators.heads.depth_linear import DepthLinear
 from operators.heads.fit_depth import fit_for_view
 from operators.retrieval.bank import Bank
+from operators.retrieval.build_bank import wanted_bank
 from operators.scene.config import ViewConfig
 from pipeline.config.loader import Config
 from pipeline.errors import PipelineError
@@ -87,7 +89,12 @@ def model_spec(config: Config, engine: Engine | None = None, progress: Progress 
     """
     artefacts = Path(config.runtime.state_dir) / "artefacts"
     specs = tuple(config.camera_spec(camera) for camera in config.cameras)
-    _store_banks(config, ArtefactStore(artefacts))
+
+    @cache
+    def loaded() -> Engine:
+        return engine or load_engine(config.model)
+
+    _store_banks(config, ArtefactStore(artefacts), loaded)
     fitted = {
         (name, spec.camera): spec
         for name, head in config.heads.items()
@@ -99,10 +106,8 @@ def model_spec(config: Config, engine: Engine | None = None, progress: Progress 
         for name, head in config.heads.items()
         if isinstance(head, DepthHead) and head.checkpoint != "fit_for_view"
     }
-    if fitted:
-        engine = engine or load_engine(config.model)
-        for (name, camera), spec in fitted.items():
-            files[f"{name}@{camera}"] = _fitted_file(engine, spec, progress)
+    for (name, camera), spec in fitted.items():
+        files[f"{name}@{camera}"] = _fitted_file(loaded(), spec, progress)
     return ModelSpec(config.model, config.heads, specs, artefacts, files)
 
 
@@ -157,19 +162,22 @@ def _pose(view: ViewConfig) -> Pose:
     return Pose(view.height, view.pitch, view.hfov, yaw=view.yaw)
 
 
-def _store_banks(config: Config, store: ArtefactStore) -> None:
-    for name, path in _banks(config):
+def _store_banks(config: Config, store: ArtefactStore, engine: Callable[[], Engine]) -> None:
+    """Banks of `knn` heads as they lie in their folders, those of `similarity` heads made from their pictures."""
+    for name, head in config.heads.items():
+        if not isinstance(head, KnnHead | SimilarityHead):
+            continue
         try:
-            data = Bank.load(path).to_bytes()
-        except ValueError as error:
-            msg = f"heads.{name}.bank: {error}"
+            bank = Bank.load(Path(head.bank)) if isinstance(head, KnnHead) else _wanted(config, head, engine())
+        except (ValueError, OSError) as error:
+            msg = f"heads.{name}: {error}"
             raise PipelineError(msg, code="bank") from None
-        newest = store.latest(f"bank/{name}")
+        data, newest = bank.to_bytes(), store.latest(f"bank/{name}")
         if newest is None or store.get(newest) != data:
             store.put(f"bank/{name}", data)
 
 
-def _banks(config: Config) -> Iterator[tuple[str, Path]]:
-    for name, head in config.heads.items():
-        if isinstance(head, KnnHead):
-            yield name, Path(head.bank)
+def _wanted(config: Config, head: SimilarityHead, engine: Engine) -> Bank:
+    folder = Path(head.pictures)
+    files = {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
+    return wanted_bank(files, engine, config.model.shapes)
