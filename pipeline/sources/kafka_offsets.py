@@ -60,7 +60,8 @@ class TopicOffsets:
                 details[f"lost_{number}"] = lost
                 begin = Mark(first[partition], 0)
                 _log.warning("%s: partition %d: %d records are gone", self._where, number, lost)
-            self._write(number, Mark(begin.offset, begin.seq, self._lease))  # fences lower leases from here on
+            if self._lease:  # fences lower leases from here on; who has none only looks
+                self._write(number, Mark(begin.offset, begin.seq, self._lease))
             self.consumer.seek(partition, begin.offset)
             self.wanted[number] = begin.seq
         return details

@@ -59,6 +59,8 @@ class SettledLine:
 
     def __init__(self) -> None:
         self._positions: dict[tuple[str, int], KafkaPosition] = {}
+        self._moved: set[int] = set()
+        """Partitions of which anything was said to be settled; who only looks commits nothing."""
 
     def reading(self, camera: str, position: KafkaPosition) -> None:
         """A frame of `camera` was told for the first time: nothing of it is settled before this."""
@@ -67,11 +69,14 @@ class SettledLine:
     def settled(self, camera: str, position: KafkaPosition) -> None:
         """Everything of `camera` before `position` is settled."""
         self._positions[camera, position.partition] = position
+        self._moved.add(position.partition)
 
     def marks(self, lease: int) -> dict[int, Mark]:
         """Per partition the lowest of all cameras."""
         marks: dict[int, Mark] = {}
         for (_, partition), position in self._positions.items():
+            if partition not in self._moved:
+                continue
             lowest = marks.get(partition, Mark(position.offset, position.seq))
             marks[partition] = Mark(min(lowest.offset, position.offset), min(lowest.seq, position.seq), lease)
         return marks

@@ -195,8 +195,14 @@ class TestApacheImages(KafkaContract):
         assert [frame.seq for frame in frames[:3]] == [0, 1, 2]
         assert committed(self.brokers, self.topic).offset == 10
 
+    def test_a_look_without_a_lease_leaves_no_trace(self):
+        feed = feed_of(self.brokers, self.topic)
+        with opened(feed):
+            take(feed, 3)
+        assert committed(self.brokers, self.topic) is None
+
     def test_latest_means_from_now_on_even_over_a_restart(self):
-        feed = feed_of(self.brokers, self.topic, start="latest")
+        feed = feed_of(self.brokers, self.topic, lease=1, start="latest")
         with opened(feed):
             pass
         fill(self.brokers, self.topic, [jpeg(number) for number in range(3)])

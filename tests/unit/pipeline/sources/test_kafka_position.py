@@ -30,7 +30,7 @@ def test_the_slowest_camera_holds_a_partition_back():
     line.reading("b", KafkaPosition(0, 6, 6))
     line.reading("c", KafkaPosition(1, 3, 3))
     line.settled("a", KafkaPosition(0, 90, 90))
-    assert line.marks(lease=8) == {0: Mark(6, 6, 8), 1: Mark(3, 3, 8)}
+    assert line.marks(lease=8) == {0: Mark(6, 6, 8)}
     line.settled("b", KafkaPosition(0, 95, 95))
     assert line.marks(lease=8)[0] == Mark(90, 90, 8)
 
@@ -39,6 +39,9 @@ def test_reading_on_does_not_settle():
     line = SettledLine()
     line.reading("a", KafkaPosition(0, 5, 5))
     line.reading("a", KafkaPosition(0, 9, 9))
+    assert line.marks(lease=1) == {}
+    line.reading("b", KafkaPosition(0, 7, 7))
+    line.settled("b", KafkaPosition(0, 8, 8))
     assert line.marks(lease=1) == {0: Mark(5, 5, 1)}
 
 
