@@ -1,7 +1,7 @@
 """The bodies of all events as they stand on the wire. JSON; one struct per kind.
 
 Integers ending in `_ns` are nanoseconds since the Unix epoch, except `pts_ns` (the stream's own zero). Sizes are
-(height, width), boxes and polygons (x, y) in 0..1. `null` stands for "not known"; fields may come, none changes its meaning.
+(height, width), boxes and polygons (x, y) in 0..1. `null` stands for "not known". Fields may come; none changes.
 """
 
 from __future__ import annotations
