@@ -13,8 +13,8 @@ from typing import IO, Self
 
 from pipeline.secrets import redact
 
-_IDLE_SECONDS = 0.2
-"""A line that nobody finishes for this long (a prompt, a progress bar) is printed as it stands."""
+IDLE_SECONDS = 0.2
+"""Long enough for one write to follow another, short enough for a prompt."""
 _CHUNK_BYTES = 1 << 16
 _MAX_READS_AFTER_STOP = 64
 """A child that goes on writing does not keep us."""
@@ -55,8 +55,10 @@ class RedactedOutput:
 
     terminal: IO[str]
 
-    def __init__(self, descriptors: tuple[int, ...] = (1, 2)) -> None:
+    def __init__(self, descriptors: tuple[int, ...] = (1, 2), idle_seconds: float = IDLE_SECONDS) -> None:
+        """Nothing is moved yet. `idle_seconds`: an unfinished line is printed as it stands after this long."""
         self._descriptors = descriptors
+        self._idle_seconds = idle_seconds
         self._saved: dict[int, int] = {}
         self._threads: list[threading.Thread] = []
         self._stop_read, self._stop_write = -1, -1
@@ -71,7 +73,10 @@ class RedactedOutput:
             os.dup2(write_end, descriptor)
             os.close(write_end)
             thread = threading.Thread(
-                target=_pump, args=(read_end, original, self._stop_read), name=f"redact-{descriptor}", daemon=True
+                target=_pump,
+                args=(read_end, original, self._stop_read, self._idle_seconds),
+                name=f"redact-{descriptor}",
+                daemon=True,
             )
             thread.start()
             self._threads.append(thread)
@@ -98,11 +103,11 @@ def _flush() -> None:
         stream.flush()
 
 
-def _pump(read_end: int, original: int, stop: int) -> None:
+def _pump(read_end: int, original: int, stop: int, idle_seconds: float) -> None:
     """Copies whole lines, redacted, until nobody can write any more or `stop` closes and nothing is left."""
     held, reads_left = b"", _MAX_READS_AFTER_STOP
     while True:
-        ready, _, _ = select.select([read_end, stop], [], [], _IDLE_SECONDS if held else None)
+        ready, _, _ = select.select([read_end, stop], [], [], idle_seconds if held else None)
         chunk = os.read(read_end, _CHUNK_BYTES) if read_end in ready else None
         lines, newline, held = (held + (chunk or b"")).rpartition(b"\n")
         _write(original, lines + newline)

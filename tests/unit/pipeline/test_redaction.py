@@ -51,6 +51,17 @@ def test_messages_arguments_and_tracebacks_of_logs_are_redacted():
     assert "other" not in text
 
 
+def test_a_handler_that_formats_tracebacks_itself_finds_none():
+    record = logging.LogRecord("x", logging.ERROR, __file__, 1, "failed", (), None)
+    try:
+        fail()
+    except OSError:
+        record.exc_info = sys.exc_info()
+    assert RedactingFilter().filter(record)
+    assert record.exc_info is None
+    assert CANARY not in str(vars(record))
+
+
 def test_every_handler_of_the_root_logger_gets_the_filter_once():
     handler = logging.StreamHandler(io.StringIO())
     logging.getLogger().addHandler(handler)
@@ -103,6 +114,25 @@ def test_what_native_code_and_children_write_is_redacted_and_comes_in_order():
     assert "screen\n" in out
     assert out.endswith("after\n")
     assert err == "child ***"
+
+
+def test_a_secret_in_two_writes_is_one_line():
+    out, _ = run("""
+        with RedactedOutput(idle_seconds=60):
+            os.write(1, b"said " + CANARY[:4].encode())
+            os.write(1, CANARY[4:].encode() + b".")
+    """)
+    assert out == "said ***."
+
+
+def test_an_unfinished_line_is_printed_after_a_while():
+    out, _ = run("""
+        read_end, write_end = os.pipe()
+        with RedactedOutput(descriptors=(write_end,), idle_seconds=0.01):
+            os.write(write_end, b"prompt> ")
+            print(os.read(read_end, 100))
+    """)
+    assert out == "b'prompt> '\n"
 
 
 def test_a_traceback_that_ends_the_block_is_redacted_too():

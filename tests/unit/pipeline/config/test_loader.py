@@ -73,6 +73,17 @@ def test_origin_names_the_line_that_decided():
     assert config.origin("dock-03", ("sample", "gate", "threshold")) is None
 
 
+def test_origin_of_a_list_is_that_of_the_whole_list(tmp_path):
+    path = write(
+        tmp_path,
+        "version: 1\n" + SINK + "defaults: {zones: {z: [[0, 0], [1, 0], [1, 1], [0, 1]]}}\n"
+        "cameras: {cam: {source: {file: a.mp4}, zones: {z: [[0, 0], [1, 0], [1, 1]]}}}\n",
+    )
+    config = load_config(path)
+    assert config.origin("cam", ("zones", "z", 2)).line == 4
+    assert config.origin("cam", ("zones", "z", 3)) is None
+
+
 def test_a_null_takes_away_what_the_profile_gave(tmp_path):
     path = write(
         tmp_path,
