@@ -15,22 +15,30 @@ class Command:
 
     name: str
     target: str
+    summary: str
+    """What `--help` lists without loading the command."""
 
 
 COMMANDS: tuple[Command, ...] = (
-    Command("analyze", "pipeline.cli.analyze:analyze"),
-    Command("bank", "pipeline.cli.bank:app"),
-    Command("config", "pipeline.cli.config_show:app"),
-    Command("demo", "pipeline.cli.demo.command:demo"),
-    Command("docs", "pipeline.cli.docs_reference:docs"),
-    Command("models", "pipeline.cli.models:app"),
-    Command("probe", "pipeline.cli.probe:probe"),
-    Command("publish", "pipeline.cli.publish:publish"),
-    Command("run", "pipeline.cli.run:run"),
-    Command("schema", "pipeline.cli.schema:schema"),
-    Command("subscribe", "pipeline.cli.subscribe:subscribe"),
-    Command("topics", "pipeline.cli.topics:app"),
-    Command("validate", "pipeline.cli.validate:validate"),
+    Command(
+        "analyze", "pipeline.cli.analyze:analyze", "Run pictures or a video through the model and its heads; no broker."
+    ),
+    Command("bank", "pipeline.cli.bank:app", "Banks of labelled pictures."),
+    Command("config", "pipeline.cli.config_show:app", "Show the configuration as the program understands it."),
+    Command(
+        "demo",
+        "pipeline.cli.demo.command:demo",
+        "Show everything at once: servers, four cameras, alerts, pictures, and a proof.",
+    ),
+    Command("docs", "pipeline.cli.docs_reference:docs", "Write docs/configuration.md from the configuration structs."),
+    Command("models", "pipeline.cli.models:app", "List, download and verify backbone weights."),
+    Command("probe", "pipeline.cli.probe:probe", "Open a camera or file once and say what it sends."),
+    Command("publish", "pipeline.cli.publish:publish", "Write a file or camera into a Kafka topic."),
+    Command("run", "pipeline.cli.run:run", "Run the pipeline."),
+    Command("schema", "pipeline.cli.schema:schema", "JSON Schema of the configuration or of the events."),
+    Command("subscribe", "pipeline.cli.subscribe:subscribe", "Print events from Redis or Kafka as JSON lines."),
+    Command("topics", "pipeline.cli.topics:app", "Create or check the Kafka topics that the pipeline writes to."),
+    Command("validate", "pipeline.cli.validate:validate", "Check a configuration and show the plan."),
 )
 
 EXIT_CODES = {
@@ -43,7 +51,7 @@ EXIT_CODES = {
 
 
 def build(asked: str = "") -> typer.Typer:
-    """The command `asked` alone, so that it does not wait for the imports of the others; all where there is none."""
+    """The command `asked`, loaded; where there is none, all by name and summary, for `--help` and for a wrong name."""
     app = typer.Typer(
         name="main.py",
         no_args_is_help=True,
@@ -55,14 +63,22 @@ def build(asked: str = "") -> typer.Typer:
         + ".",
     )
     app.callback()(lambda: None)
-    for command in [each for each in COMMANDS if each.name == asked] or COMMANDS:
-        module, _, name = command.target.partition(":")
-        found = getattr(importlib.import_module(module), name)
-        if isinstance(found, typer.Typer):
-            app.add_typer(found, name=command.name)
-        else:
-            app.command(name=command.name)(found)
+    for command in COMMANDS:
+        if command.name == asked:
+            _load(app, command)
+            return app
+    for command in COMMANDS:
+        app.command(name=command.name, help=command.summary)(lambda: None)
     return app
+
+
+def _load(app: typer.Typer, command: Command) -> None:
+    module, _, name = command.target.partition(":")
+    found = getattr(importlib.import_module(module), name)
+    if isinstance(found, typer.Typer):
+        app.add_typer(found, name=command.name)
+    else:
+        app.command(name=command.name)(found)
 
 
 class UserError(Exception):

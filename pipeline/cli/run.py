@@ -40,6 +40,8 @@ def run(
     except ConfigError as error:
         raise UserError(str(error)) from None
     except (PipelineError, WeightsError) as error:
+        if isinstance(error, PipelineError) and error.code == "stopped":
+            sys.exit(0)
         raise UserError(str(error), exit_code=3) from None
     sys.exit(0 if is_clean else 1)
 

@@ -247,14 +247,6 @@ class ActorWorker:
             return None
         return wait_for(self._ready, CALL_TIMEOUT_SECONDS, PipelineError, self.name)
 
-    def wait_ready(self, timeout_seconds: float) -> None:
-        """Blocks until it has started.
-
-        Raises:
-            PipelineError: it died on the way or took too long.
-        """
-        wait_for(self._ready, timeout_seconds, PipelineError, self.name)
-
     def pulse(self, method: str, limit_seconds: float, now: float) -> Any:
         """The answer to the call of `method` that is under way, None while there is none; then asks again.
 

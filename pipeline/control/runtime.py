@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 
 from pipeline.clock import Clock
@@ -61,9 +62,12 @@ def started(config: Config, model: ModelSpec, clock: Clock, progress: Callable[[
     with ExitStack() as stack:
         lock = StateLock(spec.state_dir)
         stack.callback(lock.release)
+        _check_publishers(spec.state_dir, config.runtime.publishers)
+        stop = threading.Event()
+        _stop_on_signals(stop)
         cluster = connect(config.runtime.ray)
         stack.callback(cluster.close)
-        stop = _stop_on_signals()  # after ray.init, which puts its own handler there
+        _stop_on_signals(stop)  # ray.init has put its own handler there
         supervisor = Supervisor(spec, make_plan(spec.wish(), cluster.offer()), clock)
         stack.callback(supervisor.stop)
         address = ""
@@ -73,13 +77,27 @@ def started(config: Config, model: ModelSpec, clock: Clock, progress: Callable[[
             server.start()
             stack.callback(server.stop)
             address = server.address
-        supervisor.start(progress)
+        supervisor.start(progress, stop)
         yield Run(supervisor, cluster, address, stop, clock)
 
 
-def _stop_on_signals() -> threading.Event:
+def _check_publishers(state_dir: Path, wanted: int) -> None:
+    """Episodes, outbox and views of a camera lie with its publisher: their number cannot change under a state.
+
+    Raises:
+        PipelineError: the state was made by another number of publishers.
+    """
+    there = len(list(state_dir.glob("publish-*")))
+    if there not in {0, wanted}:
+        msg = (
+            f"{state_dir} was made by {there} publishers: expected runtime.publishers: {there}, got {wanted}. Moving state "
+            "between publishers is not built yet; keep the number, or start with a fresh state_dir"
+        )
+        raise PipelineError(msg, code="publishers")
+
+
+def _stop_on_signals(stop: threading.Event) -> None:
     """The first SIGTERM or SIGINT asks for a drain, the second leaves at once."""
-    stop = threading.Event()
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         del frame
@@ -89,4 +107,3 @@ def _stop_on_signals() -> threading.Event:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
-    return stop

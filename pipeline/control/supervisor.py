@@ -7,6 +7,7 @@ owners stop by themselves.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 HUNG_SECONDS = 10.0
 """An actor that has not answered for this long is ended and replaced."""
 READY_TIMEOUT_SECONDS = 180.0
+STARTING_PAUSE_SECONDS = 0.1
 
 _Member = Member[actors.ActorWorker]
 
@@ -59,19 +61,19 @@ class Supervisor:
             self._member(each.name, "decode", partial(self._start_decoder, each.name)) for each in plan.decoders
         ]
 
-    def start(self, progress: Callable[[str], None] = log.info) -> None:
+    def start(self, progress: Callable[[str], None], stop: threading.Event) -> None:
         """Starts the model, then the publishers, then the readers; returns when all have answered.
 
         Raises:
-            PipelineError: an actor could not start; with its own reason.
+            PipelineError: an actor could not start, with its own reason; or `stop` was set meanwhile (`stopped`).
         """
         progress("loading the model")
-        self._await_all(self._analyzers)
+        self._await_all(self._analyzers, stop)
         self._model = self._running(self._analyzers)[0].call("about")
         progress("opening the sinks")
-        self._await_all(self._publishers)
+        self._await_all(self._publishers, stop)
         progress("opening the cameras")
-        self._await_all(self._decoders)
+        self._await_all(self._decoders, stop)
         for member in self._decoders:
             self._begin(member)
 
@@ -190,15 +192,21 @@ class Supervisor:
     def _revive(self, members: list[_Member]) -> bool:
         return any([member.step() for member in members])  # noqa: C419 - every member takes its step
 
-    def _await_all(self, members: list[_Member]) -> None:
+    def _await_all(self, members: list[_Member], stop: threading.Event) -> None:
         deadline = self._clock.monotonic() + READY_TIMEOUT_SECONDS
-        for member in members:
-            member.step()
-            worker = member.worker
-            if worker is None:
-                raise PipelineError(member.status.reason, code="no_start", where=member.name)
-            worker.wait_ready(deadline - self._clock.monotonic())
-            member.step()
+        waiting = list(members)
+        while waiting:
+            waiting = [member for member in waiting if not member.step()]
+            failed = next((member for member in waiting if member.restarts), None)
+            if failed is not None:
+                raise PipelineError(failed.status.reason, code="no_start", where=failed.name)
+            if stop.is_set():
+                raise PipelineError("stopped while it started", code="stopped")
+            if self._clock.monotonic() > deadline:
+                names = ", ".join(member.name for member in waiting)
+                msg = f"{names}: not ready within {READY_TIMEOUT_SECONDS:g} s; does the cluster have the resources?"
+                raise PipelineError(msg, code="no_start")
+            self._clock.wait(stop, STARTING_PAUSE_SECONDS)
 
     # --- who talks to whom --------------------------------------------------------------------------------------
 

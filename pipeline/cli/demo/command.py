@@ -114,7 +114,8 @@ def _play(stack: ExitStack, screen: Screen, out: Path, seconds: float, *, weight
     _learn_views(spec, engine, docks, screen)
     screen.say(f"prepared in {time.monotonic() - began:.0f} s; the configuration is {path}")
     live = Live(config, spec, servers, tuple(docks), tuple(others), rates, out, seconds)
-    return summarise(live, run_live(live, screen.file), compare=compare, say=screen.say)
+    played = run_live(live, screen.file)
+    return summarise(live, played, compare=bool(compare), say=screen.say, progress=screen.progress)
 
 
 def _engine(weights: str, screen: Screen) -> Engine:

@@ -7,19 +7,18 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
-from pipeline.cli.demo.compare import compare_random
+from pipeline.cli.demo.compare import JUDGED_METRES, RULE, compare_random, error_text, truth_by_tenth
 from pipeline.cli.demo.live import Live, Played, seconds_of
 from pipeline.cli.demo.page import DockStory, Episode, Story, write_page
 from pipeline.cli.demo.proof import Claim, counts_agree, episodes_agree
 from pipeline.cli.demo.recording import Recording, crossings
 from pipeline.cli.demo.stage import ENTER_METRES, EXIT_METRES, HOLD_SECONDS
+from pipeline.control.model import Progress
 
 _MIN_RATE_SECONDS = 5.0
 
 
-def summarise(live: Live, played: Played, *, compare: str, say: Callable[[str], None]) -> bool:
+def summarise(live: Live, played: Played, *, compare: bool, say: Callable[[str], None], progress: Progress) -> bool:
     """Prints the proof and writes the page; True if every claim holds."""
     assert played.final is not None
     claims = [Claim("drained: nothing was left in flight", played.is_drained)]
@@ -41,7 +40,8 @@ def summarise(live: Live, played: Played, *, compare: str, say: Callable[[str], 
     for note in notes:
         say(f"      {note}")
     if compare:
-        for line in compare_random(live, played):
+        say("the docks' frames again, offline, without tracks:")
+        for line in compare_random(live, played, progress):
             say(f"      {line}")
     say(f"{'the proof holds' if is_proven else 'THE PROOF FAILED'}; pictures and curves: {page}")
     return is_proven
@@ -60,12 +60,7 @@ def _notes(live: Live, played: Played) -> list[str]:
     caution = " - not the official checkpoint" if model and model.weights == "standin" else ""
     rate = _analysed_rate(played)
     repeated = sum(tally.repeated for tally in played.tallies.values())
-    errors = [_distance_errors(live, played, dock) for dock in live.docks]
-    distances = "; ".join(
-        f"{dock.camera} median {np.median(each):.2f} m, p90 {np.percentile(each, 90):.2f} m of {len(each)}"
-        for dock, each in zip(live.docks, errors, strict=True)
-        if len(each)
-    )
+    distances = "; ".join(f"{dock.camera} {error_text(_distance_errors(live, played, dock))}" for dock in live.docks)
     return [
         about + caution,
         (
@@ -74,7 +69,7 @@ def _notes(live: Live, played: Played) -> list[str]:
         ),
         f"peak memory {played.peak_bytes / 2**20:.0f} MB over the whole process tree",
         f"ids that came twice at a subscriber: {repeated}",
-        f"distance to the dock against the simulator's truth under 8 m: {distances or 'no value'}",
+        f"distance to the dock against the simulator's truth under {JUDGED_METRES:g} m: {distances}",
     ]
 
 
@@ -88,9 +83,7 @@ def _analysed_rate(played: Played) -> float:
 
 def _story(live: Live, played: Played, dock: Recording) -> DockStory:
     results = sorted(played.heard.results.get(dock.camera, []), key=lambda body: body["seq"])
-    measured = [
-        (seconds_of(live, played, body), body["rules"]["too_close"]["value"]) for body in results if body["rules"]
-    ]
+    measured = [(seconds_of(live, played, body), body["rules"][RULE]["value"]) for body in results if body["rules"]]
     starts = sorted(
         (body for body in played.heard.starts.values() if body["camera"] == dock.camera),
         key=lambda body: body["rule_time_ns"],
@@ -115,12 +108,13 @@ def _story(live: Live, played: Played, dock: Recording) -> DockStory:
 
 
 def _distance_errors(live: Live, played: Played, dock: Recording) -> list[float]:
-    truth = {round(t * 10): metres for t, metres in dock.truth()}
+    """Of every published distance, metres."""
+    truth = truth_by_tenth(dock)
     errors: list[float] = []
     for body in played.heard.results.get(dock.camera, []):
-        value = body["rules"]["too_close"]["value"] if body["rules"] else None
-        real = truth.get(round(seconds_of(live, played, body) * 10))
-        if value is not None and real is not None and real < 8:
+        value = body["rules"][RULE]["value"] if body["rules"] else None
+        real = truth.get(round(10 * seconds_of(live, played, body)))
+        if value is not None and real is not None and real < JUDGED_METRES:
             errors.append(abs(value - real))
     return errors
 
