@@ -17,8 +17,8 @@ CAMERA_FPS = 25.0
 PLUMBING_SECONDS = 0.005
 """From decoded to published without the model, half of all frames."""
 MIB_PER_CAMERA = 12
-MIB_PER_PROCESS = 250
-"""Of a decoder or publisher; and of an analyzer before its weights."""
+MIB_PER_PROCESS = 290
+"""Of a decoder, a publisher, the driver, and an analyzer before its weights. Source: own measurement, 290 to 420."""
 MIB_OF_RAY = 490
 """Source: own measurements, with plain `ray`."""
 _PARAMETERS = {"s": 22_056_576, "b": 86_580_480, "l": 304_368_640, "g": 1_136_480_768}

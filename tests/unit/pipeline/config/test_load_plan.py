@@ -38,5 +38,5 @@ def test_the_age_grows_with_the_load_and_has_no_end_at_capacity():
 
 def test_memory_grows_with_cameras_and_model():
     config = load_config(EXAMPLE)
-    assert memory_mib(config, 5) - memory_mib(config, 4) == 250
-    assert memory_mib(config, 4) == 490 + 4 * 250 + 84 + 5 * 12
+    assert memory_mib(config, 5) - memory_mib(config, 4) == 290
+    assert memory_mib(config, 4) == 490 + 4 * 290 + 84 + 5 * 12
