@@ -22,6 +22,7 @@ from pipeline.control.snapshot import PipelineSnapshot
 from pipeline.control.specs import run_spec
 from pipeline.control.supervisor import Supervisor
 from pipeline.control.topology import make_plan
+from pipeline.errors import PipelineError
 
 log = logging.getLogger(__name__)
 
@@ -90,8 +91,8 @@ def _check_publishers(state_dir: Path, wanted: int) -> None:
     there = len(list(state_dir.glob("publish-*")))
     if there not in {0, wanted}:
         msg = (
-            f"{state_dir} was made by {there} publishers: expected runtime.publishers: {there}, got {wanted}. Moving state "
-            "between publishers is not built yet; keep the number, or start with a fresh state_dir"
+            f"{state_dir} was made by {there} publishers: expected runtime.publishers: {there}, got {wanted}. "
+            "Moving state between publishers is not built yet; keep the number, or start with a fresh state_dir"
         )
         raise PipelineError(msg, code="publishers")
 
