@@ -79,7 +79,7 @@ class Tracks:
                 track = Track(earlier.number, named, rule_time_ns, earlier.sightings + 1)
             seen.append(track)
         numbers = {track.number for track in seen}
-        rest = [track for track in self.tracks if track.number not in numbers]
+        rest = [track for track in self.tracks if track.number not in numbers and not _is_covered(track, subjects)]
         held = tuple(track.subject for track in rest if track.is_held(rule_time_ns, hold_seconds))
         kept = [
             track
@@ -138,6 +138,13 @@ def _centre_step(a: Subject, b: Subject) -> float:
     dx = (a.box[0] + a.box[2] - b.box[0] - b.box[2]) / 2
     dy = (a.box[1] + a.box[3] - b.box[1] - b.box[3]) / 2
     return float(np.hypot(dx, dy))
+
+
+def _is_covered(track: Track, subjects: Sequence[Subject]) -> bool:
+    """Whether a track at the bottom is seen after all: a piece of a subject that was cut in two joins the rest again,
+    or what went below the picture comes back. It is then part of what is in view, and never held.
+    """
+    return track.is_at_bottom and any(_shares_columns(track.subject, subject) for subject in subjects)
 
 
 def _shares_columns(a: Subject, b: Subject) -> bool:

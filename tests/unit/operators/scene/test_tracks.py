@@ -88,3 +88,17 @@ def test_state_survives_json():
     np.testing.assert_array_equal(held[0].mask, subject(12, 10).mask)
     assert held[0].distances == subject(12, 10, 2.7).distances
     assert held[0].labels == subject(12, 10).labels
+
+
+def test_a_piece_at_the_bottom_that_joins_the_rest_again_is_not_held():
+    # Seen in a forklift that was cut at a jump of distance: its lower half, then the whole again, which drives away.
+    lower, upper, whole = subject(13, 10, 2.1), subject(8, 10, 2.7), subject(10, 10, 2.4)
+    away = [(2.0 + i * 0.5, [subject(7 - i, 10, 3.5 + i)]) for i in range(6)]
+    found, _ = run([(0.0, [lower, upper]), (0.5, [lower, upper]), (1.0, [lower, upper]), (1.5, [whole]), *away])
+    assert [held for _, held in found] == [[]] * 10
+
+
+def test_what_went_below_the_picture_stays_held_while_somebody_else_is_seen_elsewhere():
+    sunk = [(0.0, [subject(12, 4, 2.6)]), (0.5, [subject(13, 4, 2.2)])]
+    found, _ = run([*sunk, (1.0, [subject(2, 20, 9.0)]), (1.5, [subject(3, 20, 8.0)])])
+    assert [held for _, held in found] == [[], [], [1], [1]]
