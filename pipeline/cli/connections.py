@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +32,7 @@ class Answer:
 
 def probe(config: Config, clock: Clock | None = None) -> list[Answer]:
     """Opens each feed until its first picture and each broker, side by side; publishes and commits nothing."""
+    logging.getLogger("pipeline.sinks").setLevel(logging.CRITICAL)  # what a client complains of is in its answer
     clock = clock or SystemClock()
     groups = group_feeds({camera: each.source for camera, each in config.cameras.items()})
     carriers = build_carriers(config.sinks, config.site.name, config.secrets)
