@@ -37,8 +37,6 @@ class VideoInput:
         self.stream = stream
         stream.thread_type = "SLICE"
         stream.codec_context.thread_count = 1
-        self._is_intra_only = stream.codec_context.codec.intra_only
-        """One packet is one frame; other decoders may hold frames back."""
 
     @classmethod
     def open(
@@ -110,12 +108,9 @@ class VideoInput:
         if not self.is_video(packet):
             return []
         try:
-            frames = packet.decode()
+            return packet.decode()
         except av.error.FFmpegError as error:
             raise NoFrame(type(error).__name__) from None
-        if not frames and packet.size and self._is_intra_only:
-            raise NoFrame("no picture in it")
-        return frames
 
     def is_video(self, packet: Packet[Any]) -> bool:
         return packet.stream.index == self.stream.index

@@ -270,4 +270,9 @@ def test_failed_attempts_leave_no_threads():
     for _ in range(5):
         with pytest.raises(ConnectError):
             feed.open({})
+    with socket.socket() as mute:  # takes connections, is no broker
+        mute.bind(("127.0.0.1", 0))
+        mute.listen(8)
+        with pytest.raises(SourceError):
+            feed_of(f"127.0.0.1:{mute.getsockname()[1]}", "frames").open({})
     assert threading.active_count() == before

@@ -35,6 +35,14 @@ def test_no_cut_picture_passes_as_whole(ending):
             decode_image(data[:length])
 
 
+def test_a_cut_jpeg_is_not_shown_with_a_grey_half():
+    noise = np.random.default_rng(3).integers(0, 255, (200, 300, 3), np.uint8)
+    data = cv2.imencode(".jpg", noise)[1].tobytes()
+    cut = data[: len(data) * 2 // 3]
+    with pytest.raises(NotAPicture, match="without its end"):
+        decode_image(cut)
+
+
 @pytest.mark.parametrize("data", [b"garbage", b"GIF89a" + bytes(40), b"\xff\xd8" + bytes(300)])
 def test_other_content_is_refused(data):
     with pytest.raises(NotAPicture):

@@ -101,6 +101,15 @@ def test_the_commit_goes_forward_with_the_keyframes(chunks):
     assert sorted(set(offsets)) == [0, 10, 20, 30, 40]
 
 
+@pytest.mark.parametrize("kind", ["h264 a frame", "h265 reordered"])
+def test_a_keyframe_within_a_chunk_loses_nothing_before_it(chunks, kind):
+    units = chunks[kind]
+    uneven = [b"".join(units[begin:end]) for begin, end in ((0, 10), (10, 19), (19, 25), (25, 45))]
+    shown = [frame[3] for frame in read(uneven)]
+    assert shown == list(range(NUM_FRAMES))[: len(shown)]
+    assert len(shown) >= NUM_FRAMES - 4
+
+
 def test_frames_in_a_chunk_are_a_period_apart(chunks):
     times = [frame[2] for frame in read(chunks["h264 a second"])[:10]]
     assert times == [1_700_000_000_000_000_000 + number * PERIOD_NS for number in range(10)]
