@@ -41,7 +41,8 @@ SAMPLES_PER_LIGHT = 3
 class Shot:
     """One picture and which patches each mover covers by half."""
 
-    rendered: Rendered
+    kinds: tuple[Kind, ...]
+    """Of the movers."""
     pixels: np.ndarray
     item: Item
     patches: tuple[np.ndarray, ...]
@@ -82,7 +83,7 @@ class Site:
         patches = tuple(patch_mask(m, placement) if m.any() else np.zeros((16, 28), bool) for m in masks)
         times = Times(number, number, number, "arrival", 0)
         item = Item(Ticket("dock", 1, 0, number), times, placement, pixels, wants_view_sample=sample)
-        return Shot(rendered, pixels, item, patches)
+        return Shot(rendered.kinds, pixels, item, patches)
 
 
 class Chain:
@@ -122,7 +123,7 @@ class Chain:
             _in_lanes(self._site.shots(purpose, wanted), lambda batch: self._things(batch, exact_masks=exact_masks))
         )
         backbone = self._engine.backbone
-        labels = [KNOWN_KINDS.index(shot.rendered.kinds[0]) for shot, _, _ in found]
+        labels = [KNOWN_KINDS.index(shot.kinds[0]) for shot, _, _ in found]
         whole = [cls for _, cls, _ in found]
         pooled = [thing for _, _, thing in found if thing is not None]
         pooled_labels = [label for label, (_, _, thing) in zip(labels, found, strict=True) if thing is not None]
@@ -131,6 +132,19 @@ class Chain:
             VectorSet.of(backbone.space(SHAPE), np.stack(whole), np.array(labels)),
             _pooled(backbone.space(SHAPE, tap="patches", pooling="mask_mean"), pooled, pooled_labels),
         )
+
+    def exact(self, shots: Iterable[Shot], bank: Bank) -> Iterator[tuple[Shot, list[str]]]:
+        """What the bank calls each mover when its mask is the true one: what better masks could still give."""
+        space = self._engine.backbone.space(SHAPE, tap="patches", pooling="mask_mean")
+
+        def one(batch: list[Shot]) -> list[tuple[Shot, list[str]]]:
+            patches = self._engine.run(np.stack([shot.pixels for shot in batch])).patches
+            return [
+                (shot, [votes.shares[0][0] for votes in bank.vote(_pooled_all(row, shot.patches), space, pooled=True)])
+                for row, shot in zip(patches, batch, strict=True)
+            ]
+
+        return _in_lanes(shots, one)
 
     def _things(self, batch: list[Shot], *, exact_masks: bool) -> list[tuple[Shot, np.ndarray, np.ndarray | None]]:
         """(shot, class token, mean of the largest subject's patches) from one pass."""
@@ -161,6 +175,10 @@ def _in_lanes(shots: Iterable[Shot], one: Callable[[list[Shot]], list[T]]) -> It
             if batch := list(islice(iterator, 4)):
                 waiting.append(lanes.submit(one, batch))
             yield from done
+
+
+def _pooled_all(patches: np.ndarray, masks: Sequence[np.ndarray]) -> np.ndarray:
+    return np.stack([pool(patches, mask) for mask in masks])
 
 
 def _pooled(space: str, vectors: list[np.ndarray], labels: list[int]) -> VectorSet | None:

@@ -1,0 +1,41 @@
+"""A short version of the labels' acceptance: `make acceptance` runs the whole one."""
+
+import pytest
+
+from tests.bench.acceptance_labels import Asked, balanced, checks, run, table
+
+
+@pytest.mark.slow
+def test_labels_hold_on_one_pose_with_the_shipped_depth_head():
+    result = run(quick=True)
+    assert [what for what, _, _, holds in result["checks"] if not holds] == []
+
+
+def _asked(kind: str, subject: str | None) -> Asked:
+    return Asked(kind, "truck", subject, subject or "", kind, is_own=True, others={})
+
+
+def test_a_missed_mover_is_called_wrong_and_kinds_weigh_alike():
+    asked = [_asked("forklift", "forklift")] * 8 + [_asked("person", None), _asked("person", "person")]
+    asked += [_asked("truck", "truck")]
+    assert balanced(asked, "subject") == pytest.approx((1 + 0.5 + 1) / 3)
+    assert balanced(asked, "frame") == pytest.approx(1 / 3)
+
+
+def test_checks_say_which_promise_is_broken():
+    figures = {
+        "P0": {
+            "one_subject": 0.9,
+            "two_subject": 0.7,
+            "two_frame": 0.6,
+            "random_one_subject": 0.5,
+            "few_forklift_recall": 1.0,
+            "few_person_recall": 0.7,
+            "few_truck_recall": 0.8,
+        }
+    }
+    holds = {what: ok for what, _, _, ok in checks(figures)}
+    assert list(holds.values()) == [False, True, False, True]
+    assert "| P0: random weights, one mover | 0.50 | <= 0.45 | **no** |" in table(
+        {"poses": figures, "checks": checks(figures)}
+    )
