@@ -55,6 +55,7 @@ class Reader:
         self._feed: Feed | None = None
         self._info: SourceInfo | None = None
         self._has_frames = False
+        self._opened_at = clock.monotonic()
         self._ended: set[str] = set()
         self._has_returned = False
         self._is_quiet = threading.Event()
@@ -132,6 +133,7 @@ class Reader:
     def _session(self) -> float | None:
         """From connecting to the loss of the stream; returns the pause before the next try, None: no more."""
         self._has_frames = False
+        self._opened_at = self._clock.monotonic()
         self._change_all("connecting")
         self.watch.begin()
         feed: Feed | None = None
@@ -200,8 +202,11 @@ class Reader:
             return None
         if self._has_frames:
             self._backoff.reset()
-        is_silence = isinstance(error, StreamStalled) and self._has_frames
-        pause = 0.0 if is_silence else self._backoff.next_seconds()
+            if isinstance(error, StreamStalled):
+                self._change_all("stalled", error.code, reason)
+                has_lasted = self._clock.monotonic() - self._opened_at >= self.plan.stall_after_seconds
+                return 0.0 if has_lasted else self._backoff.next_seconds()
+        pause = self._backoff.next_seconds()
         self._change_all("backoff", error.code, reason, {"failures": self._backoff.failures})
         return pause
 

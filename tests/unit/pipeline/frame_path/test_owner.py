@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from pipeline.clock import SystemClock
-from pipeline.errors import AnalyzeError, ConnectError, PipelineError, PublishError, SourceError
+from pipeline.errors import AnalyzeError, ConnectError, PipelineError, PublishError, SourceError, StreamStalled
 from pipeline.frame_path.batching import BatchLimits
 from pipeline.frame_path.config import GateConfig, SampleConfig
 from pipeline.frame_path.ledger import ledger_path, read_ledger
@@ -297,6 +297,53 @@ def test_silence_on_an_open_connection_is_a_stall_and_ends_in_a_new_connection(t
         back.set()
         until(lambda: owner.snapshot()[0].ledger.received == 10, "frames again")
     assert [each.state for each in publisher.state.states][:3] == ["connecting", "live", "stalled"]
+
+
+def test_a_source_that_says_that_it_stalled_is_opened_again_at_once(tmp_path):
+    stall = Fault(StreamStalled("no packet", code="timeout"))
+    script = Script("dock-03", [Show(2), stall, Show(2), Silence(threading.Event())])
+    publisher = FakePublisher()
+    with running(tmp_path, [plan(script)], [(FakeAnalyzer(), 1)], publisher) as owner:
+        until(lambda: owner.snapshot()[0].ledger.received == 4, "frames again")
+        until(lambda: (7, 3) in publisher.state.ids("dock-03"), "and published")
+    states = [each.state for each in publisher.state.states]
+    assert states == ["connecting", "live", "stalled", "connecting", "live"]
+
+
+def test_a_feed_of_several_cameras_is_one_reader_and_each_camera_keeps_its_own_order(tmp_path):
+    scripts = [Script(camera, [Show(40), End()], is_replayable=True) for camera in ("a", "b")]
+
+    class Both:
+        """Frames of two cameras by turns, as of one topic."""
+
+        is_replayable = True
+        cameras = ("a", "b")
+
+        def __init__(self):
+            self.feeds = [script.feed() for script in scripts]
+
+        def open(self, resume):
+            infos = [feed.open(resume) for feed in self.feeds]
+            return infos[0]
+
+        def events(self, stop):
+            for pair in zip(*(feed.events(stop) for feed in self.feeds), strict=True):
+                yield from pair
+
+        def commit(self, positions):
+            scripts[0].committed.append(positions)
+
+        def close(self):
+            pass
+
+    publisher = FakePublisher()
+    cameras = tuple(owned(script.camera, is_replayable=True, sample=EVERY) for script in scripts)
+    with running(tmp_path, [FeedPlan(cameras, Both, FAST)], [(FakeAnalyzer(), 2)], publisher) as owner:
+        until(lambda: all(each.state == "ended" for each in owner.snapshot()), "the end of both")
+        assert owner.drain(LIMIT_SECONDS)
+    for camera in ("a", "b"):
+        assert publisher.state.ids(camera) == [(0, seq) for seq in range(40)]
+    assert {camera for each in scripts[0].committed for camera in each} == {"a", "b"}
 
 
 def test_a_reader_that_hangs_is_left_behind_and_replaced(tmp_path):
