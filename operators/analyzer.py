@@ -176,6 +176,8 @@ class Analyzer:
                 f"{name} was learnt with other weights: expected {self._engine.backbone.fingerprint[:12]}, got "
                 f"{view.made_by[:12]} ({item.ticket.id}). Let the camera learn its view again."
             )
+        if view.thresholds.size != log_depth.size:
+            return _Seen(None, 0, ())  # of a time when the camera's pictures had another shape: it learns a new one
         subjects = find_subjects(
             view,
             log_depth,

@@ -6,6 +6,8 @@ D embedding width, R registers, C classes. Sizes are always `(height, width)`. B
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,6 +18,12 @@ PATCH = 14
 
 CaptureClock = Literal["rtcp", "container", "kafka", "arrival"]
 """Which clock `capture_ns` was read from."""
+
+
+def nearest_shape(size: tuple[int, int], shapes: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """The one of `shapes` whose proportions are nearest to those of `size`; all (height, width)."""
+    aspect = math.log(size[1] / size[0])
+    return min(shapes, key=lambda shape: abs(math.log(shape[1] / shape[0]) - aspect))
 
 
 @dataclass(frozen=True, slots=True, order=True)

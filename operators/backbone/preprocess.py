@@ -7,9 +7,6 @@ more (cosine 0.82 to the true picture).
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-
 import cv2
 import numpy as np
 import torch
@@ -41,12 +38,6 @@ def decode_picture(data: bytes) -> np.ndarray:
     if bgr is None:
         raise ValueError(f"no picture: expected JPEG, PNG or WebP, got {len(data)} bytes of something else")
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
-
-
-def nearest_shape(size: tuple[int, int], shapes: Sequence[tuple[int, int]]) -> tuple[int, int]:
-    """The one of `shapes` whose proportions are nearest to those of `size`; all (height, width)."""
-    aspect = math.log(size[1] / size[0])
-    return min(shapes, key=lambda shape: abs(math.log(shape[1] / shape[0]) - aspect))
 
 
 def fit(size: tuple[int, int], shape: tuple[int, int]) -> Placement:

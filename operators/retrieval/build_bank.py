@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from operators.backbone import Engine
-from operators.backbone.preprocess import decode_picture, nearest_shape, place
-from operators.frames import PATCH, Placement
+from operators.backbone.preprocess import decode_picture, place
+from operators.frames import PATCH, Placement, nearest_shape
 from operators.heads.embedding import pool
 from operators.retrieval.bank import Bank, BankError
 from operators.retrieval.vectors import VectorSet

@@ -81,14 +81,14 @@ class ViewLearner:
             occupied: bool (h, w), patches that subjects cover in that frame; None: none.
 
         Returns:
-            The next state, and the empty view when a new version is due. A repeated sample changes nothing.
-
-        Raises:
-            ValueError: the sample has another shape than the earlier ones.
+            The next state, and the empty view when a new version is due. A repeated sample changes nothing. A sample
+            of another shape (the camera's pictures have changed) begins a new view.
         """
         if self.position is not None and position <= self.position:
             return self, None
-        self._check_shape(sample)
+        if not self._has_shape_of(sample):
+            anew = ViewLearner(self.absorb_after_seconds, self.made_by)
+            return anew.add(sample, position, rule_time_ns, occupied)
         since, skipped, absorbed = self._occupation(sample, rule_time_ns, occupied)
         lights = forget_depth(self.lights, absorbed) if absorbed.any() else self.lights
         grown = replace(
@@ -174,10 +174,8 @@ class ViewLearner:
             occupied_since_ns=arrays.get("occupied_since_ns"),
         )
 
-    def _check_shape(self, sample: ViewSample) -> None:
-        if self.lights and self.lights[0].samples[0].tokens.shape != sample.tokens.shape:
-            expected = self.lights[0].samples[0].tokens.shape
-            raise ValueError(f"samples of one view must have one shape, got {sample.tokens.shape} after {expected}")
+    def _has_shape_of(self, sample: ViewSample) -> bool:
+        return not self.lights or self.lights[0].samples[0].tokens.shape == sample.tokens.shape
 
     def _occupation(
         self, sample: ViewSample, rule_time_ns: int, occupied: np.ndarray | None

@@ -13,9 +13,9 @@ import typer
 
 from operators.analyzer import Analyzer
 from operators.backbone import Engine
-from operators.backbone.preprocess import nearest_shape, place
+from operators.backbone.preprocess import place
 from operators.camera import CameraSpec
-from operators.frames import Item, Placement, Ticket, Times
+from operators.frames import Item, Placement, Ticket, Times, nearest_shape
 from operators.heads.config import DepthHead, EmbeddingHead, HeadConfig, KnnHead
 from operators.heads.depth_linear import DepthLinear, HeadMismatchError
 from operators.results import Analysis

@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 import typer
 
-from operators.backbone.preprocess import nearest_shape, place
+from operators.backbone.preprocess import place
+from operators.frames import nearest_shape
 from operators.retrieval.bank import Bank, BankError
 from operators.retrieval.build_bank import LabelledPicture, build_bank
 from operators.retrieval.vectors import VectorSet, Vote

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any, cast
 
 from operators.backbone.config import ModelConfig
 from operators.camera import CameraSpec
+from operators.frames import nearest_shape
 from operators.heads.config import HeadConfig
 from operators.spelling import did_you_mean
 from pipeline.config.checks import check
@@ -88,7 +88,7 @@ class Config:
         found = self.cameras[camera]
         return CameraSpec(
             camera=camera,
-            shape=nearest_shape(self.model.shapes, source_size),
+            shape=nearest_shape(source_size, self.model.shapes) if source_size else self.model.shapes[0],
             heads=found.heads,
             view=found.view,
             lines=found.lines,
@@ -108,14 +108,6 @@ class Config:
         if len(place) > 1 and place[0] == "cameras" and place[1] in self.merged:
             return self.merged[str(place[1])].mark(place[2:])
         return self.document.mark(place)
-
-
-def nearest_shape(shapes: tuple[tuple[int, int], ...], size: tuple[int, int] | None) -> tuple[int, int]:
-    """The (height, width) of `shapes` whose aspect is nearest to that of `size`."""
-    if size is None:
-        return shapes[0]
-    wanted = math.log(size[1] / size[0])
-    return min(shapes, key=lambda shape: abs(math.log(shape[1] / shape[0]) - wanted))
 
 
 def load_config(path: Path | str) -> Config:

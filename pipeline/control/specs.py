@@ -88,6 +88,7 @@ class RunSpec:
             self.config.secrets,
             self.config.brokers,
             kafka.security if kafka else KafkaSecurity(),
+            lease=max(leases[camera] for camera in cameras),
         )
         return FeedPlan(
             cameras=tuple(self._owned(camera, leases[camera]) for camera in cameras),
@@ -104,6 +105,7 @@ class RunSpec:
             lease=lease,
             sample=config.sample,
             is_replayable=config.source.is_replayable,
+            shapes=self.config.model.shapes,
             wants_evidence=any(rule.evidence is not None for rule in spec.rules.values()),
             frozen_after_seconds=config.source.frozen_after,
             weight=float(1 + max(0, config.priority)),

@@ -63,6 +63,8 @@ class OwnedCamera:
     """Files and Kafka topics: nothing is replaced, the reader waits."""
     wants_evidence: bool = False
     frozen_after_seconds: float = 10.0
+    shapes: tuple[tuple[int, int], ...] = ()
+    """(H, W) to choose from by the aspect of the camera's own pictures; none: `spec.shape`."""
     weight: float = 1.0
     """Share of the model under overload, beside the other cameras' weights."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from operators.frames import Placement, Times
+from operators.frames import Placement, Times, nearest_shape
 from operators.scene.change_gate import SIZE, ChangeGate
 from pipeline.frame_path.handles import OwnedCamera
 from pipeline.frame_path.model_picture import blacked_out, model_picture
@@ -41,6 +41,8 @@ class Intake:
         self._owned = owned
         self._sampler = Sampler(owned.sample.fps)
         self._frozen = FrozenWatch(owned.frozen_after_seconds)
+        self._shape: tuple[int, int] | None = None
+        """One for the camera's life, by the aspect of its first picture."""
         self._gate = ChangeGate(owned.sample.gate) if owned.sample.gate is not None else None
 
     def look(self, picture: Picture, times: Times, *, may_reuse: bool) -> Look:
@@ -64,7 +66,9 @@ class Intake:
             SourceError: the picture cannot be converted.
         """
         spec = self._owned.spec
-        pixels, placement = model_picture(picture, spec.shape, spec.privacy)
+        if self._shape is None:
+            self._shape = nearest_shape(picture.size, self._owned.shapes) if self._owned.shapes else spec.shape
+        pixels, placement = model_picture(picture, self._shape, spec.privacy)
         if not self._owned.wants_evidence:
             return Converted(pixels, placement, None)
         full_size = picture.rgb()

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from operators.camera import CameraSpec
+from operators.frames import PATCH
 from operators.results import Analysis, Subject
 from operators.scene.empty_view import EmptyView
 from operators.scene.tracks import Tracks
@@ -48,9 +49,11 @@ class SceneMemory:
         """Takes the frame's view sample; returns whether it was taken, and a new version of the view when due."""
         if self._learner is None or analysis.view_sample is None or is_armed:
             return False, None
-        occupied = np.zeros(self._spec.grid, dtype=bool)
+        height, width = analysis.placement.model_size
+        occupied = np.zeros((height // PATCH, width // PATCH), dtype=bool)
         for subject in (*analysis.subjects, *held):
-            occupied |= subject.mask
+            if subject.mask.shape == occupied.shape:  # else held since the camera's pictures had another shape
+                occupied |= subject.mask
         self._learner, view = self._learner.add(
             analysis.view_sample, analysis.ticket.position, analysis.times.rule_time_ns, occupied
         )
@@ -65,7 +68,7 @@ def load_learner(spec: CameraSpec, made_by: str, stored: bytes | None, artefacts
     """The learner to go on with.
 
     In this order: the stored one; `learner/CAMERA` in the artefact store, left by commissioning; none, where a view was
-    made without one (it stays as it is); a fresh one. States of another model or picture shape are not used.
+    made without one (it stays as it is); a fresh one. States of another model are not used.
     """
     if not spec.needs_subjects or spec.view is None:
         return None
@@ -73,7 +76,7 @@ def load_learner(spec: CameraSpec, made_by: str, stored: bytes | None, artefacts
     blobs = [stored, artefacts.get(commissioned) if commissioned else None]
     for blob in blobs:
         learner = ViewLearner.from_bytes(blob) if blob else None
-        if learner is not None and _fits(learner, spec, made_by):
+        if learner is not None and learner.made_by in {"", made_by}:
             return replace(learner, absorb_after_seconds=spec.scene.absorb_after, made_by=made_by)
     if load_view(spec, made_by, artefacts) is not None:
         return None
@@ -86,11 +89,4 @@ def load_view(spec: CameraSpec, made_by: str, artefacts: ArtefactStore) -> str |
     if name is None:
         return None
     view = EmptyView.from_bytes(artefacts.get(name))
-    is_ours = view.made_by in {"", made_by} and view.thresholds.size == spec.grid[0] * spec.grid[1]
-    return name if is_ours else None
-
-
-def _fits(learner: ViewLearner, spec: CameraSpec, made_by: str) -> bool:
-    num_patches = spec.grid[0] * spec.grid[1]
-    has_shape = all(each.samples[0].tokens.shape[0] == num_patches for each in learner.lights if each.samples)
-    return has_shape and learner.made_by in {"", made_by}
+    return name if view.made_by in {"", made_by} else None

@@ -18,7 +18,7 @@ STOP_METRES = (1.3, 2.4)
 """How near the foremost body of an approach comes, forks and their load aside."""
 SPEED_METRES_PER_SECOND = (0.7, 2.0)
 _FARTHEST_METRES = 15.0
-_LEAST_TRAVEL_METRES = 4.2
+_LEAST_TRAVEL_METRES = 3.2
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,7 @@ def _play(stack: ExitStack, screen: Screen, out: Path, seconds: float, *, weight
     rates = choose_rates(measure_bare(engine, lanes))
     torch.set_num_threads(lanes)
     screen.say(_rates_text(rates))
-    schedule = seconds - _TAIL_SECONDS
+    schedule = seconds - RTSP_LEAD_SECONDS - _TAIL_SECONDS
     docks = [
         Recording("dock-sim", DOCK_SEEDS["dock-sim"], schedule),
         Recording("dock-rtsp", DOCK_SEEDS["dock-rtsp"], schedule, RTSP_LEAD_SECONDS),

@@ -80,12 +80,15 @@ def run_live(live: Live, screen: IO[str]) -> Played:
             table.say(f"  {what}")
             if what == "opening the cameras":
                 kafka.start()
-                rtsp.start(stack)
-                played.rtsp_started_ns = rtsp.started_ns
+
+        def on_first() -> None:
+            """The dock that is read over RTSP begins now, so that its visits are all seen, however slow the start."""
+            rtsp.start(stack)
+            played.rtsp_started_ns = rtsp.started_ns
 
         with started(live.config, live.spec, SystemClock(), progress) as running:
             with table:
-                _play(live, running, played, table)
+                _play(live, running, played, table, on_first)
             table.say("draining")
             kafka.close()
             played.is_drained = running.supervisor.drain(_DRAIN_SECONDS)
@@ -94,7 +97,7 @@ def run_live(live: Live, screen: IO[str]) -> Played:
     return played
 
 
-def _play(live: Live, running: Run, played: Played, table: CameraTable) -> None:
+def _play(live: Live, running: Run, played: Played, table: CameraTable, on_first: Callable[[], None]) -> None:
     sheet = _Sheet(live, played, table.say)
     first: list[float] = []
 
@@ -102,6 +105,7 @@ def _play(live: Live, running: Run, played: Played, table: CameraTable) -> None:
         now = time.monotonic()
         if not first and played.heard.first.is_set():
             first.append(now)
+            on_first()
         played.analysed_at.append((now, sum(each.ledger.analysed for each in snapshot.cameras)))
         played.peak_bytes = max(played.peak_bytes, tree_bytes())
         table.show(snapshot)

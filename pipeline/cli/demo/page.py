@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-WIDTH, HEIGHT, MARGIN = 900, 260, 44
+WIDTH, HEIGHT, MARGIN = 900, 260, 60
 MAX_METRES = 10.0
 
 _Axis = Callable[[float], float]

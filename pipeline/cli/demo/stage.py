@@ -34,8 +34,8 @@ DOCK_SEEDS = {"dock-sim": 8, "dock-rtsp": 20}
 """Both hang at the first pose: one depth head serves them."""
 OTHER_SEEDS = {"archive": 33, "weighbridge": 46}
 RTSP_FPS = 5.0
-RTSP_LEAD_SECONDS = 6.0
-"""Of nobody, while the pipeline connects."""
+RTSP_LEAD_SECONDS = 3.0
+"""Of nobody, while the pipeline connects again."""
 KAFKA_TOPIC = "edge.weighbridge.jpeg"
 MIN_OTHER_FPS, MAX_OTHER_FPS = 0.25, 4.0
 _MEASURE_SECONDS = 3.0
@@ -148,7 +148,10 @@ def write_config(
                     "schedule_seconds": f"{sim.schedule_seconds:g}s",
                 },
             },
-            "dock-rtsp": {"profile": "dock", "source": {"url": servers.rtsp.url("dock")}},
+            "dock-rtsp": {
+                "profile": "dock",
+                "source": {"url": servers.rtsp.url("dock"), "backoff": {"first": "500ms", "max": "1s"}},
+            },
             "archive": {
                 "source": {"file": str(path.parent / "archive.mp4"), "pace": "realtime"},
                 "sample": {"policy": "every_frame"},

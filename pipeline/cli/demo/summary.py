@@ -100,7 +100,7 @@ def _story(live: Live, played: Played, dock: Recording) -> DockStory:
             at(body["rule_time_ns"]),
             at(ends[body["episode"]]["rule_time_ns"]) if body["episode"] in ends else None,
             body["text"],
-            _relative(live.out, live.out / "evidence" / played.heard.pictures.get(body["id"], "?")),
+            _relative(live.out, Path(played.heard.pictures.get(body["id"], "?"))),
         )
         for body in starts
     ]

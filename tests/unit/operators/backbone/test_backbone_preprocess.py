@@ -14,11 +14,11 @@ from operators.backbone.preprocess import (
     classification_view,
     decode_picture,
     fit,
-    nearest_shape,
     normalise,
     place,
     resize_rgb,
 )
+from operators.frames import nearest_shape
 
 SHAPES = ((224, 392), (224, 294), (224, 224))
 

@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 
 from operators.results import ViewSample
 from operators.scene.subjects import view_tokens
@@ -114,8 +113,12 @@ def test_seeded_lights_count_at_once():
     assert [view.num_lights for view in views] == [3]
 
 
-def test_samples_of_another_shape_are_refused():
-    learner, _ = feed(ViewLearner(), [sample(0)])
+def test_a_sample_of_another_shape_begins_a_new_view():
+    learner, _ = feed(ViewLearner(made_by="m"), [sample(0)] * 6)
+    assert learner.last_lights == 1
     other = ViewSample(np.zeros((2, 2), np.float16), np.zeros((4, 16), np.float16), 100.0)
-    with pytest.raises(ValueError, match="one shape"):
-        learner.add(other, (1, 5), 50 * SECOND)
+    anew, view = learner.add(other, (1, 500), 500 * SECOND)
+    assert view is None
+    assert anew.last_lights == 0
+    assert [len(light.samples) for light in anew.lights] == [1]
+    assert anew.made_by == "m"

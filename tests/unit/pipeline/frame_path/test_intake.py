@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -132,3 +134,11 @@ def test_blacking_out_covers_the_edge_of_the_polygon():
     white = np.full((10, 10, 3), 255, np.uint8)
     black = blacked_out(white, [((0.22, 0.22), (0.78, 0.22), (0.78, 0.78), (0.22, 0.78))])
     assert black[2:8, 2:8].max() == 0
+
+
+def test_a_camera_gets_the_shape_nearest_to_its_own_pictures_and_keeps_it():
+    camera = replace(owned("cam"), shapes=((112, 196), (112, 154), (112, 112)))
+    intake = Intake(camera)
+    assert intake.convert(PlainPicture(np.zeros((288, 384, 3), np.uint8))).pixels.shape == (112, 154, 3)
+    assert intake.convert(PlainPicture(np.zeros((360, 640, 3), np.uint8))).pixels.shape == (112, 154, 3)
+    assert Intake(camera).convert(PlainPicture(np.zeros((360, 640, 3), np.uint8))).pixels.shape == (112, 196, 3)

@@ -81,7 +81,7 @@ def test_who_has_sunk_below_the_picture_keeps_the_last_distance():
 
 def test_twenty_seconds_are_enough_and_ten_are_refused_with_the_reason():
     assert len(Schedule.approaches(1, 20, 2, 1).events) == 3
-    with pytest.raises(ValueError, match=r"expected at least 6\.4 s a visit, got 2\.9 s"):
+    with pytest.raises(ValueError, match=r"expected at least 4\.8 s a visit, got 2\.9 s"):
         Schedule.approaches(1, 10, 2, 1)
 
 
