@@ -18,9 +18,8 @@ import torch
 sys.path[:0] = [str(Path(__file__).resolve().parents[3]), str(Path(__file__).parent)]
 os.environ["XFORMERS_DISABLED"] = "1"
 
-from parity_cases import CASES, FILE, SEED, Case, picture, summary  # noqa: E402 - the paths come first
-
 from operators.backbone.checkpoints import random_tensors  # noqa: E402 - the same
+from tests.golden.backbone.parity_cases import CASES, FILE, SEED, Case, picture, summary  # noqa: E402 - the paths come first
 
 _UPSTREAM_NAMES = {384: "vit_small", 1536: "vit_giant2"}
 

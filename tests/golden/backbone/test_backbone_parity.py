@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from parity_cases import CASES, FILE, SEED, Case, picture, summary
 
 from operators.backbone.architectures import ARCHITECTURES
 from operators.backbone.checkpoints import build, load_backbone, random_tensors
 from operators.backbone.vit import Tokens, VisionTransformer
+from tests.golden.backbone.parity_cases import CASES, FILE, SEED, Case, picture, summary
 
 TOLERANCE = 1e-4
 """Relative, float32."""
