@@ -24,11 +24,19 @@ def summarise(live: Live, played: Played, *, compare: bool, say: Callable[[str],
     claims = [Claim("drained: nothing was left in flight", played.is_drained)]
     claims += counts_agree(played.final, played.tallies, list(live.config.cameras))
     stories = [_story(live, played, dock) for dock in live.docks]
-    for story in stories:
-        truth = crossings(story.truth, ENTER_METRES, EXIT_METRES)
-        found = [(each.start_s, each.end_s) for each in story.episodes]
-        claims.append(episodes_agree(story.camera, truth, found, HOLD_SECONDS))
+    episodes = [
+        episodes_agree(
+            story.camera,
+            crossings(story.truth, ENTER_METRES, EXIT_METRES),
+            [(each.start_s, each.end_s) for each in story.episodes],
+            HOLD_SECONDS,
+        )
+        for story in stories
+    ]
+    knows_nothing = live.config.model.weights == "random"
+    claims += [] if knows_nothing else episodes
     notes = _notes(live, played)
+    notes += [f"not shown, since random weights know nothing: {each.text}" for each in episodes if knows_nothing]
     is_proven = all(claim.holds for claim in claims)
     write_results(live.out / "results.jsonl", played)
     page = live.out / "index.html"
