@@ -44,11 +44,28 @@ NICENESS = 10
 """Of the model's process: decoders and publishers go first."""
 
 
+class _Actor:
+    """Keeps what its constructor raised for `pid`, which is asked first: Ray says of a constructor only that it died."""
+
+    failure: Exception | None = None
+
+    def pid(self) -> int:
+        if self.failure is not None:
+            raise self.failure
+        return os.getpid()
+
+
 @ray.remote(max_restarts=0, max_task_retries=0)
-class AnalyzeActor:
+class AnalyzeActor(_Actor):
     """`Analyzer` behind lanes."""
 
     def __init__(self, spec: ModelSpec, plan: AnalyzerPlan) -> None:
+        try:
+            self._open(spec, plan)
+        except Exception as error:  # noqa: BLE001 - raised by `pid`
+            self.failure = error
+
+    def _open(self, spec: ModelSpec, plan: AnalyzerPlan) -> None:
         os.nice(NICENESS)
         torch.set_num_threads(1 if plan.gpus == 0 else os.cpu_count() or 1)  # lanes inherit it
         self._analyzer = build_analyzer(spec, device="cuda" if plan.gpus else "cpu")
@@ -59,24 +76,18 @@ class AnalyzeActor:
         """Answers once the weights are loaded."""
         return self._analyzer.about
 
-    def pid(self) -> int:
-        return os.getpid()
-
     def analyze(self, items: list[Item]) -> list[Analysis]:
         return self._lanes.analyze(items)
 
 
 @ray.remote(max_restarts=0, max_task_retries=0)
-class DecodeActor:
+class DecodeActor(_Actor):
     """`Owner` with its readers."""
 
     def __init__(self, name: str, feeds: Sequence[FeedPlan], state_dir: Path, limits: BatchLimits) -> None:
         sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
         self._name, self._feeds, self._state_dir, self._limits = name, tuple(feeds), state_dir, limits
         self._owner: Owner | None = None
-
-    def pid(self) -> int:
-        return os.getpid()
 
     def start(
         self,
@@ -142,10 +153,16 @@ class PublishSpec:
 
 
 @ray.remote(max_restarts=0, max_task_retries=0)
-class PublishActor:
+class PublishActor(_Actor):
     """`Publisher` with its sinks."""
 
     def __init__(self, spec: PublishSpec, model: ModelInfo) -> None:
+        try:
+            self._open(spec, model)
+        except Exception as error:  # noqa: BLE001 - raised by `pid`
+            self.failure = error
+
+    def _open(self, spec: PublishSpec, model: ModelInfo) -> None:
         sinks, required = build_sinks(spec.sinks, spec.site, spec.secrets)
         self._publisher = Publisher(
             cameras=spec.cameras,
@@ -161,9 +178,6 @@ class PublishActor:
             artefacts=ArtefactStore(spec.artefacts),
         )
         self._publisher.start()
-
-    def pid(self) -> int:
-        return os.getpid()
 
     def attach(self, camera: str, lease: int) -> Attachment:
         return self._publisher.attach(camera, lease)

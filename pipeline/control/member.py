@@ -52,6 +52,7 @@ class Member(Generic[W]):
         self._since = clock.monotonic()
         self._reason = ""
         self._pid: int | None = None
+        self._has_run = False
 
     @property
     def running(self) -> W | None:
@@ -72,10 +73,10 @@ class Member(Generic[W]):
             try:
                 self._pid = self.worker.first_answer()
             except PipelineError as error:
-                self.lost(str(error))
+                self.lost(error.message if error.where == self.name else str(error))
                 return False
             if self._pid is not None:
-                self.state, self._since = "running", now
+                self.state, self._since, self._has_run = "running", now, True
                 return True
         return False
 
@@ -91,7 +92,8 @@ class Member(Generic[W]):
         self.state, self._reason = "backoff", reason
         pause = self._backoff.next_seconds()
         self._not_before = now + pause
-        log.warning("%s is lost (%s); starting it again in %.1f s", self.name, reason, pause)
+        if self._has_run:  # else whoever started it ends with the reason
+            log.warning("%s is lost (%s); starting it again in %.1f s", self.name, reason, pause)
 
     def stop(self) -> None:
         """Ends it for good."""

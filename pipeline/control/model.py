@@ -65,12 +65,16 @@ def build_analyzer(spec: ModelSpec, device: str = "cpu", engine: Engine | None =
     Raises:
         WeightsError: the weights cannot be had.
         HeadMismatchError: a depth head was fitted on other weights.
+        PipelineError: a bank was made with other weights or for pictures of another size.
     """
+    engine = engine or load_engine(spec.model, device)
+    store = ArtefactStore(spec.artefacts)
+    _check_banks(spec, engine, store)
     analyzer = Analyzer(
-        engine or load_engine(spec.model, device),
+        engine,
         spec.heads,
         spec.cameras,
-        ArtefactStore(spec.artefacts).get,
+        store.get,
         {name: DepthLinear.load(path) for name, path in spec.depth_files.items()},
     )
     analyzer.warm_up()
@@ -175,6 +179,25 @@ def _store_banks(config: Config, store: ArtefactStore, engine: Callable[[], Engi
         data, newest = bank.to_bytes(), store.latest(f"bank/{name}")
         if newest is None or store.get(newest) != data:
             store.put(f"bank/{name}", data)
+
+
+def _check_banks(spec: ModelSpec, engine: Engine, store: ArtefactStore) -> None:
+    """Before the first frame, since every single one would fail."""
+    for name in sorted({name for camera in spec.cameras for name in camera.heads}):
+        version = store.latest(f"bank/{name}")
+        if version is None:
+            continue
+        bank = Bank.from_bytes(store.get(version))
+        wrong = [shape for shape in spec.model.shapes if engine.backbone.space(shape) != bank.cls.space]
+        if wrong:
+            ours = f"{engine.backbone.arch.name} {engine.backbone.info.weights} {engine.backbone.fingerprint[:12]}"
+            shapes = ", ".join(f"{height}x{width}" for height, width in wrong)
+            msg = (
+                f"heads.{name}: the bank does not fit the model: expected one made with {ours} at {shapes}, got "
+                f"{bank.made_with or 'other weights'}, or shapes of another shorter side. Build it again with "
+                "`bank build`, with these --weights and --shape"
+            )
+            raise PipelineError(msg, code="bank")
 
 
 def _wanted(config: Config, head: SimilarityHead, engine: Engine) -> Bank:

@@ -96,3 +96,11 @@ def test_a_stopped_one_stays_stopped(member, started, clock):
     clock.now += 1e9
     member.step()
     assert len(started) == 1
+
+
+def test_what_never_ran_names_its_reason_once_and_leaves_the_telling_to_who_started_it(member, started, caplog):
+    member.step()
+    started[0].answer = PipelineError("no such weights", code="failed", where="decode-0")
+    member.step()
+    assert member.status.reason == "no such weights"
+    assert not caplog.records
