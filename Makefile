@@ -1,8 +1,4 @@
-# One recipe for people, hooks and CI. Each target sets up what it needs.
-#   make demo [SECONDS=60] [COMPARE=random]   see it work: servers, cameras, alerts, and a proof
-#   make test                                 unit, contract, golden and end-to-end tests on real servers
-#   make check                                lint, format, types, import rules, lock and docs up to date
-#   make ... TORCH_BACKEND=cpu|auto           hand uv's own option on, where PyTorch's index can be reached
+# One recipe for people, hooks and CI. Each target sets up what it needs; `make` alone lists them.
 PYTHON ?= python3
 SECONDS ?= 60
 COMPARE ?=
@@ -13,7 +9,19 @@ UV := VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv
 STAMP := $(VENV)/.installed
 UVFLAGS := $(if $(TORCH_BACKEND),--torch-backend=$(TORCH_BACKEND),)
 
-.PHONY: setup demo test check format lock docs acceptance gpu-check kafka-jars clean
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format lock docs acceptance gpu-check clean
+
+help:
+	@echo "make demo [SECONDS=60] [COMPARE=random]   see it work: servers, cameras, alerts, and a proof"
+	@echo "make test [PYTEST_ARGS=...]               unit, contract, golden and end-to-end tests on real servers"
+	@echo "make check                                lint, format, types, import rules, lock and docs up to date"
+	@echo "make format                               let ruff repair what it can"
+	@echo "make acceptance                           does it do what it is for? up to 20 minutes; writes docs/acceptance.md"
+	@echo "make gpu-check                            parity and pictures/s on a GPU; fails where there is none"
+	@echo "make docs                                 write docs/configuration.md from the configuration structs"
+	@echo "make setup | lock | clean                 .venv from the lock; the lock from pyproject.toml; remove what runs leave"
+	@echo "make ... TORCH_BACKEND=cpu|auto           hand uv's own option on, where PyTorch's index can be reached"
 
 setup: $(STAMP)
 
@@ -55,7 +63,7 @@ docs: $(STAMP)
 	$(BIN)/python main.py docs
 
 acceptance: $(STAMP)
-	$(BIN)/python main.py acceptance
+	$(BIN)/python -m tests.bench.acceptance
 
 gpu-check: $(STAMP)
 	$(BIN)/python main.py gpu-check
