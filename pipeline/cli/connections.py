@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from pipeline import kafka_log
 from pipeline.clock import Clock, SystemClock
 from pipeline.config.loader import Config
 from pipeline.errors import PipelineError
+from pipeline.kafka_client import KafkaSecurity
 from pipeline.secrets import redact
-from pipeline.sinks.config import KafkaSecurity
 from pipeline.sinks.queued import Carrier
 from pipeline.sinks.registry import build_carriers
 from pipeline.sources.base import Decoded, Undecodable
@@ -33,6 +34,7 @@ class Answer:
 def probe(config: Config, clock: Clock | None = None) -> list[Answer]:
     """Opens each feed until its first picture and each broker, side by side; publishes and commits nothing."""
     logging.getLogger("pipeline.sinks").setLevel(logging.CRITICAL)  # what a client complains of is in its answer
+    kafka_log.keep_quiet()
     clock = clock or SystemClock()
     groups = group_feeds({camera: each.source for camera, each in config.cameras.items()})
     carriers = build_carriers(config.sinks, config.site.name, config.secrets)

@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from pipeline.cli.app import UserError
 from pipeline.errors import ConnectError, SourceError
+from pipeline.kafka_client import KafkaSecurity
 from pipeline.secrets import Secrets, redact, redact_url, register
-from pipeline.sinks.config import KafkaSecurity
 from pipeline.sources.base import Feed
 from pipeline.sources.config import SourceConfig
 from pipeline.sources.registry import build_feed

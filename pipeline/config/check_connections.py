@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 from operators.spelling import did_you_mean
 from pipeline.config.problems import Place
-from pipeline.sinks.config import KafkaSecurity, SinksConfig
+from pipeline.kafka_client import KafkaSecurity
+from pipeline.sinks.config import SinksConfig
 from pipeline.sources.config import SourceConfig
 
 _CAMERA_SCHEMES = ("rtsp", "rtsps", "http", "https")

@@ -45,7 +45,7 @@ NICENESS = 10
 
 
 class _Actor:
-    """Keeps what its constructor raised for `pid`, which is asked first: Ray says of a constructor only that it died."""
+    """Keeps what its constructor raised for `pid`, which is asked first: a constructor that fails is just dead."""
 
     failure: Exception | None = None
 

@@ -5,7 +5,6 @@ Used by the analyze actor, `validate`, the acceptance run and the demo.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -18,20 +17,12 @@ from operators.backbone.config import ModelConfig
 from operators.camera import CameraSpec
 from operators.heads.config import DepthHead, HeadConfig, KnnHead, SimilarityHead
 from operators.heads.depth_linear import DepthLinear
-from operators.heads.fit_depth import fit_for_view
 from operators.retrieval.bank import Bank
 from operators.retrieval.build_bank import wanted_bank
-from operators.scene.config import ViewConfig
 from pipeline.config.loader import Config
 from pipeline.errors import PipelineError
 from pipeline.frame_path.artefacts import ArtefactStore
-from pipeline.simulation.pose import Pose
-from pipeline.simulation.training import training_frames
-
-FIT_PICTURES = 240
-"""Simulated pictures of other layouts. Source: own measurements, 200 to 360 suffice."""
-_FIT_SEED = 40_000
-_SHIPPED = Path(__file__).resolve().parents[2] / "operators" / "heads" / "assets"
+from pipeline.simulation.depth_heads import PICTURES_PER_FIT, head_for_view, simulated_head
 
 Progress = Callable[[str, int, int], None]
 """(what, done, of)."""
@@ -39,14 +30,14 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """What an analyzer needs; picklable, paths only."""
+    """What an analyzer needs; picklable."""
 
     model: ModelConfig
     heads: Mapping[str, HeadConfig]
     cameras: tuple[CameraSpec, ...]
     artefacts: Path
-    depth_files: Mapping[str, Path]
-    """By head, or by `head@camera` for one fitted at that camera's view."""
+    depth: Mapping[str, bytes]
+    """Depth heads (12 kB each) by head, or by `head@camera` for one fitted at that camera's view."""
 
 
 def load_engine(model: ModelConfig, device: str = "cpu") -> Engine:
@@ -75,7 +66,7 @@ def build_analyzer(spec: ModelSpec, device: str = "cpu", engine: Engine | None =
         spec.heads,
         spec.cameras,
         store.get,
-        {name: DepthLinear.load(path) for name, path in spec.depth_files.items()},
+        {name: DepthLinear.from_bytes(data) for name, data in spec.depth.items()},
     )
     analyzer.warm_up()
     return analyzer
@@ -99,37 +90,34 @@ def model_spec(config: Config, engine: Engine | None = None, progress: Progress 
         return engine or load_engine(config.model)
 
     _store_banks(config, ArtefactStore(artefacts), loaded)
-    fitted = {
-        (name, spec.camera): spec
-        for name, head in config.heads.items()
-        for spec in specs
-        if isinstance(head, DepthHead) and head.checkpoint == "fit_for_view" and name in spec.heads
-    }
-    files = {
-        name: depth_file(config.model, head)
-        for name, head in config.heads.items()
-        if isinstance(head, DepthHead) and head.checkpoint != "fit_for_view"
-    }
-    for (name, camera), spec in fitted.items():
-        files[f"{name}@{camera}"] = _fitted_file(loaded(), spec, progress)
-    return ModelSpec(config.model, config.heads, specs, artefacts, files)
+    return ModelSpec(config.model, config.heads, specs, artefacts, _depth_heads(config, loaded, progress))
 
 
-def depth_file(model: ModelConfig, head: DepthHead) -> Path:
-    """The file of a depth head that is not fitted per camera.
+def _depth_heads(config: Config, loaded: Callable[[], Engine], progress: Progress) -> dict[str, bytes]:
+    """By head, or `head@camera` for one fitted at that camera's view."""
+    folder = default_cache_dir().parent / "depth"
+    found: dict[str, bytes] = {}
+    for name, head in config.heads.items():
+        if not isinstance(head, DepthHead):
+            continue
+        if head.checkpoint != "fit_for_view":
+            found[name] = _general_head(config.model, head, loaded, folder, progress)
+            continue
+        for camera in config.cameras:
+            spec = config.camera_spec(camera)
+            if name in spec.heads:
+                found[f"{name}@{camera}"] = _own_head(spec, loaded(), folder, progress)
+    return found
 
-    Raises:
-        PipelineError: it is not there.
-    """
+
+def _general_head(
+    model: ModelConfig, head: DepthHead, loaded: Callable[[], Engine], folder: Path, progress: Progress
+) -> bytes:
+    """For cameras of any pose: `simulated`, or a file."""
     if head.checkpoint == "simulated":
-        path = _SHIPPED / f"depth_{model.weights}_{model.backbone.removeprefix('dinov2_')}.safetensors"
-        if not path.is_file():
-            msg = (
-                f"no depth head is shipped for {model.backbone} with weights {model.weights!r}: expected {path.name}. "
-                "Use checkpoint: fit_for_view, or model.weights: standin"
-            )
-            raise PipelineError(msg, code="no_depth_head")
-        return path
+        engine = loaded()
+        shape = model.shapes[0]
+        return simulated_head(engine, shape, folder, _told("fitting depth", progress)).to_bytes()
     path = Path(head.checkpoint)
     if not path.is_file():
         msg = (
@@ -137,33 +125,19 @@ def depth_file(model: ModelConfig, head: DepthHead) -> Path:
             "`DepthLinear.to_bytes` made; Meta's own heads are not built yet"
         )
         raise PipelineError(msg, code="no_depth_head")
-    return path
+    return path.read_bytes()
 
 
-def _fitted_file(engine: Engine, spec: CameraSpec, progress: Progress) -> Path:
+def _own_head(spec: CameraSpec, engine: Engine, folder: Path, progress: Progress) -> bytes:
     if spec.view is None:
         msg = f"camera {spec.camera}: fit_for_view needs `view:` (hfov, height, pitch)"
         raise PipelineError(msg, code="no_view")
-    said = repr((engine.backbone.fingerprint, spec.view.model_dump(), spec.shape, FIT_PICTURES))
-    path = default_cache_dir().parent / "depth" / f"{hashlib.sha256(said.encode()).hexdigest()[:24]}.safetensors"
-    if not path.is_file():
-        pictures = training_frames(FIT_PICTURES, _pose(spec.view), _FIT_SEED)
-        head = fit_for_view(
-            engine,
-            spec.view,
-            pictures,
-            spec.shape,
-            lambda done: progress(f"fitting depth for {spec.camera}", done, FIT_PICTURES),
-        )
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_suffix(".new")
-        fresh.write_bytes(head.to_bytes())
-        fresh.replace(path)
-    return path
+    told = _told(f"fitting depth for {spec.camera}", progress)
+    return head_for_view(engine, spec.view, spec.shape, folder, told).to_bytes()
 
 
-def _pose(view: ViewConfig) -> Pose:
-    return Pose(view.height, view.pitch, view.hfov, yaw=view.yaw)
+def _told(what: str, progress: Progress) -> Callable[[int], None]:
+    return lambda done: progress(what, done, PICTURES_PER_FIT)
 
 
 def _store_banks(config: Config, store: ArtefactStore, engine: Callable[[], Engine]) -> None:

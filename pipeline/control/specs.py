@@ -14,7 +14,7 @@ from pipeline.control.model import ModelSpec
 from pipeline.control.topology import Plan, Wish
 from pipeline.frame_path.handles import FeedPlan, OwnedCamera
 from pipeline.frame_path.publisher import PublishedCamera
-from pipeline.sinks.config import KafkaSecurity
+from pipeline.kafka_client import KafkaSecurity
 from pipeline.sources.registry import build_feed, group_feeds
 
 DEFAULT_RATE = 25.0

@@ -12,7 +12,7 @@ import numpy as np
 from operators.backbone import Engine
 from operators.heads.depth_linear import DepthLinear
 from operators.heads.fit_depth import DepthFit, Progress, about_fit, add_pictures, fit_for_view
-from operators.heads.shipped import shipped_head
+from operators.heads.shipped import ASSETS, shipped_head
 from operators.scene.config import ViewConfig
 from pipeline.simulation.pose import Pose
 from pipeline.simulation.rendered import Rendered
@@ -53,7 +53,8 @@ def simulated_head(
 def head_for_view(
     engine: Engine, view: ViewConfig, shape: tuple[int, int], cache_dir: Path, progress: Progress | None = None
 ) -> DepthLinear:
-    """The head for one camera's height, pitch and field of view: cached, or fitted on pictures of made-up layouts.
+    """The head for one camera's height, pitch and field of view: shipped, cached, or fitted on pictures of made-up
+    layouts.
 
     Args:
         engine: of the backbone that the head is for.
@@ -64,8 +65,9 @@ def head_for_view(
     """
     key = f"view {engine.backbone.fingerprint} {view.model_dump_json()} {shape} {_RECIPE_VERSION}"
     path = _cached(cache_dir, key)
-    if path.exists():
-        return DepthLinear.load(path)
+    for there in (ASSETS / path.name, path):  # the demo's own view is fitted beforehand
+        if there.exists():
+            return DepthLinear.load(there)
     pictures = training_frames(PICTURES_PER_FIT, pose_of(view), _SEED, _source_size(shape))
     return _kept(fit_for_view(engine, view, pictures, shape, progress), path)
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
 from operators.section import Section
 from operators.units import ByteSize, Seconds
+from pipeline.kafka_client import KafkaSecurity
 
 
 class RedisSinkConfig(Section):
@@ -24,17 +23,6 @@ class RedisSinkConfig(Section):
     """What may wait in memory; results are then dropped oldest first and counted."""
     required: bool | None = None
     """Replayable sources wait for it. Left out: the first sink named is required."""
-
-
-class KafkaSecurity(Section):
-    """How to prove who we are."""
-
-    protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
-    user: str | None = None
-    password: str | None = None
-    """Name under `secrets:`."""
-    ca_file: str | None = None
 
 
 class KafkaSinkConfig(Section):

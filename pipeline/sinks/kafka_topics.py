@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import socket
 import threading
 import time
 from collections.abc import Sequence
@@ -14,13 +13,14 @@ from typing import Any
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
+from pipeline import kafka_log
 from pipeline.errors import SinkError
+from pipeline.kafka_client import client_settings, closed_doors
 from pipeline.messages import Message, Settlement
 from pipeline.secrets import Secrets
-from pipeline.sinks import envelope, kafka_log
+from pipeline.sinks import envelope
 from pipeline.sinks.config import KafkaSinkConfig
 from pipeline.sinks.dead_letters import dead_letter
-from pipeline.sinks.kafka_client import client_settings
 from pipeline.sinks.kafka_errors import MESSAGE_FAULTS, translate
 from pipeline.sinks.names import destinations
 from pipeline.sinks.queued import Delivered
@@ -104,12 +104,12 @@ class KafkaTopics:
         """Messages that are still sent one at a time, to find the one that poisons."""
         self._refused: dict[str, str] = {}
         """Reasons, by message id, why the broker refused messages that were sent alone."""
-        self._log = kafka_log.install()
+        self._complaint = kafka_log.listen()
 
     def check(self) -> None:
         if self._producer is None:
             self._connect()
-        elif not any(map(_accepts, self._config.brokers)):  # the client itself cannot say
+        elif closed_doors(self._config.brokers, _CONNECT_SECONDS):  # the client itself cannot say
             raise SinkError(f"Kafka at {','.join(self._config.brokers)} cannot be reached", code="unreachable")
 
     def hurry(self, seconds: float) -> None:
@@ -166,7 +166,7 @@ class KafkaTopics:
             if each.future.failed():
                 return self._translate(each.future.exception)
             if not each.future.is_done:
-                said = self._log.take_reason()
+                said = self._complaint.take()
                 where, limit = ",".join(self._config.brokers), self._config.deadline
                 text = f"Kafka at {where} did not answer in time (deadline {limit:g} s)"
                 return SinkError(f"{text}: {said}" if said else text, code="timeout")
@@ -199,8 +199,10 @@ class KafkaTopics:
         return message, ""
 
     def _connect(self) -> None:
-        settings = client_settings(self._config.brokers, self._config.security, self._secrets, self._client_id)
-        self._log.take_reason()
+        settings = client_settings(
+            self._config.brokers, self._config.security, self._secrets, self._client_id, SinkError
+        )
+        self._complaint.take()
         try:
             self._producer = KafkaProducer(
                 **settings,
@@ -218,17 +220,7 @@ class KafkaTopics:
             raise self._translate(error) from None
 
     def _translate(self, error: BaseException) -> SinkError:
-        return translate(error, self._config.brokers, self._log.take_reason())
-
-
-def _accepts(broker: str) -> bool:
-    """Whether `host:port` takes a connection."""
-    host, _, port = broker.rpartition(":")
-    try:
-        socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS).close()
-    except OSError:
-        return False
-    return True
+        return translate(error, self._config.brokers, self._complaint.take())
 
 
 def _record_bytes(message: Message) -> int:

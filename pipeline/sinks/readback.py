@@ -10,12 +10,13 @@ from kafka import KafkaConsumer
 from kafka.errors import KafkaError
 from kafka.structs import TopicPartition
 
+from pipeline import kafka_log
 from pipeline.errors import SinkError
+from pipeline.kafka_client import client_settings
 from pipeline.messages import Kind
 from pipeline.secrets import Secrets
-from pipeline.sinks import envelope, kafka_log
+from pipeline.sinks import envelope
 from pipeline.sinks.config import KafkaSinkConfig, RedisSinkConfig
-from pipeline.sinks.kafka_client import client_settings
 from pipeline.sinks.kafka_errors import translate as translate_kafka
 from pipeline.sinks.names import destinations
 from pipeline.sinks.redis_errors import translate as translate_redis
@@ -64,10 +65,10 @@ def kafka_events(
     config: KafkaSinkConfig, secrets: Secrets, kind: Kind, cameras: tuple[str, ...], *, from_start: bool
 ) -> Generator[bytes | None]:
     """The same from Kafka; joins no group and commits nothing."""
-    log = kafka_log.install()
+    complaint = kafka_log.listen()
     topic = destinations(config.prefix, kind, "").topic
     wanted = {camera.encode() for camera in cameras}
-    settings = client_settings(config.brokers, config.security, secrets, _CLIENT_ID)
+    settings = client_settings(config.brokers, config.security, secrets, _CLIENT_ID, SinkError)
     try:
         consumer: Any = KafkaConsumer(**settings, enable_auto_commit=False, fetch_max_wait_ms=100)
         try:
@@ -84,7 +85,7 @@ def kafka_events(
         finally:
             consumer.close()
     except (KafkaError, OSError, ValueError) as error:
-        raise translate_kafka(error, config.brokers, log.take_reason()) from None
+        raise translate_kafka(error, config.brokers, complaint.take()) from None
 
 
 def _assign(consumer: Any, topic: str, *, from_start: bool) -> None:

@@ -10,10 +10,11 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError
 
+from pipeline import kafka_log
+from pipeline.errors import SinkError
+from pipeline.kafka_client import client_settings
 from pipeline.secrets import Secrets
-from pipeline.sinks import kafka_log
 from pipeline.sinks.config import KafkaSinkConfig
-from pipeline.sinks.kafka_client import client_settings
 from pipeline.sinks.kafka_errors import translate
 from pipeline.sinks.names import KINDS, destinations
 
@@ -129,8 +130,8 @@ def _compare(plan: TopicPlan, num_partitions: int, found: dict[str, dict[str, An
 
 
 def _with_admin(config: KafkaSinkConfig, secrets: Secrets, use: Callable[[Any], _T]) -> _T:
-    log = kafka_log.install()
-    settings = client_settings(config.brokers, config.security, secrets, "dinostream-topics")
+    complaint = kafka_log.listen()
+    settings = client_settings(config.brokers, config.security, secrets, "dinostream-topics", SinkError)
     try:
         admin = KafkaAdminClient(**settings, request_timeout_ms=15_000)
         try:
@@ -138,4 +139,4 @@ def _with_admin(config: KafkaSinkConfig, secrets: Secrets, use: Callable[[Any], 
         finally:
             admin.close()
     except (KafkaError, OSError, ValueError) as error:
-        raise translate(error, config.brokers, log.take_reason()) from None
+        raise translate(error, config.brokers, complaint.take()) from None

@@ -9,7 +9,8 @@ from typing import Any, Literal
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from pipeline.errors import ConnectError
-from pipeline.sources.kafka_consumer import ANSWER_SECONDS, LOST
+from pipeline.kafka_client import ANSWER_SECONDS
+from pipeline.sources.kafka_consumer import LOST
 from pipeline.sources.kafka_position import KafkaPosition, Mark
 
 _ANSWER_MS = int(ANSWER_SECONDS * 1000)

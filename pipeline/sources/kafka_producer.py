@@ -10,7 +10,9 @@ from kafka import errors as foreign
 from kafka.admin import KafkaAdminClient, NewTopic
 
 from pipeline.errors import ConnectError, SourceError
-from pipeline.sources.kafka_consumer import ANSWER_SECONDS, knock, translate
+from pipeline.kafka_client import ANSWER_SECONDS, KafkaSecurity, client_settings
+from pipeline.secrets import Secrets
+from pipeline.sources.kafka_consumer import knock, translate
 
 MAX_MESSAGE_BYTES = 16 << 20
 _DEADLINE_SECONDS = 30.0
@@ -39,8 +41,7 @@ class RecordProducer:
             if self._is_created:
                 self._create()
             settings: dict[str, Any] = {
-                "bootstrap_servers": list(self._brokers),
-                "bootstrap_timeout_ms": int(ANSWER_SECONDS * 1000),
+                **self._settings(),
                 "max_block_ms": int(ANSWER_SECONDS * 1000),
                 "max_request_size": MAX_MESSAGE_BYTES,
                 "enable_idempotence": False,  # a refused message must not poison those after it
@@ -78,8 +79,11 @@ class RecordProducer:
         except (foreign.KafkaError, OSError) as error:
             raise translate(error, "publish", self.where) from None
 
+    def _settings(self) -> dict[str, Any]:
+        return client_settings(self._brokers, KafkaSecurity(), Secrets({}), "dinostream-publish", ConnectError)
+
     def _create(self) -> None:
-        admin = KafkaAdminClient(bootstrap_servers=list(self._brokers))
+        admin = KafkaAdminClient(**self._settings())
         limit = {"max.message.bytes": str(MAX_MESSAGE_BYTES)}
         try:
             admin.create_topics([NewTopic(self._topic, 1, 1, topic_configs=limit)])

@@ -12,10 +12,11 @@ from kafka.errors import KafkaError
 
 from pipeline.clock import Clock, SystemClock
 from pipeline.errors import SourceError
+from pipeline.kafka_client import KafkaSecurity
 from pipeline.secrets import Secrets
 from pipeline.sources.base import Event, Quiet, SourceInfo
 from pipeline.sources.config import KafkaSourceConfig, SourceConfig
-from pipeline.sources.kafka_consumer import Security, connect, translate
+from pipeline.sources.kafka_consumer import connect, translate
 from pipeline.sources.kafka_offsets import TopicOffsets
 from pipeline.sources.kafka_position import KafkaPosition, SettledLine
 from pipeline.sources.kafka_records import RecordReader, reader_of
@@ -47,7 +48,7 @@ class KafkaFeed:
         cameras: dict[str, SourceConfig],
         secrets: Secrets,
         brokers: tuple[str, ...],
-        security: Security,
+        security: KafkaSecurity,
         *,
         lease: int = 0,
         clock: Clock | None = None,

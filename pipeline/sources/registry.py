@@ -8,10 +8,10 @@ simulated  SimulatedFeed   one camera, live
 
 from __future__ import annotations
 
+from pipeline.kafka_client import KafkaSecurity
 from pipeline.secrets import Secrets
 from pipeline.sources.base import Feed
 from pipeline.sources.config import SourceConfig
-from pipeline.sources.kafka_consumer import Security
 from pipeline.sources.kafka_topic import KafkaFeed
 from pipeline.sources.simulated import SimulatedFeed
 from pipeline.sources.video_file import FileFeed
@@ -32,7 +32,7 @@ def build_feed(
     cameras: dict[str, SourceConfig],
     secrets: Secrets,
     brokers: tuple[str, ...],
-    security: Security,
+    security: KafkaSecurity,
     *,
     lease: int = 0,
 ) -> Feed:

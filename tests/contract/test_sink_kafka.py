@@ -12,12 +12,13 @@ from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from kafka.producer.sender import Sender
 
+from pipeline.kafka_client import KafkaSecurity
 from pipeline.local.child import ServerError
 from pipeline.local.kafka import KafkaServer
 from pipeline.messages import Kind, Message
 from pipeline.secrets import Secrets
 from pipeline.sinks.base import Sink
-from pipeline.sinks.config import KafkaSecurity, KafkaSinkConfig
+from pipeline.sinks.config import KafkaSinkConfig
 from pipeline.sinks.kafka_topics import KafkaTopics
 from pipeline.sinks.queued import QueuedSink
 from pipeline.sinks.topics import TopicPlan, check_topics, create_topics, planned_topics

@@ -11,8 +11,8 @@ from kafka.admin import KafkaAdminClient, NewTopic
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from pipeline.errors import ConnectError, SourceError
+from pipeline.kafka_client import KafkaSecurity
 from pipeline.secrets import Secrets
-from pipeline.sinks.config import KafkaSecurity
 from pipeline.sources.base import Decoded, Feed, Quiet, Undecodable
 from pipeline.sources.config import SourceConfig
 from pipeline.sources.kafka_position import Mark

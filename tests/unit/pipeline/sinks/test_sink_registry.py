@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import SinkError
+from pipeline.kafka_client import KafkaSecurity, client_settings
 from pipeline.secrets import Secrets
-from pipeline.sinks.config import JsonlSinkConfig, KafkaSecurity, KafkaSinkConfig, RedisSinkConfig, SinksConfig
-from pipeline.sinks.kafka_client import client_settings
+from pipeline.sinks.config import JsonlSinkConfig, KafkaSinkConfig, RedisSinkConfig, SinksConfig
 from pipeline.sinks.registry import build_sinks
 from pipeline.sinks.topics import planned_topics
 
@@ -42,7 +42,7 @@ def test_kafka_security_resolves_the_password_and_checks_the_ca(
     monkeypatch.setenv("KAFKA_PASSWORD", "sesame-open")
     secrets = Secrets({"kafka": "${env:KAFKA_PASSWORD}"})
     security = KafkaSecurity(protocol="SASL_SSL", mechanism="SCRAM-SHA-512", user="alice", password="kafka")
-    settings = client_settings(("a:1",), security, secrets, "x")
+    settings = client_settings(("a:1",), security, secrets, "x", SinkError)
     assert settings["sasl_mechanism"] == "SCRAM-SHA-512"
     assert settings["sasl_plain_password"] == "sesame-open"
     assert isinstance(settings["ssl_context"], ssl.SSLContext)
@@ -50,12 +50,12 @@ def test_kafka_security_resolves_the_password_and_checks_the_ca(
 
     absent = security.model_copy(update={"ca_file": str(tmp_path / "ca.pem")})
     with pytest.raises(SinkError, match=r"expected a file of CA certificates at .*ca\.pem"):
-        client_settings(("a:1",), absent, secrets, "x")
+        client_settings(("a:1",), absent, secrets, "x", SinkError)
     (tmp_path / "ca.pem").write_text("no certificate")
     with pytest.raises(SinkError, match="holds no CA certificates"):
-        client_settings(("a:1",), absent, secrets, "x")
+        client_settings(("a:1",), absent, secrets, "x", SinkError)
     with pytest.raises(SinkError, match="unknown secret 'kafka'"):
-        client_settings(("a:1",), security, Secrets({}), "x")
+        client_settings(("a:1",), security, Secrets({}), "x", SinkError)
 
 
 def test_topics_are_planned_with_room_for_the_largest_message() -> None:

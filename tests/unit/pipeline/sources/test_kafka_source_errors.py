@@ -1,3 +1,5 @@
+import logging
+
 import pytest
 from kafka import errors as foreign
 
@@ -46,7 +48,9 @@ def test_a_broker_that_does_not_answer_is_a_stall():
         ("", "refused"),
     ],
 )
-def test_the_client_s_log_says_why_its_constructor_failed(line, code, monkeypatch):
-    monkeypatch.setattr(kafka_consumer._REASON, "_text", line)
+def test_the_client_s_log_says_why_its_constructor_failed(line, code):
+    kafka_consumer._COMPLAINT.take()
+    for said in [line, "Unable to bootstrap"] if line else []:
+        logging.getLogger("kafka.net.manager").error(said)
     error = translate(foreign.KafkaTimeoutError("Unable to bootstrap from x"), "gate", "x")
     assert error.code == code

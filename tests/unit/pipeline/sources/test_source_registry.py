@@ -1,7 +1,7 @@
 import pytest
 
+from pipeline.kafka_client import KafkaSecurity
 from pipeline.secrets import Secrets
-from pipeline.sinks.config import KafkaSecurity
 from pipeline.sources.config import SourceConfig
 from pipeline.sources.kafka_topic import KafkaFeed
 from pipeline.sources.registry import build_feed, group_feeds
