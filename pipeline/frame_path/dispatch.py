@@ -23,7 +23,8 @@ log = logging.getLogger(__name__)
 
 LIVE_TRIES = 2
 REPLAYABLE_TRIES = 4
-"""More, since each frame counts; a frame that fails goes alone, so that it takes no others with it."""
+"""More, since each frame counts; a frame that fails goes alone, so that it takes no others with it. Calls to an
+analyzer that is dead already are no tries: it may take long to come back, and no frame may be lost to that."""
 _REASONS: dict[str, LostReason] = {"died": "analyzer_died", "timeout": "analyzer_timeout"}
 
 
@@ -36,6 +37,8 @@ class Seat:
     """False: replaced; its threads end."""
     rests_until: float = 0.0
     """Dead or hung, until it is replaced or answers again; monotonic seconds."""
+    has_died: bool = False
+    """Calls to a dead one tell nothing about the frames in them."""
     backoff: Backoff = field(default_factory=lambda: Backoff(first=1.0, maximum=30.0))
 
 
@@ -146,6 +149,7 @@ class Dispatch:
         else:
             analysed_ns = self._clock.wall_ns()
             with self._guard:
+                seat.has_died = False
                 seat.backoff.reset()
                 for analysis in found:
                     self._flows[analysis.ticket.camera].book.resolve(replace(analysis, analysed_ns=analysed_ns))
@@ -174,9 +178,11 @@ class Dispatch:
         if error.code in _REASONS and now >= seat.rests_until:
             seat.rests_until = now + seat.backoff.next_seconds()
         reason = _REASONS.get(error.code, cast("LostReason", "analyze_error"))
+        is_a_try = not (error.code == "died" and seat.has_died)
+        seat.has_died = seat.has_died or error.code == "died"
         for attempt in batch:
             flow = self._flow(attempt)
-            tries = attempt.tries + 1
+            tries = attempt.tries + is_a_try
             is_last = tries >= (REPLAYABLE_TRIES if flow.owned.is_replayable else LIVE_TRIES)
             if is_last or flow.is_stale(attempt.admitted_at, now):
                 flow.book.lose(attempt.item.ticket, reason)
