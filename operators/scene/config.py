@@ -37,4 +37,3 @@ class SceneConfig(Section):
 
     absorb_after: Seconds = 1800.0
     """A parked thing becomes part of the view after this long, unless an episode needs it."""
-    accept: Literal["two_lights", "one_light"] = "two_lights"

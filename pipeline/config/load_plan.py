@@ -1,4 +1,4 @@
-"""What the cameras ask for against what the model gives. Pure; `validate` prints it, `run` refuses by it."""
+"""What the cameras ask for against what the model gives. Pure; `validate` prints it and refuses by it."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class RuntimeConfig(Section):
     state_dir: str = "state"
     """Outbox, leases, empty views, positions: the one thing that must not be lost."""
     admission: Literal["refuse", "degrade"] = "refuse"
-    """What to do when the cameras ask for more pictures a second than the model gives."""
+    """What `validate` does when the cameras ask for more pictures a second than the model gives."""
     http: HttpConfig | None = None
 
 

@@ -21,6 +21,7 @@ from ray.actor import ActorHandle
 from operators.frames import Item
 from operators.results import Analysis, ModelInfo
 from pipeline.clock import SystemClock
+from pipeline.control.actor_log import log_to
 from pipeline.control.cluster import STATE_RESOURCE
 from pipeline.control.model import ModelSpec, build_analyzer
 from pipeline.control.topology import AnalyzerPlan
@@ -66,6 +67,7 @@ class AnalyzeActor(_Actor):
             self.failure = error
 
     def _open(self, spec: ModelSpec, plan: AnalyzerPlan) -> None:
+        log_to(spec.artefacts.parent, plan.name)
         os.nice(NICENESS)
         torch.set_num_threads(1 if plan.gpus == 0 else os.cpu_count() or 1)  # lanes inherit it
         self._analyzer = build_analyzer(spec, device="cuda" if plan.gpus else "cpu")
@@ -85,6 +87,7 @@ class DecodeActor(_Actor):
     """`Owner` with its readers."""
 
     def __init__(self, name: str, feeds: Sequence[FeedPlan], state_dir: Path, limits: BatchLimits) -> None:
+        log_to(state_dir, name)
         sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
         self._name, self._feeds, self._state_dir, self._limits = name, tuple(feeds), state_dir, limits
         self._owner: Owner | None = None
@@ -163,6 +166,7 @@ class PublishActor(_Actor):
             self.failure = error
 
     def _open(self, spec: PublishSpec, model: ModelInfo) -> None:
+        log_to(spec.artefacts.parent, spec.name)
         sinks, required = build_sinks(spec.sinks, spec.site, spec.secrets)
         self._publisher = Publisher(
             cameras=spec.cameras,

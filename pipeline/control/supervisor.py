@@ -22,7 +22,7 @@ from pipeline.control.specs import RunSpec
 from pipeline.control.topology import Plan
 from pipeline.errors import PipelineError
 from pipeline.frame_path.batching import BatchLimits
-from pipeline.frame_path.ledger import ledger_path, read_ledger
+from pipeline.frame_path.ledger import ledger_path, prune_ledgers, read_ledger
 from pipeline.frame_path.publisher import PublisherSnapshot
 from pipeline.messages import CameraSnapshot, LedgerSnapshot
 
@@ -152,6 +152,7 @@ class Supervisor:
         plan = next(each for each in self._plan.decoders if each.name == name)
         for camera in plan.cameras:
             self._current_leases[camera] = self._leases.next(camera)
+            prune_ledgers(self._spec.state_dir, camera)
         feeds = [self._spec.feed_plan(cameras, self._current_leases) for cameras in plan.feeds]
         limits = BatchLimits(max_batch_size=max(each.max_batch_size for each in self._plan.analyzers))
         return actors.start_decoder(name, feeds, self._spec.state_dir, limits)

@@ -14,6 +14,10 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*/[A-Za-z0-9][A-Za-z0-9_.-]*")
 _VERSIONED = re.compile(rf"({_NAME.pattern})@([1-9]\d*)")
 
 
+KEPT_VERSIONS = 16
+"""Of one name. Frames in flight name the two newest; the rest is for people who ask what an alert was judged by."""
+
+
 class ArtefactStore:
     """A folder of `view/dock-03@12`, each written once and never changed.
 
@@ -26,7 +30,7 @@ class ArtefactStore:
         self._lock = threading.Lock()
 
     def put(self, name: str, data: bytes) -> str:
-        """Stores `data` as the next version of `name` and returns that version's name.
+        """Stores `data` as the next version of `name`, deletes all but the newest, and returns that version's name.
 
         Raises:
             ValueError: `name` is not such as `view/dock-03`.
@@ -38,6 +42,7 @@ class ArtefactStore:
             while True:
                 versioned = f"{name}@{self._newest(name) + 1}"
                 if write_once(self._root / versioned, data):
+                    self._prune(name)
                     return versioned
 
     def get(self, versioned: str) -> bytes:
@@ -63,9 +68,16 @@ class ArtefactStore:
         return f"{name}@{newest}" if newest else None
 
     def _newest(self, name: str) -> int:
+        return max(self._versions(name), default=0)
+
+    def _versions(self, name: str) -> list[int]:
         folder = (self._root / name).parent
         found = (_VERSIONED.fullmatch(f"{name.partition('/')[0]}/{path.name}") for path in folder.glob("*@*"))
-        return max((int(match[2]) for match in found if match and match[1] == name), default=0)
+        return sorted(int(match[2]) for match in found if match and match[1] == name)
+
+    def _prune(self, name: str) -> None:
+        for version in self._versions(name)[:-KEPT_VERSIONS]:
+            (self._root / f"{name}@{version}").unlink(missing_ok=True)
 
 
 def write_once(path: Path, data: bytes) -> bool:

@@ -40,6 +40,22 @@ def ledger_path(state_dir: Path, camera: str, lease: int) -> Path:
     return state_dir / "ledgers" / f"{camera}@{lease}.ledger"
 
 
+KEPT_LEDGERS = 8
+"""Of one camera: for people who ask what became of the frames of a run that was killed."""
+
+
+def prune_ledgers(state_dir: Path, camera: str) -> None:
+    """Deletes all but the newest ledgers of a camera; leases rise, so the name tells."""
+    prefix = f"{camera}@"
+    leases = sorted(
+        int(path.stem.removeprefix(prefix))
+        for path in (state_dir / "ledgers").glob("*.ledger")
+        if path.stem.startswith(prefix) and path.stem.removeprefix(prefix).isdigit()
+    )
+    for lease in leases[:-KEPT_LEDGERS]:
+        ledger_path(state_dir, camera, lease).unlink(missing_ok=True)
+
+
 class Ledger:
     """The counts of one camera and lease. Not thread-safe: the caller holds the owner's lock.
 

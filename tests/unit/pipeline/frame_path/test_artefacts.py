@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from pipeline.frame_path.artefacts import ArtefactStore
+from pipeline.frame_path.artefacts import KEPT_VERSIONS, ArtefactStore
 
 
 def test_versions_count_up_and_never_change(tmp_path):
@@ -65,3 +65,16 @@ def test_a_missing_version_names_the_newest_one(tmp_path):
         store.get("view/dock-03@7")
     with pytest.raises(ValueError, match="expected a version such as"):
         store.get("view/dock-03")
+
+
+def test_old_versions_go_so_that_a_camera_that_learns_for_ever_fills_no_disk(tmp_path):
+    store = ArtefactStore(tmp_path)
+    store.put("view/other", b"other")
+    for number in range(KEPT_VERSIONS + 5):
+        store.put("view/dock-03", bytes([number]))
+    kept = sorted(path.name for path in (tmp_path / "view").iterdir())
+    assert len(kept) == KEPT_VERSIONS + 1
+    assert "other@1" in kept
+    assert store.get(f"view/dock-03@{KEPT_VERSIONS + 5}") == bytes([KEPT_VERSIONS + 4])
+    with pytest.raises(FileNotFoundError, match="newest version is"):
+        store.get("view/dock-03@5")

@@ -5,7 +5,15 @@ import sys
 
 import pytest
 
-from pipeline.frame_path.ledger import SLOTS, Ledger, ledger_path, read_in_flight, read_ledger
+from pipeline.frame_path.ledger import (
+    KEPT_LEDGERS,
+    SLOTS,
+    Ledger,
+    ledger_path,
+    prune_ledgers,
+    read_in_flight,
+    read_ledger,
+)
 from tests.fakes import ticket
 
 COUNTING = """
@@ -125,3 +133,12 @@ def test_a_kill_in_the_middle_of_counting_leaves_the_sum_exact_to_one_transition
         assert found.received >= 400 * (n + 1)
         seen.add(found.received)
     assert len(seen) == 5, "each kill hit another moment"
+
+
+def test_of_each_camera_the_newest_ledgers_stay(tmp_path):
+    for lease in range(100, 100 + KEPT_LEDGERS + 3):
+        Ledger(ledger_path(tmp_path, "dock", lease), "dock", lease).close()
+    Ledger(ledger_path(tmp_path, "dock-2", 1), "dock-2", 1).close()
+    prune_ledgers(tmp_path, "dock")
+    kept = sorted(path.stem for path in (tmp_path / "ledgers").iterdir())
+    assert kept == sorted(["dock-2@1", *(f"dock@{lease}" for lease in range(103, 103 + KEPT_LEDGERS))])
