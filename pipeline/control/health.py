@@ -22,8 +22,14 @@ class Verdict:
 
 
 def judge(snapshot: PipelineSnapshot, required: frozenset[str], now_ns: int) -> list[Verdict]:
-    """All components: actors, outbox, sinks, flow, cameras."""
-    return [*_actors(snapshot), *_outbox(snapshot), *_sinks(snapshot, required, now_ns), *_cameras(snapshot)]
+    """All components: actors, analysis, outbox, sinks, cameras."""
+    return [
+        *_actors(snapshot),
+        *_analysis(snapshot),
+        *_outbox(snapshot),
+        *_sinks(snapshot, required, now_ns),
+        *_cameras(snapshot),
+    ]
 
 
 def is_ready(verdicts: list[Verdict]) -> bool:
@@ -41,6 +47,14 @@ def _actors(snapshot: PipelineSnapshot) -> list[Verdict]:
         reason = "; ".join(f"{each.name} {each.state} {each.reason}".rstrip() for each in down)
         found.append(Verdict(f"actors/{kind}", is_well, reason or ("" if is_well else "none started")))
     return found
+
+
+def _analysis(snapshot: PipelineSnapshot) -> list[Verdict]:
+    """More frames fail in the model than come out of it: a bank, a head or a view that does not fit."""
+    failed = sum(each.ledger.lost.get("analyze_error", 0) for each in snapshot.cameras)
+    analysed = sum(each.ledger.analysed for each in snapshot.cameras)
+    reason = f"{failed} frames failed in the model, {analysed} did not; see state_dir/logs"
+    return [Verdict("analysis", failed <= analysed, reason if failed > analysed else "")]
 
 
 def _outbox(snapshot: PipelineSnapshot) -> list[Verdict]:

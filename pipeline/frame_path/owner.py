@@ -118,6 +118,11 @@ class Owner:
         deadline = self._clock.monotonic() + timeout_seconds
         self._is_closing.set()
         self._quiet_readers(deadline)
+        with self._guard:
+            for flow in self._flows.values():
+                if flow.status.state not in {"ended", "failed"}:
+                    flow.change("ended", code="stopped", reason="the pipeline was stopped")
+        self._wake_lanes()
         while not self._is_idle():
             left = deadline - self._clock.monotonic()
             if left <= 0:

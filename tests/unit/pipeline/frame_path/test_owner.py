@@ -416,3 +416,13 @@ def test_the_picture_that_a_rule_asks_for_is_drawn_and_sent(tmp_path):
     (picture,) = publisher.state.pictures
     assert (picture.event_id, picture.ticket) == ("dock-03/rule/1/start", frame_ticket(0))
     assert picture.jpeg[:3] == b"\xff\xd8\xff"
+
+
+def test_a_camera_whose_pipeline_is_stopped_says_so_and_never_stays_live(tmp_path):
+    script = Script("cam", [Show(3), Silence(threading.Event())])
+    publisher = FakePublisher()
+    with running(tmp_path, [plan(script)], [(FakeAnalyzer(), 1)], publisher) as owner:
+        until(lambda: owner.snapshot()[0].ledger.analysed > 0, "a result")
+        assert owner.drain(LIMIT_SECONDS)
+    last = publisher.state.states[-1]
+    assert (last.state, last.code) == ("ended", "stopped")
