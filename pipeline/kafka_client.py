@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
 from operators.section import Section
-from pipeline.errors import ConnectError, SinkError
+from pipeline.errors import PipelineError
 from pipeline.secrets import Secrets
 
 ANSWER_SECONDS = 3.0
@@ -31,15 +32,15 @@ def client_settings(
     security: KafkaSecurity,
     secrets: Secrets,
     client_id: str,
-    failure: type[ConnectError | SinkError],
+    failure: Callable[..., PipelineError],
 ) -> dict[str, Any]:
     """Keyword arguments for kafka-python's producer, consumer and admin client. The password is resolved here.
 
     `api_version` is never given: with it a wrong password would pass in silence.
 
     Raises:
-        ConnectError: or SinkError, as `failure` says: the CA file (`tls`) or the secret (`secret`) is not there; the
-            client itself would only say that it cannot bootstrap.
+        PipelineError: as `failure` makes it (ConnectError, SinkError): the CA file (`tls`) or the secret (`secret`) is
+            not there; the client itself would only say that it cannot bootstrap.
     """
     settings: dict[str, Any] = {
         "bootstrap_servers": list(brokers),
@@ -57,7 +58,7 @@ def client_settings(
     return settings
 
 
-def _tls_context(ca_file: str | None, failure: type[ConnectError | SinkError]) -> ssl.SSLContext:
+def _tls_context(ca_file: str | None, failure: Callable[..., PipelineError]) -> ssl.SSLContext:
     advice = "Check `security.ca_file`."
     if ca_file is not None and not Path(ca_file).is_file():
         raise failure(f"Kafka: expected a file of CA certificates at {ca_file}, found none. {advice}", code="tls")
@@ -67,7 +68,7 @@ def _tls_context(ca_file: str | None, failure: type[ConnectError | SinkError]) -
         raise failure(f"Kafka: {ca_file} holds no CA certificates in PEM form. {advice}", code="tls") from None
 
 
-def _password(security: KafkaSecurity, secrets: Secrets, failure: type[ConnectError | SinkError]) -> str | None:
+def _password(security: KafkaSecurity, secrets: Secrets, failure: Callable[..., PipelineError]) -> str | None:
     if security.password is None:
         return None
     try:

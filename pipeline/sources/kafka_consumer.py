@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from kafka import KafkaConsumer
@@ -39,7 +40,8 @@ def connect(
     Raises:
         ConnectError: the broker is not there, or does not let us in.
     """
-    settings = client_settings(brokers, security, secrets, "dinostream-source", ConnectError)
+    failure = partial(ConnectError, where=where)
+    settings = client_settings(brokers, security, secrets, "dinostream-source", failure)
     knock(where, brokers)
     _COMPLAINT.take()
     clients: list[Any] = []

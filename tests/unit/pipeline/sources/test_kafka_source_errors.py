@@ -4,6 +4,8 @@ import pytest
 from kafka import errors as foreign
 
 from pipeline.errors import ConnectError, SourceError, StreamStalled
+from pipeline.kafka_client import KafkaSecurity
+from pipeline.secrets import Secrets
 from pipeline.sources import kafka_consumer
 from pipeline.sources.kafka_consumer import translate
 
@@ -54,3 +56,10 @@ def test_the_client_s_log_says_why_its_constructor_failed(line, code):
         logging.getLogger("kafka.net.manager").error(said)
     error = translate(foreign.KafkaTimeoutError("Unable to bootstrap from x"), "gate", "x")
     assert error.code == code
+
+
+def test_a_secret_that_is_not_there_names_the_camera_that_wants_it():
+    security = KafkaSecurity(protocol="SASL_PLAINTEXT", user="alice", password="kafka")
+    with pytest.raises(ConnectError, match="unknown secret 'kafka'") as caught:
+        kafka_consumer.connect("gate", ("127.0.0.1:1",), "g", security, Secrets({}))
+    assert (caught.value.where, caught.value.code) == ("gate", "secret")
