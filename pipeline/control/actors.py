@@ -6,6 +6,7 @@ whoever calls sees the death and decides.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,7 @@ from operators.results import Analysis, ModelInfo
 from pipeline.clock import SystemClock
 from pipeline.control.actor_log import log_to
 from pipeline.control.cluster import STATE_RESOURCE
+from pipeline.control.device import choose_device
 from pipeline.control.model import ModelSpec, build_analyzer
 from pipeline.control.topology import AnalyzerPlan
 from pipeline.errors import AnalyzeError, PipelineError, PublishError
@@ -36,6 +38,8 @@ from pipeline.messages import Attachment, CameraSnapshot, Delivery, Receipt
 from pipeline.secrets import Secrets
 from pipeline.sinks.config import EvidenceConfig, OutboxConfig, SinksConfig
 from pipeline.sinks.registry import build_sinks
+
+log = logging.getLogger(__name__)
 
 PUBLISH_TIMEOUT_SECONDS = 30.0
 CALL_TIMEOUT_SECONDS = 15.0
@@ -69,8 +73,11 @@ class AnalyzeActor(_Actor):
     def _open(self, spec: ModelSpec, plan: AnalyzerPlan) -> None:
         log_to(spec.artefacts.parent, plan.name)
         os.nice(NICENESS)
-        torch.set_num_threads(1 if plan.gpus == 0 else os.cpu_count() or 1)  # lanes inherit it
-        self._analyzer = build_analyzer(spec, device="cuda" if plan.gpus else "cpu")
+        device = choose_device(wants_gpu=plan.gpus > 0)
+        if device.reason:
+            log.warning("%s computes on the CPU: %s", plan.name, device.reason)
+        torch.set_num_threads(1)  # lanes inherit it; a GPU needs none
+        self._analyzer = build_analyzer(spec, device=device.kind)
         limits = LaneLimits(plan.lanes, plan.max_batch_size, plan.max_wait_seconds)
         self._lanes = LanePool(self._analyzer.analyze, limits, SystemClock())
 
