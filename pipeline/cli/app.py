@@ -31,6 +31,7 @@ COMMANDS: tuple[Command, ...] = (
         "Show everything at once: servers, four cameras, alerts, pictures, and a proof.",
     ),
     Command("docs", "pipeline.cli.docs_reference:docs", "Write docs/configuration.md from the configuration structs."),
+    Command("gpu-check", "pipeline.cli.gpu_check:gpu_check", "Compare a GPU with the CPU and measure it."),
     Command("models", "pipeline.cli.models:app", "List, download and verify backbone weights."),
     Command("probe", "pipeline.cli.probe:probe", "Open a camera or file once and say what it sends."),
     Command("publish", "pipeline.cli.publish:publish", "Write a file or camera into a Kafka topic."),
