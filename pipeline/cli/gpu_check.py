@@ -94,7 +94,7 @@ def _camera() -> bool:
 
 
 def _items() -> list[Item]:
-    scene, schedule, _ = dock_for(0, CAMERA_SECONDS)
+    scene, schedule, _ = dock_for(0)
     placed = [place(frame_at(scene, schedule, n / _FPS).rgb, SHAPE) for n in range(CAMERA_SECONDS * _FPS)]
     return [Item(Ticket("dock", 0, 0, n), _NEVER, placement, pixels) for n, (pixels, placement) in enumerate(placed)]
 

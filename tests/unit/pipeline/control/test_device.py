@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from pipeline.cli import gpu_check
 from pipeline.control.device import choose_device
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -30,3 +31,12 @@ def test_gpu_check_without_a_gpu_is_one_sentence_and_exit_1():
     assert "no GPU: nothing was checked" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert done.stdout == ""
+
+
+def test_what_gpu_check_runs_on_a_gpu_runs_on_a_cpu_in_its_place(monkeypatch, capsys):
+    engine = gpu_check._engine("cpu", "fp32")
+    monkeypatch.setattr(gpu_check, "_engine", lambda device, precision: engine)
+    monkeypatch.setattr(gpu_check, "CAMERA_SECONDS", 1)
+    assert gpu_check._parity()
+    assert gpu_check._camera()
+    assert "camera on cuda: 5 frames" in capsys.readouterr().out
