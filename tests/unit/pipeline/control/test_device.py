@@ -35,7 +35,7 @@ def test_gpu_check_without_a_gpu_is_one_sentence_and_exit_1():
 
 def test_what_gpu_check_runs_on_a_gpu_runs_on_a_cpu_in_its_place(monkeypatch, capsys):
     engine = gpu_check._engine("cpu", "fp32")
-    monkeypatch.setattr(gpu_check, "_engine", lambda device, precision: engine)
+    monkeypatch.setattr(gpu_check, "_engine", lambda *_: engine)
     monkeypatch.setattr(gpu_check, "CAMERA_SECONDS", 1)
     assert gpu_check._parity()
     assert gpu_check._camera()
