@@ -10,7 +10,7 @@ PipelineError
         PublishError        did not take a message
     DrainTimeout        a clean stop took too long
 
-Configuration and weights have their own errors (`pipeline.config.document.ConfigError`,
+Configuration and weights have their own errors (`pipeline.config.problems.ConfigError`,
 `operators.backbone.checkpoints.WeightsError`): they end a start, these do not end a run.
 Foreign exceptions are translated next to their adapter and raised `from None`, since PyAV's and redis's own carry
 addresses with passwords. All of ours keep fields and survive pickling, as Ray sends them.
@@ -48,7 +48,9 @@ class SourceError(PipelineError):
 
 
 class ConnectError(SourceError):
-    """Could not be opened; `code` is one of refused, timeout, unauthorized, not_found, dns, tls, unsupported."""
+    """Could not be opened; `code` is one of refused, timeout, unauthorized, not_found, dns, tls, unsupported, secret,
+    ended (a live stream that stopped), fenced (a higher lease reads it), lost (records that the broker has deleted).
+    """
 
 
 class StreamStalled(SourceError):

@@ -72,7 +72,7 @@ class Dispatch:
         self._share = FairShare(limits)
         self._again: deque[_Attempt] = deque()
         self._seats: list[Seat] = []
-        self._threads: list[threading.Thread] = []
+        self._threads: list[tuple[Seat, threading.Thread]] = []
 
     def seat(self, analyzers: Sequence[tuple[AnalyzerHandle, int]]) -> None:
         """Replaces the analyzers; threads of those that are gone end after their call."""
@@ -82,16 +82,14 @@ class Dispatch:
                 seat.is_open = seat in kept
             fresh = [(Seat(handle), count) for handle, count in analyzers if all(handle != s.handle for s in kept)]
             self._seats = [*kept, *(seat for seat, _ in fresh)]
-            self._threads = [each for each in self._threads if each.is_alive()]
-            started = [
-                threading.Thread(target=self._run, args=(seat,), name=f"credit-{seat.handle.name}-{n}", daemon=True)
-                for seat, count in fresh
-                for n in range(count)
-            ]
-            self._threads += started
+            self._threads = [(seat, thread) for seat, thread in self._threads if thread.is_alive()]
+            for seat, count in fresh:
+                for n in range(count):
+                    name = f"credit-{seat.handle.name}-{n}"
+                    thread = threading.Thread(target=self._run, args=(seat,), name=name, daemon=True)
+                    self._threads.append((seat, thread))
+                    thread.start()
             self._guard.notify_all()
-        for thread in started:
-            thread.start()
 
     def expire(self) -> None:
         """Loses what has waited too long for another analyzer; call it now and then. The caller holds the guard."""
@@ -107,9 +105,14 @@ class Dispatch:
     def join(self, timeout_seconds: float) -> bool:
         """Whether all threads have ended."""
         deadline = self._clock.monotonic() + timeout_seconds
-        for thread in self._threads:
+        for _, thread in self._threads:
             thread.join(max(0.0, deadline - self._clock.monotonic()))
-        return not any(thread.is_alive() for thread in self._threads)
+        return not any(thread.is_alive() for _, thread in self._threads)
+
+    @property
+    def crashed(self) -> list[str]:
+        """Names of threads that ended although their analyzer still has its seat. The caller holds the guard."""
+        return [thread.name for seat, thread in self._threads if seat.is_open and not thread.is_alive()]
 
     # --- one credit ---------------------------------------------------------------------------------------------
 

@@ -247,6 +247,8 @@ class Owner:
                 self._replace_reader(key, reader)
         crashed = [key for key, reader in self._readers.items() if reader.has_crashed]
         crashed += [lane.name for lane in list(self._lanes.values()) if not lane.is_alive]
+        with self._guard:
+            crashed += self._dispatch.crashed
         if crashed:
             self._fault = f"a thread ended by itself ({', '.join(crashed)}); see the log"
 

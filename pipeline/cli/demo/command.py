@@ -29,12 +29,12 @@ from pipeline.cli.demo.stage import (
     SHAPE,
     Rates,
     choose_rates,
-    measure_bare,
     start_servers,
     write_config,
 )
 from pipeline.cli.demo.summary import summarise
 from pipeline.config.loader import load_config
+from pipeline.control.bare_model import bare_rate
 from pipeline.control.model import ModelSpec, build_analyzer, load_engine, model_spec
 from pipeline.errors import PipelineError
 from pipeline.frame_path.artefacts import ArtefactStore
@@ -96,7 +96,7 @@ def _play(stack: ExitStack, screen: Screen, out: Path, seconds: float, *, weight
     screen.say(f"servers: {servers.redis}, kafka {servers.kafka}, {servers.rtsp.url('dock')}")
     lanes = len(os.sched_getaffinity(0))
     torch.set_num_threads(1)  # as in a lane: the model is measured as it will run
-    rates = choose_rates(measure_bare(engine, lanes))
+    rates = choose_rates(bare_rate(engine, SHAPE, lanes=lanes))
     torch.set_num_threads(lanes)
     screen.say(_rates_text(rates))
     schedule = seconds - RTSP_LEAD_SECONDS - _TAIL_SECONDS

@@ -5,19 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml
 
-from operators.backbone import Engine
 from pipeline.cli.demo.recording import Recording
 from pipeline.local.kafka import local_kafka
 from pipeline.local.redis import local_redis
@@ -38,7 +34,6 @@ RTSP_LEAD_SECONDS = 3.0
 """Of nobody, while the pipeline connects again."""
 KAFKA_TOPIC = "edge.weighbridge.jpeg"
 MIN_OTHER_FPS, MAX_OTHER_FPS = 0.25, 4.0
-_MEASURE_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,27 +56,6 @@ class Servers:
     redis: str
     kafka: str
     rtsp: RtspServer
-
-
-def measure_bare(engine: Engine, lanes: int, seconds: float = _MEASURE_SECONDS) -> float:
-    """Pictures per second of the model alone: one picture a lane at a time, nothing else running."""
-    picture = np.random.default_rng(0).integers(0, 255, (1, *SHAPE, 3), np.uint8)
-    stop = threading.Event()
-
-    def run() -> int:
-        done = 0
-        while not stop.is_set():
-            engine.run(picture)
-            done += 1
-        return done
-
-    engine.run(picture)
-    with ThreadPoolExecutor(lanes) as pool:
-        started = time.monotonic()
-        counts = [pool.submit(run) for _ in range(lanes)]
-        stop.wait(seconds)
-        stop.set()
-        return sum(count.result() for count in counts) / (time.monotonic() - started)
 
 
 def choose_rates(bare: float) -> Rates:

@@ -426,3 +426,27 @@ def test_a_camera_whose_pipeline_is_stopped_says_so_and_never_stays_live(tmp_pat
         assert owner.drain(LIMIT_SECONDS)
     last = publisher.state.states[-1]
     assert (last.state, last.code) == ("ended", "stopped")
+
+
+def test_a_credit_thread_that_crashes_is_a_fault_that_the_supervisor_hears(tmp_path, monkeypatch):
+    script = Script("cam", [Show(3), Silence(threading.Event())])
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)  # the crash is meant
+    with running(tmp_path, [plan(script)], [(FakeAnalyzer(), 1)], FakePublisher()) as owner:
+        owner.beat()
+
+        def crash(_seat):
+            raise RuntimeError("a bug of ours")
+
+        owner._dispatch._next = crash
+        owner._dispatch._guard.acquire()
+        owner._dispatch._guard.notify_all()
+        owner._dispatch._guard.release()
+
+        def is_told() -> bool:
+            try:
+                owner.beat()
+            except PipelineError as error:
+                return error.code == "fault" and "credit-analyze-0-0" in error.message
+            return False
+
+        until(is_told, "the fault")
