@@ -66,6 +66,7 @@ def run_pipeline(config: Config, drain_seconds: float, screen: IO[str]) -> bool:
             table.say(f"http://{running.address}/status /metrics /readyz /livez")
         with table:
             running.loop(show)
+            table.say("draining")
             is_clean = running.supervisor.drain(drain_seconds)
         final = running.supervisor.snapshot()
     for camera in sorted(config.cameras):

@@ -16,9 +16,12 @@ from pipeline.errors import PipelineError
 STATE_RESOURCE = "state"
 """Nodes that hold `state_dir`: publishers and the supervisor run there."""
 
+_LOOPBACK_ONLY = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+"""0: every listener of a local Ray is on loopback. Read when ray is imported."""
+
 _RAY_SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # every listener on loopback
+    _LOOPBACK_ONLY: "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_max_direct_call_object_size": str(2 * 2**20),  # micro-batches travel inline: 3 ms instead of 4.5 ms
     "RAY_health_check_initial_delay_ms": "2000",
@@ -89,7 +92,7 @@ def connect(address: str, *, cpus: int | None = None, gpus: int | None = None) -
     """
     wanted = os.environ.get("RAY_ADDRESS", "local") if address == "auto" else address
     before = {name: os.environ.get(name) for name in _RAY_SETTINGS}
-    os.environ.update(_RAY_SETTINGS)
+    os.environ.update(_RAY_SETTINGS if wanted == "local" else {**_RAY_SETTINGS, _LOOPBACK_ONLY: "1"})
     import ray
 
     root = str(Path(__file__).resolve().parents[2])

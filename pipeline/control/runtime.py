@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from pipeline.clock import Clock
 from pipeline.config.loader import Config
@@ -19,10 +20,11 @@ from pipeline.control.http import HttpServer, build_app
 from pipeline.control.leases import StateLock
 from pipeline.control.model import ModelSpec
 from pipeline.control.snapshot import PipelineSnapshot
-from pipeline.control.specs import run_spec
-from pipeline.control.supervisor import Supervisor
 from pipeline.control.topology import make_plan
 from pipeline.errors import PipelineError
+
+if TYPE_CHECKING:
+    from pipeline.control.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 
@@ -59,16 +61,21 @@ def started(config: Config, model: ModelSpec, clock: Clock, progress: Callable[[
         PipelineError: the state is in use, the cluster does not answer, the HTTP address is taken, an actor cannot
             start.
     """
-    spec = run_spec(config, model)
+    state_dir = Path(config.runtime.state_dir)
     with ExitStack() as stack:
-        lock = StateLock(spec.state_dir)
+        lock = StateLock(state_dir)
         stack.callback(lock.release)
-        _check_publishers(spec.state_dir, config.runtime.publishers)
+        _check_publishers(state_dir, config.runtime.publishers)
         stop = threading.Event()
         _stop_on_signals(stop)
         cluster = connect(config.runtime.ray)
         stack.callback(cluster.close)
         _stop_on_signals(stop)  # ray.init has put its own handler there
+        # Only now: these import ray, which reads at its own import whether to listen on loopback alone.
+        from pipeline.control.specs import run_spec
+        from pipeline.control.supervisor import Supervisor
+
+        spec = run_spec(config, model)
         supervisor = Supervisor(spec, make_plan(spec.wish(), cluster.offer()), clock)
         stack.callback(supervisor.stop)
         address = ""

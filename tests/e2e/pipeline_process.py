@@ -72,11 +72,19 @@ class PipelineProcess:
         assert code == 200, (code, body)
         return json.loads(body)
 
-    def terminate(self, timeout_seconds: float = 90.0) -> int:
-        self._process.send_signal(signal.SIGTERM)
+    def signal(self, number: int) -> None:
+        """Sends it and does not wait."""
+        self._process.send_signal(number)
+
+    def wait(self, timeout_seconds: float = 60.0) -> int:
+        """The exit status."""
         code = self._process.wait(timeout_seconds)
         self._reader.join(10)
         return code
+
+    def terminate(self, timeout_seconds: float = 90.0) -> int:
+        self.signal(signal.SIGTERM)
+        return self.wait(timeout_seconds)
 
     def _read(self) -> None:
         assert self._process.stdout is not None

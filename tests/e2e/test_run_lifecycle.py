@@ -1,0 +1,156 @@
+"""`main.py run` from start to end on real servers: what stops it, what does not, and what it knows afterwards."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import redis
+
+from pipeline.control.leases import StateLock
+from pipeline.local.child import free_port
+from tests.e2e.pipeline_process import ROOT, PipelineProcess, stream, until
+
+CONFIG = """
+version: 1
+site: {{name: lifecycle, timezone: UTC}}
+secrets: {{token: "${{env:CONTROL_TOKEN}}"}}
+model: {{backbone: dinov2_vits14, weights: random, shapes: [56x98]}}
+heads: {{look: {{kind: similarity, pictures: {pictures}}}}}
+cameras:
+  clip:
+    source: {{file: {clip}, pace: realtime}}
+    sample: {{policy: every_frame}}
+    heads: [embedding, look]
+    rules:
+      bright: {{measure: similarity(look), enter: "> 0.9", exit: "< 0.8", hold: 200ms, release: 200ms}}
+  nobody:
+    source: {{url: "rtsp://127.0.0.1:{closed}/none", backoff: {{first: 500ms, max: 1s}}}}
+sinks:
+  redis: {{url: "{redis}", prefix: {prefix}}}
+runtime:
+  ray: local
+  state_dir: {state}
+  admission: degrade
+  http: {{bind: "127.0.0.1:0", token: token}}
+"""
+
+FPS = 10
+DARK_SECONDS, BRIGHT_SECONDS = 2, 22
+"""The bright part begins an episode; only a run that goes on after a kill sees the second dark part that ends it."""
+
+
+def picture(*, is_bright: bool) -> np.ndarray:
+    rng = np.random.default_rng(7 if is_bright else 8)
+    small = rng.integers(150, 255, (7, 12, 3), np.uint8) if is_bright else rng.integers(0, 60, (14, 24, 3), np.uint8)
+    side = 112 // small.shape[0]
+    return np.ascontiguousarray(small.repeat(side, 0).repeat(side, 1)[:112, :192])
+
+
+def write_clip(path: Path) -> int:
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=FPS)
+        video.width, video.height, video.pix_fmt = 192, 112, "yuv420p"
+        video.codec_context.thread_count = 1
+        video.codec_context.gop_size = FPS
+        parts = [(False, DARK_SECONDS), (True, BRIGHT_SECONDS), (False, DARK_SECONDS)]
+        for is_bright, seconds in parts:
+            for _ in range(seconds * FPS):
+                frame = av.VideoFrame.from_ndarray(picture(is_bright=is_bright), format="rgb24")
+                container.mux(video.encode(frame))
+        container.mux(video.encode())
+    return sum(seconds for _, seconds in parts) * FPS
+
+
+@pytest.fixture
+def configured(tmp_path, redis_server, prefix):
+    """(configuration, frames of the clip)."""
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    av.VideoFrame.from_ndarray(picture(is_bright=True), format="rgb24").to_image().save(pictures / "bright.png")
+    count = write_clip(tmp_path / "clip.mp4")
+    config = tmp_path / "cameras.yaml"
+    config.write_text(
+        CONFIG.format(
+            clip=tmp_path / "clip.mp4",
+            pictures=pictures,
+            closed=free_port(),
+            redis=redis_server.url,
+            prefix=prefix,
+            state=tmp_path / "state",
+        )
+    )
+    return config, count
+
+
+@pytest.mark.ray
+@pytest.mark.redis
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_the_driver_is_killed_in_an_episode_and_redis_goes_away(configured, redis_server, prefix):
+    config, count = configured
+    client = redis.Redis.from_url(redis_server.url)
+
+    def alerts(kind):
+        return [event_id for event_id, type_, _ in stream(client, f"{prefix}:alerts:clip") if type_.endswith(kind)]
+
+    with PipelineProcess(config) as first:
+        until("an episode begins beside a camera that is down", lambda: alerts("alert.start.v1"))
+        assert {each["camera"]: each["state"] for each in first.status()["cameras"]}["nobody"] != "live"
+        first.signal(signal.SIGKILL)
+        first.wait()
+    assert alerts("alert.end.v1") == []
+
+    with PipelineProcess(config) as second:
+        until("it goes on", lambda: second.status()["cameras"])
+        redis_server.kill()
+        until("the sink is missed", lambda: second.get("/readyz")[0] == 503, seconds=60)
+        redis_server.start()
+        until("the end of the episode", lambda: alerts("alert.end.v1"), seconds=120)
+        until("the end of the file", lambda: _state(second, "clip") == "ended", seconds=60)
+        assert second.terminate() == 0, second.text
+        assert "clip: decoded" in second.text
+        assert second.text.count("unaccounted 0") == 2, second.text
+    assert len(set(alerts("alert.start.v1"))) == 1, "one start, over the death of the driver"
+    assert len(set(alerts("alert.end.v1"))) == 1
+    seen = {body["seq"] for _, kind, body in stream(client, f"{prefix}:results:clip") if kind.endswith("result.v1")}
+    assert seen == set(range(count)), f"missing {sorted(set(range(count)) - seen)[:10]}"
+
+
+def _state(pipeline: PipelineProcess, camera: str) -> str:
+    return next((each["state"] for each in pipeline.status()["cameras"] if each["camera"] == camera), "")
+
+
+@pytest.mark.ray
+@pytest.mark.redis
+@pytest.mark.slow
+@pytest.mark.timeout(200)
+def test_a_second_sigterm_leaves_at_once(configured, redis_server):
+    config, _ = configured
+    with PipelineProcess(config) as pipeline:
+        until("frames flow", lambda: _state(pipeline, "clip") == "live")
+        redis_server.pause()  # the required sink hangs: a drain would take its whole time
+        pipeline.signal(signal.SIGTERM)
+        until("the drain has begun", lambda: "draining" in pipeline.text, seconds=30)
+        pipeline.signal(signal.SIGTERM)
+        assert pipeline.wait(20) == 143
+    redis_server.resume()
+
+
+def test_a_second_run_on_the_same_state_is_refused_in_one_sentence(configured, tmp_path):
+    config, _ = configured
+    lock = StateLock(tmp_path / "state")
+    command = [sys.executable, "main.py", "run", str(config)]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=_environment())
+    lock.release()
+    assert found.returncode == 3
+    assert "is in use by process" in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "CONTROL_TOKEN": "t"}
