@@ -196,7 +196,7 @@ def checks(figures: dict[str, dict[str, float]]) -> list[tuple[str, float, str, 
         found.append((f"{pose}: approaches right", of["right"], f">= {at_least}", of["right"] >= at_least))
         at_most(f"{pose}: near misses with a start", of["false_near"], 1)
         at_most(f"{pose}: median error over that of the floor's depth", of["error_median"] / of["floor_median"], 0.5)
-        at_most(f"{pose}: depth on movers, median |error| / depth", of["movers_abs_rel"], 0.12)
+        at_most(f"{pose}: depth on movers, median abs(error) / depth", of["movers_abs_rel"], 0.12)
         at_most(f"{pose}: the same over the baseline's", of["movers_abs_rel"] / of["baseline_abs_rel"], 0.5)
         if "random_p90" in of:
             ratio = of["same_p90_with_misses"] / of["random_p90_with_misses"]
