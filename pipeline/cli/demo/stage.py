@@ -25,7 +25,7 @@ from pipeline.sinks.topics import create_topics, planned_topics
 SHAPE = (224, 392)
 DOCK_FPS = 2.0
 ENTER_METRES, EXIT_METRES = 3.0, 3.6
-HOLD_SECONDS, RELEASE_SECONDS = 0.6, 1.0
+HOLD_SECONDS, RELEASE_SECONDS = 0.6, 0.5
 DOCK_SEEDS = {"dock-sim": 8, "dock-rtsp": 20}
 """Both hang at the first pose: one depth head serves them."""
 OTHER_SEEDS = {"archive": 33, "weighbridge": 46}
