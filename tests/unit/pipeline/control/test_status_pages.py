@@ -110,6 +110,7 @@ def test_without_a_configured_token_status_stays_closed_and_a_taken_port_is_one_
     connection.request("GET", "/status", headers={"Authorization": "Bearer "})
     assert connection.getresponse().status == 403
     connection.close()
-    with pytest.raises(PipelineError, match=r"expected a free host:port.*runtime\.http\.bind"):
+    with pytest.raises(PipelineError, match=r"expected a free host:port.*runtime\.http\.bind") as caught:
         HttpServer(build_app(snapshot, frozenset(), None), server.address)
+    assert caught.value.code == "bind"
     server.stop()
