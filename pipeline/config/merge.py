@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, cast
 
 from pipeline.config.document import Document
-from pipeline.config.problems import Mark, Place
+from pipeline.config.problems import Place
 
 
-@dataclass(slots=True)
-class Merged:
-    """One camera's map and, for each part of it, where it was written."""
-
-    value: dict[str, Any]
-    marks: dict[Place, Mark] = field(default_factory=dict[Place, Mark])
-    """By place inside the camera."""
-
-    def mark(self, place: Place) -> Mark:
-        """Where `place` was written, or the nearest thing around it."""
-        while place and place not in self.marks:
-            place = place[:-1]
-        return self.marks[place]
+class Merged(Document):
+    """One camera's map and, for each part of it (by its place inside the camera), where it was written."""
 
 
 def merge_layers(document: Document, layers: tuple[Place, ...]) -> Merged:

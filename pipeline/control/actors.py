@@ -15,19 +15,19 @@ from pathlib import Path
 from typing import Any
 
 import ray
-import ray.exceptions as ray_errors
 import torch
 from ray.actor import ActorHandle
 
 from operators.frames import Item
 from operators.results import Analysis, ModelInfo
 from pipeline.clock import SystemClock
+from pipeline.control.actor_calls import ActorWorker, RayAnalyzer, RayPublisher
 from pipeline.control.actor_log import log_to
 from pipeline.control.cluster import STATE_RESOURCE
 from pipeline.control.device import choose_device
 from pipeline.control.model import ModelSpec, build_analyzer
 from pipeline.control.topology import AnalyzerPlan
-from pipeline.errors import AnalyzeError, PipelineError, PublishError
+from pipeline.errors import PipelineError
 from pipeline.frame_path.artefacts import ArtefactStore
 from pipeline.frame_path.batching import BatchLimits
 from pipeline.frame_path.handles import FeedPlan
@@ -41,8 +41,6 @@ from pipeline.sinks.registry import build_sinks
 
 log = logging.getLogger(__name__)
 
-PUBLISH_TIMEOUT_SECONDS = 30.0
-CALL_TIMEOUT_SECONDS = 15.0
 SWITCH_INTERVAL_SECONDS = 0.0005
 """Decoding threads share one GIL; the default of 5 ms makes 16 readers wait for each other."""
 NICENESS = 10
@@ -205,106 +203,6 @@ class PublishActor(_Actor):
         return self._publisher.snapshot()
 
 
-def wait_for(ref: Any, timeout_seconds: float, kind: type[PipelineError], where: str) -> Any:
-    """The value of a call; its death, lateness or failure as one of ours.
-
-    Raises:
-        PipelineError: of class `kind`, code `died`, `timeout` or `failed`; an error of ours raised over there comes
-            back as it was.
-    """
-    try:
-        return ray.get(ref, timeout=timeout_seconds)
-    except ray_errors.GetTimeoutError:
-        raise kind(f"no answer within {timeout_seconds:g} s", code="timeout", where=where) from None
-    except ray_errors.RayTaskError as error:
-        if isinstance(error.cause, PipelineError):
-            raise error.cause from None
-        raise kind(f"{type(error.cause).__name__}: {error.cause}", code="failed", where=where) from None
-    except ray_errors.RayError as error:
-        raise kind(f"the actor is gone ({type(error).__name__})", code="died", where=where) from None
-
-
-@dataclass(frozen=True, slots=True)
-class RayAnalyzer:
-    """An `AnalyzerHandle` over an actor."""
-
-    name: str
-    actor: ActorHandle[Any]
-
-    def analyze(self, items: Sequence[Item], timeout_seconds: float) -> list[Analysis]:
-        """Raises: AnalyzeError."""
-        return wait_for(self.actor.analyze.remote(list(items)), timeout_seconds, AnalyzeError, self.name)
-
-
-@dataclass(frozen=True, slots=True)
-class RayPublisher:
-    """A `PublisherHandle` over an actor."""
-
-    name: str
-    actor: ActorHandle[Any]
-
-    def attach(self, camera: str, lease: int) -> Attachment:
-        """Raises: PublishError."""
-        return wait_for(self.actor.attach.remote(camera, lease), PUBLISH_TIMEOUT_SECONDS, PublishError, self.name)
-
-    def publish(self, delivery: Delivery) -> Receipt:
-        """Raises: PublishError."""
-        return wait_for(self.actor.publish.remote(delivery), PUBLISH_TIMEOUT_SECONDS, PublishError, self.name)
-
-
-class ActorWorker:
-    """An actor as the supervisor holds it: ready or not, and one pulse at a time, never waiting."""
-
-    def __init__(self, name: str, actor: Any) -> None:
-        self.name = name
-        self.actor = actor
-        self._ready = actor.pid.remote()
-        self._pulse: Any = None
-        self._pulse_since = 0.0
-
-    def first_answer(self) -> int | None:
-        """The process id once the actor has started, None before.
-
-        Raises:
-            PipelineError: it died on the way.
-        """
-        if not _is_answered(self._ready):
-            return None
-        return wait_for(self._ready, CALL_TIMEOUT_SECONDS, PipelineError, self.name)
-
-    def pulse(self, method: str, limit_seconds: float, now: float) -> Any:
-        """The answer to the call of `method` that is under way, None while there is none; then asks again.
-
-        Raises:
-            PipelineError: the actor died, or has not answered for `limit_seconds` (code `timeout`).
-        """
-        if self._pulse is None:
-            self._pulse, self._pulse_since = getattr(self.actor, method).remote(), now
-        if not _is_answered(self._pulse):
-            if now - self._pulse_since > limit_seconds:
-                msg = f"no answer for {limit_seconds:g} s"
-                raise PipelineError(msg, code="timeout", where=self.name)
-            return None
-        answer, self._pulse = self._pulse, None
-        return wait_for(answer, CALL_TIMEOUT_SECONDS, PipelineError, self.name)
-
-    def call(self, method: str, *args: Any, timeout_seconds: float = CALL_TIMEOUT_SECONDS) -> Any:
-        """One call, waited for.
-
-        Raises:
-            PipelineError: it died, failed or was too slow.
-        """
-        return wait_for(getattr(self.actor, method).remote(*args), timeout_seconds, PipelineError, self.name)
-
-    def begin(self, method: str, *args: Any) -> Any:
-        """One call, to be collected with `wait_for`."""
-        return getattr(self.actor, method).remote(*args)
-
-    def kill(self) -> None:
-        """Ends the actor at once, dead or alive."""
-        ray.kill(self.actor, no_restart=True)
-
-
 def start_analyzer(spec: ModelSpec, plan: AnalyzerPlan, calls: int) -> ActorWorker:
     """One analyze actor; `calls` may be in flight at once, and `about` must get through beside them."""
     options = {"num_cpus": plan.lanes, "num_gpus": plan.gpus, "max_concurrency": calls + 4}
@@ -320,8 +218,3 @@ def start_publisher(spec: PublishSpec, model: ModelInfo, calls: int) -> ActorWor
     """One publish actor, on a node that holds the state."""
     options = {"num_cpus": 0, "resources": {STATE_RESOURCE: 0.001}, "max_concurrency": calls + 4}
     return ActorWorker(spec.name, PublishActor.options(**options).remote(spec, model))
-
-
-def _is_answered(ref: Any) -> bool:
-    done, _ = ray.wait([ref], timeout=0)
-    return bool(done)

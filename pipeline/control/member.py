@@ -18,7 +18,7 @@ STABLE_SECONDS = 60.0
 
 
 class Worker(Protocol):
-    """A started actor; `actors.py` has the real one."""
+    """A started actor; `actor_calls.py` has the real one."""
 
     def first_answer(self) -> int | None:
         """Its process id once it is ready, None before.

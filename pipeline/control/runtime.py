@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import threading
@@ -25,8 +24,6 @@ from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
     from pipeline.control.supervisor import Supervisor
-
-log = logging.getLogger(__name__)
 
 STEP_SECONDS = 1.0
 EXIT_SECOND_SIGNAL = 143
@@ -72,10 +69,10 @@ def started(config: Config, model: ModelSpec, clock: Clock, progress: Callable[[
         stack.callback(cluster.close)
         _stop_on_signals(stop)  # ray.init has put its own handler there
         # Only now: these import ray, which reads at its own import whether to listen on loopback alone.
-        from pipeline.control.specs import run_spec
+        from pipeline.control.specs import RunSpec
         from pipeline.control.supervisor import Supervisor
 
-        spec = run_spec(config, model)
+        spec = RunSpec(config, model)
         supervisor = Supervisor(spec, make_plan(spec.wish(), cluster.offer()), clock)
         stack.callback(supervisor.stop)
         address = ""

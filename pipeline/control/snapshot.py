@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from operators.results import ModelInfo
@@ -72,17 +72,4 @@ def close_ledger(ledger: LedgerSnapshot, reason: str) -> LedgerSnapshot:
     lost = dict(ledger.lost)
     if ledger.in_flight:
         lost[reason] = lost.get(reason, 0) + ledger.in_flight
-    return LedgerSnapshot(
-        ledger.camera,
-        ledger.lease,
-        ledger.received,
-        ledger.undecodable,
-        ledger.decoded,
-        ledger.sampled_out,
-        ledger.replaced,
-        ledger.stale,
-        ledger.gated,
-        ledger.analysed,
-        lost,
-        0,
-    )
+    return replace(ledger, lost=lost, in_flight=0)

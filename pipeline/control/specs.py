@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from pipeline.config.load_plan import UNSTATED_FPS
 from pipeline.config.loader import Config
 from pipeline.config.schema import CameraConfig
 from pipeline.control.actors import PublishSpec
@@ -16,9 +17,6 @@ from pipeline.frame_path.handles import FeedPlan, OwnedCamera
 from pipeline.frame_path.publisher import PublishedCamera
 from pipeline.kafka_client import KafkaSecurity
 from pipeline.sources.registry import build_feed, group_feeds
-
-DEFAULT_RATE = 25.0
-"""Pictures per second that a camera is reckoned with when `sample.fps` is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +37,7 @@ class RunSpec:
     @property
     def required_sinks(self) -> frozenset[str]:
         """Names of the sinks that replayable sources wait for."""
-        sinks = {name: getattr(self.config.sinks, name) for name in ("redis", "kafka", "jsonl")}
+        sinks = dict(self.config.sinks)
         return frozenset(name for name, sink in sinks.items() if sink is not None and sink.required)
 
     @property
@@ -51,7 +49,7 @@ class RunSpec:
         runtime = self.config.runtime
         return Wish(
             feeds=tuple(group_feeds({camera: each.source for camera, each in self.cameras.items()})),
-            rates={camera: each.sample.fps or DEFAULT_RATE for camera, each in self.cameras.items()},
+            rates={camera: each.sample.fps or UNSTATED_FPS for camera, each in self.cameras.items()},
             decoders=runtime.decoders if isinstance(runtime.decoders, int) else None,
             analyzers=runtime.analyzers if isinstance(runtime.analyzers, int) else None,
             publishers=runtime.publishers,
@@ -59,13 +57,12 @@ class RunSpec:
 
     def publish_spec(self, name: str, plan: Plan) -> PublishSpec:
         """What the publisher `name` needs."""
-        members = next(each.cameras for each in plan.publishers if each.name == name)
         config = self.config
         return PublishSpec(
             name=name,
             cameras=tuple(
                 PublishedCamera(config.camera_spec(camera), config.cameras[camera].source.is_replayable)
-                for camera in members
+                for camera in plan.publisher(name).cameras
             ),
             sinks=config.sinks,
             secrets=config.secrets,
@@ -110,8 +107,3 @@ class RunSpec:
             frozen_after_seconds=config.source.frozen_after,
             weight=float(1 + max(0, config.priority)),
         )
-
-
-def run_spec(config: Config, model: ModelSpec) -> RunSpec:
-    """Everything that a run of `config` needs."""
-    return RunSpec(config, model)

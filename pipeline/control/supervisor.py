@@ -15,6 +15,7 @@ from typing import Any
 from operators.results import ModelInfo
 from pipeline.clock import Clock
 from pipeline.control import actors
+from pipeline.control.actor_calls import ActorWorker, wait_for
 from pipeline.control.leases import LeaseBook
 from pipeline.control.member import Member
 from pipeline.control.snapshot import ActorKind, PipelineSnapshot, close_ledger
@@ -33,7 +34,7 @@ HUNG_SECONDS = 10.0
 READY_TIMEOUT_SECONDS = 180.0
 STARTING_PAUSE_SECONDS = 0.1
 
-_Member = Member[actors.ActorWorker]
+_Member = Member[ActorWorker]
 
 
 class Supervisor:
@@ -118,7 +119,7 @@ class Supervisor:
         for owner, answer in answers:
             left = max(1.0, deadline - self._clock.monotonic() + 5.0)
             try:
-                is_clean = actors.wait_for(answer, left, PipelineError, owner.name) and is_clean
+                is_clean = wait_for(answer, left, PipelineError, owner.name) and is_clean
                 self._beats[owner.name] = owner.call("beat")
             except PipelineError as error:
                 log.warning("drain: %s", error)
@@ -139,17 +140,17 @@ class Supervisor:
 
     # --- one actor ----------------------------------------------------------------------------------------------
 
-    def _member(self, name: str, kind: ActorKind, start: Callable[[], actors.ActorWorker]) -> _Member:
+    def _member(self, name: str, kind: ActorKind, start: Callable[[], ActorWorker]) -> _Member:
         return Member(name, kind, start, self._clock)
 
-    def _start_publisher(self, name: str) -> actors.ActorWorker:
+    def _start_publisher(self, name: str) -> ActorWorker:
         assert self._model is not None, "the model is loaded first"
         calls = 2 * len(self._plan.decoders)
         return actors.start_publisher(self._spec.publish_spec(name, self._plan), self._model, calls)
 
-    def _start_decoder(self, name: str) -> actors.ActorWorker:
+    def _start_decoder(self, name: str) -> ActorWorker:
         """Every start is under new leases: whoever had these cameras before is fenced."""
-        plan = next(each for each in self._plan.decoders if each.name == name)
+        plan = self._plan.decoder(name)
         for camera in plan.cameras:
             self._current_leases[camera] = self._leases.next(camera)
             prune_ledgers(self._spec.state_dir, camera)
@@ -183,8 +184,7 @@ class Supervisor:
         member.lost(reason)
         if member.kind == "decode":
             self._beats.pop(member.name, None)
-            plan = next(each for each in self._plan.decoders if each.name == member.name)
-            for camera in plan.cameras:
+            for camera in self._plan.decoder(member.name).cameras:
                 path = ledger_path(self._spec.state_dir, camera, self._current_leases[camera])
                 if path.is_file():
                     ledger = close_ledger(read_ledger(path), "owner_died")
@@ -211,7 +211,7 @@ class Supervisor:
 
     # --- who talks to whom --------------------------------------------------------------------------------------
 
-    def _running(self, members: list[_Member]) -> list[actors.ActorWorker]:
+    def _running(self, members: list[_Member]) -> list[ActorWorker]:
         return [member.running for member in members if member.running is not None]
 
     def _analyzers_for(self, decoder: str) -> list[tuple[str, Any, int]]:
@@ -221,9 +221,8 @@ class Supervisor:
         ]
 
     def _publishers_for(self, decoder: str) -> dict[str, tuple[str, Any]]:
-        plan = next(each for each in self._plan.decoders if each.name == decoder)
         by_name = {worker.name: worker for worker in self._running(self._publishers)}
-        found = {camera: by_name.get(self._plan.publisher_of(camera)) for camera in plan.cameras}
+        found = {camera: by_name.get(self._plan.publisher_of(camera)) for camera in self._plan.decoder(decoder).cameras}
         return {camera: (worker.name, worker.actor) for camera, worker in found.items() if worker is not None}
 
     def _tell_owners(self, method: str, what: Callable[[str], Any]) -> None:

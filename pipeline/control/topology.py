@@ -63,6 +63,12 @@ class Plan:
     credits: dict[tuple[str, str], int]
     """(decoder, analyzer) -> how many calls of that owner may be in flight there."""
 
+    def decoder(self, name: str) -> DecoderPlan:
+        return next(each for each in self.decoders if each.name == name)
+
+    def publisher(self, name: str) -> PublisherPlan:
+        return next(each for each in self.publishers if each.name == name)
+
     def decoder_of(self, camera: str) -> str:
         return next(each.name for each in self.decoders if camera in each.cameras)
 

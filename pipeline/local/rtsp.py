@@ -96,9 +96,6 @@ class RtspServer:
         """Closes the connections of all readers, with FIN or with RST."""
         self._call(lambda: [reader.hang_up(reset=reset) for reader in list(self._relay.streams[name].readers)])
 
-    def num_readers(self, name: str) -> int:
-        return self._call(lambda: len(self._relay.streams[name].readers) if name in self._relay.streams else 0)
-
     async def _listen(self) -> None:
         def connect() -> Session:
             return Session(self._relay)

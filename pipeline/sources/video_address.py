@@ -35,10 +35,6 @@ class Address:
     def is_tls(self) -> bool:
         return self.scheme in _TLS_SCHEMES
 
-    @property
-    def is_rtsp(self) -> bool:
-        return self.scheme in {"rtsp", "rtsps"}
-
     def has_name(self) -> bool:
         """Whether the host can be resolved now. Asked after a failure only, since FFmpeg does not tell."""
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -29,6 +28,7 @@ from pipeline.simulation.pose import POSES
 from pipeline.simulation.rendered import Rendered
 from pipeline.simulation.training import training_frames
 from tests.bench.alarm_clips import FPS, Clip, Site
+from tests.bench.lanes import in_lanes
 
 SHAPE = (224, 392)
 LINES = {"dock": "here"}
@@ -67,14 +67,7 @@ def look(engine: Engine, head: DepthLinear, pose: str, pictures: Iterable[Render
             for row, picture in enumerate(batch)
         ]
 
-    iterator = iter(pictures)
-    with ThreadPoolExecutor(2) as lanes:
-        waiting = [lanes.submit(one, batch) for _ in range(2) if (batch := list(islice(iterator, 4)))]
-        while waiting:
-            done = waiting.pop(0).result()
-            if batch := list(islice(iterator, 4)):
-                waiting.append(lanes.submit(one, batch))
-            yield from done
+    yield from in_lanes(pictures, one)
 
 
 def fit_head(engine: Engine, pose: str, cache_dir: Path) -> DepthLinear:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import TypeVar
 
 import numpy as np
@@ -27,6 +25,7 @@ from operators.retrieval.vectors import VectorSet
 from operators.scene.empty_view import VIEW_BLOCK, EmptyView, build_view
 from operators.scene.subjects import find_subjects, view_tokens
 from pipeline.simulation import KNOWN_KINDS, POSES, DockScene, Kind, Light, Rendered, placed_apart
+from tests.bench.lanes import in_lanes
 
 T = TypeVar("T")
 
@@ -111,7 +110,7 @@ class Chain:
             items = [replace(shot.item, artefacts=tuple(stored)) for shot in batch]
             return list(zip(batch, analyzer.analyze(items), strict=True))
 
-        return _in_lanes(shots, one)
+        return in_lanes(shots, one)
 
     def bank(self, per_class: int, *, purpose: int = 1, exact_masks: bool = False) -> Bank:
         """`per_class` pictures of each known kind, one mover each, masked by what the chain itself finds.
@@ -120,7 +119,7 @@ class Chain:
         """
         wanted = [(kind,) for kind in KNOWN_KINDS for _ in range(per_class)]
         found = list(
-            _in_lanes(self._site.shots(purpose, wanted), lambda batch: self._things(batch, exact_masks=exact_masks))
+            in_lanes(self._site.shots(purpose, wanted), lambda batch: self._things(batch, exact_masks=exact_masks))
         )
         backbone = self._engine.backbone
         labels = [KNOWN_KINDS.index(shot.kinds[0]) for shot, _, _ in found]
@@ -144,7 +143,7 @@ class Chain:
                 for row, shot in zip(patches, batch, strict=True)
             ]
 
-        return _in_lanes(shots, one)
+        return in_lanes(shots, one)
 
     def _things(self, batch: list[Shot], *, exact_masks: bool) -> list[tuple[Shot, np.ndarray, np.ndarray | None]]:
         """(shot, class token, mean of the largest subject's patches) from one pass."""
@@ -163,18 +162,6 @@ class Chain:
         metres = self._depth.predict(taps, camera.grid, camera.focal[1])[0]
         tokens = view_tokens(out.taps[VIEW_BLOCK][1][row])
         return [subject.mask for subject in find_subjects(self.view, np.log(metres), tokens, camera, {})]
-
-
-def _in_lanes(shots: Iterable[Shot], one: Callable[[list[Shot]], list[T]]) -> Iterator[T]:
-    """Batches of four on two threads, in order, one batch ahead of what is drawn."""
-    iterator = iter(shots)
-    with ThreadPoolExecutor(2) as lanes:
-        waiting = [lanes.submit(one, batch) for _ in range(2) if (batch := list(islice(iterator, 4)))]
-        while waiting:
-            done = waiting.pop(0).result()
-            if batch := list(islice(iterator, 4)):
-                waiting.append(lanes.submit(one, batch))
-            yield from done
 
 
 def _pooled_all(patches: np.ndarray, masks: Sequence[np.ndarray]) -> np.ndarray:

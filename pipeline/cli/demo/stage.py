@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import time
@@ -180,8 +179,3 @@ class RtspCamera:
         stack.enter_context(self._publisher)
         self._server.wait_until_live("dock")
         self.started_ns = time.time_ns()
-
-
-def write_notes(path: Path, notes: dict[str, Any]) -> None:
-    """Figures of a run as JSON, for those who compare runs."""
-    path.write_text(json.dumps(notes, indent=2, default=str) + "\n", encoding="utf-8")

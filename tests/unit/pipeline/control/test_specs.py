@@ -23,14 +23,14 @@ SINKS = "sinks: {kafka: {brokers: ['127.0.0.1:9']}, jsonl: {path: out}}\n"
 def spec(tmp_path, monkeypatch):
     """Makes a `RunSpec` of a configuration with these sinks and this runtime."""
     monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # read when ray is imported: loopback alone
-    from pipeline.control.specs import run_spec
+    from pipeline.control.specs import RunSpec
 
     def made(sinks=SINKS, runtime=""):
         path = tmp_path / "cameras.yaml"
         path.write_text("version: 1\n" + sinks + runtime + CAMERAS)
         config = load_config(path)
         cameras = tuple(config.camera_spec(camera) for camera in config.cameras)
-        return run_spec(config, ModelSpec(config.model, config.heads, cameras, tmp_path / "artefacts", {}))
+        return RunSpec(config, ModelSpec(config.model, config.heads, cameras, tmp_path / "artefacts", {}))
 
     return made
 
