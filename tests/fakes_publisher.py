@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,10 @@ from operators.frames import Placement, Ticket, Times
 from operators.results import Analysis, Depth, Label, LineDistance, ModelInfo, Subject
 from operators.rules.config import RuleConfig
 from operators.scene.config import ViewConfig
+from pipeline.clock import Clock
 from pipeline.frame_path.publisher import PublishedCamera, Publisher
 from pipeline.messages import Analysed, Message, Outcome, Reused, Settlement, Tick
-from pipeline.sinks.base import OnSettled, SinkHealth
+from pipeline.sinks.base import OnSettled, Sink, SinkHealth
 from pipeline.sinks.config import EvidenceConfig, OutboxConfig
 
 CAMERA = "dock-03"
@@ -110,10 +111,10 @@ def camera(name: str = CAMERA, *, is_replayable: bool = False, **rules: RuleConf
 def publisher(
     folder: Path,
     cameras: Sequence[PublishedCamera],
-    sinks: Sequence[HandSink],
+    sinks: Sequence[Sink],
     *,
-    required: Sequence[str] = ("redis",),
-    clock: HandClock | None = None,
+    required: Iterable[str] = ("redis",),
+    clock: Clock | None = None,
     outbox_bytes: int = 2**20,
 ) -> Publisher:
     made = Publisher(

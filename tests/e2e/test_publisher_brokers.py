@@ -12,14 +12,13 @@ import redis
 from confluent_kafka import Consumer, TopicPartition
 
 from pipeline.clock import SystemClock
-from pipeline.frame_path.publisher import Publisher
 from pipeline.frame_path.wire import decode_array
 from pipeline.messages import Delivery, Status
 from pipeline.secrets import Secrets
-from pipeline.sinks.config import EvidenceConfig, KafkaSinkConfig, OutboxConfig, RedisSinkConfig, SinksConfig
+from pipeline.sinks.config import KafkaSinkConfig, OutboxConfig, RedisSinkConfig, SinksConfig
 from pipeline.sinks.registry import build_sinks
 from pipeline.sinks.topics import create_topics, planned_topics
-from tests.fakes_publisher import CAMERA, MODEL, START_NS, camera, frame
+from tests.fakes_publisher import CAMERA, START_NS, camera, frame, publisher
 
 pytestmark = [pytest.mark.redis, pytest.mark.kafka]
 
@@ -30,20 +29,9 @@ def built(tmp_path, redis_url, brokers, prefix):
         kafka=KafkaSinkConfig(brokers=(brokers,), prefix=prefix),
     )
     sinks, required = build_sinks(config, "north-quay", Secrets({}))
-    made = Publisher(
-        cameras=[camera()],
-        sinks=sinks,
-        required=required,
-        state_dir=tmp_path / "state",
-        site="north-quay",
-        timezone="UTC",
-        model=MODEL,
-        outbox=OutboxConfig(),
-        evidence=EvidenceConfig(store=str(tmp_path / "evidence")),
-        clock=SystemClock(),
+    return publisher(
+        tmp_path, [camera()], sinks, required=required, clock=SystemClock(), outbox_bytes=OutboxConfig().max_bytes
     )
-    made.start()
-    return made
 
 
 def wait_until(what, timeout_seconds=30.0):

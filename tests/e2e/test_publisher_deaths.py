@@ -13,10 +13,10 @@ from pipeline.frame_path.batching import BatchLimits
 from pipeline.frame_path.config import SampleConfig
 from pipeline.frame_path.owner import FeedPlan, Owner
 from pipeline.frame_path.publisher import PublishedCamera, Publisher
-from pipeline.sinks.config import EvidenceConfig, OutboxConfig
+from pipeline.sinks.config import OutboxConfig
 from pipeline.sources.config import BackoffConfig
 from tests.fakes import End, FakeAnalyzer, Script, Show, Silence, owned
-from tests.fakes_publisher import MODEL
+from tests.fakes_publisher import publisher
 from tests.fakes_sinks import fake_sink
 
 LIMIT_SECONDS = 30.0
@@ -44,20 +44,7 @@ def until(holds, what):
 
 
 def make(tmp_path, sinks, published):
-    made = Publisher(
-        cameras=[published],
-        sinks=sinks,
-        required=frozenset({"redis"}),
-        state_dir=tmp_path / "publisher",
-        site="north-quay",
-        timezone="UTC",
-        model=MODEL,
-        outbox=OutboxConfig(),
-        evidence=EvidenceConfig(store=str(tmp_path / "evidence")),
-        clock=SystemClock(),
-    )
-    made.start()
-    return made
+    return publisher(tmp_path, [published], sinks, clock=SystemClock(), outbox_bytes=OutboxConfig().max_bytes)
 
 
 def kill(made: Publisher) -> None:
