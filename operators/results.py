@@ -79,6 +79,22 @@ class Depth:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+class Segments:
+    """What each patch belongs to."""
+
+    head: str
+    classes: tuple[str, ...]
+    """Names; `indices` counts in them."""
+    indices: np.ndarray
+    """uint8 (h, w) best class of each patch."""
+    shares: tuple[tuple[str, float], ...]
+    """(class, share of the picture's patches), largest first, without those that have none."""
+
+    def __repr__(self) -> str:
+        return f"Segments({self.head}, {self.indices.shape}, {', '.join(f'{n} {s:.2f}' for n, s in self.shares[:3])})"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class ViewSample:
     """One look at the scene from which the publisher learns the empty view."""
 
@@ -116,6 +132,8 @@ class Analysis:
     analysed_ns: int = 0
     """Stamped by whoever called the analyzer; operators have no clock."""
     timings: dict[str, float] = field(default_factory=dict)
+    segments: tuple[Segments, ...] = ()
+    """One per segmenting head."""
 
     def __repr__(self) -> str:
         return f"Analysis({self.ticket.id}, subjects={len(self.subjects)}, depth={self.depth!r})"

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from operators.backbone.preprocess import normalise
-from operators.backbone.vit import VisionTransformer
+from operators.backbone.vit import Tokens, VisionTransformer
 
 BUCKETS = (1, 2, 4, 8, 16, 32)
 """Batch sizes that a GPU sees: a batch is padded up to the next one, so that few kernels are chosen and kept."""
@@ -27,6 +27,8 @@ class EngineOutput:
     """float32 (B, N, D) patch tokens after the final norm."""
     taps: Mapping[int, tuple[np.ndarray, np.ndarray]]
     """Per 0-based block, without norm: float32 class token (B, D) and patch tokens (B, N, D)."""
+    normed: Mapping[int, tuple[np.ndarray, np.ndarray]]
+    """The same after the model's final norm."""
 
 
 class Engine:
@@ -47,25 +49,32 @@ class Engine:
         self.backbone = backbone
         self._stream = torch.cuda.Stream(backbone.device) if backbone.device.type == "cuda" else None
 
-    def run(self, pixels: np.ndarray, taps: Sequence[int] = (), stop_after: int | None = None) -> EngineOutput:
+    def run(
+        self,
+        pixels: np.ndarray,
+        taps: Sequence[int] = (),
+        stop_after: int | None = None,
+        normed: Sequence[int] = (),
+    ) -> EngineOutput:
         """One pass.
 
         Args:
             pixels: uint8 (B, H, W, 3) RGB, sides multiples of 14.
             taps: 0-based blocks whose raw tokens are wanted too.
             stop_after: Run only up to this block; `cls` and `patches` are then the norm of its output.
+            normed: 0-based blocks whose tokens are wanted after the model's final norm.
         """
         if pixels.ndim != 4 or pixels.shape[3] != 3 or pixels.dtype != np.uint8 or not len(pixels):
             raise ValueError(f"pixels: expected uint8 (B, H, W, 3) RGB with B >= 1, got {pixels.dtype} {pixels.shape}")
         with torch.inference_mode():
             if self._stream is not None:
-                return self._run_cuda(pixels, taps, stop_after, self._stream)
-            return self._forward(torch.from_numpy(np.ascontiguousarray(pixels)), len(pixels), taps, stop_after)
+                uploaded = self._upload(pixels, self._stream)
+            else:
+                uploaded = torch.from_numpy(np.ascontiguousarray(pixels))
+            return self._forward(uploaded, len(pixels), taps, stop_after, normed)
 
-    def _run_cuda(
-        self, pixels: np.ndarray, taps: Sequence[int], stop_after: int | None, stream: torch.cuda.Stream
-    ) -> EngineOutput:
-        """Padded to a bucket, uploaded from pinned memory on a side stream, normalised on the device."""
+    def _upload(self, pixels: np.ndarray, stream: torch.cuda.Stream) -> torch.Tensor:
+        """Padded to a bucket, uploaded from pinned memory on a side stream; normalised on the device later."""
         count = len(pixels)
         bucket = next((size for size in BUCKETS if size >= count), count)
         pinned = torch.empty((bucket, *pixels.shape[1:]), dtype=torch.uint8, pin_memory=True)
@@ -76,15 +85,25 @@ class Engine:
             uploaded = pinned.to(self.backbone.device, non_blocking=True)
         compute.wait_stream(stream)
         uploaded.record_stream(compute)
-        return self._forward(uploaded, count, taps, stop_after)
+        return uploaded
 
-    def _forward(self, pixels: torch.Tensor, count: int, taps: Sequence[int], stop_after: int | None) -> EngineOutput:
-        final, raw = self.backbone.taps(normalise(pixels, self.backbone.dtype), taps, stop_after)
+    def _forward(
+        self, pixels: torch.Tensor, count: int, taps: Sequence[int], stop_after: int | None, normed: Sequence[int]
+    ) -> EngineOutput:
+        wanted = sorted({*taps, *normed})
+        final, raw = self.backbone.taps(normalise(pixels, self.backbone.dtype), wanted, stop_after)
+        last = self.backbone.arch.depth - 1 if stop_after is None else stop_after
+        after = {index: final if index == last else self.backbone.normed(raw[index]) for index in sorted(set(normed))}
         return EngineOutput(
             cls=_host(final.cls[:count]),
             patches=_host(final.patches[:count]),
-            taps={index: (_host(each.cls[:count]), _host(each.patches[:count])) for index, each in raw.items()},
+            taps={index: _pair(raw[index], count) for index in sorted(set(taps))},
+            normed={index: _pair(each, count) for index, each in after.items()},
         )
+
+
+def _pair(tokens: Tokens, count: int) -> tuple[np.ndarray, np.ndarray]:
+    return _host(tokens.cls[:count]), _host(tokens.patches[:count])
 
 
 def _host(tensor: torch.Tensor) -> np.ndarray:

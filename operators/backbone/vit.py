@@ -109,6 +109,10 @@ class VisionTransformer(nn.Module):
         raw, last = self._run(pixels, blocks, stop_after)
         return self._split(self.norm(last)), {index: self._split(raw[index]) for index in sorted(raw)}
 
+    def normed(self, tokens: Tokens) -> Tokens:
+        """Raw tokens of a block after the model's final norm."""
+        return Tokens(self.norm(tokens.cls), self.norm(tokens.registers), self.norm(tokens.patches))
+
     def _run(
         self, pixels: torch.Tensor, wanted: Sequence[int], stop_after: int | None = None
     ) -> tuple[dict[int, torch.Tensor], torch.Tensor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -21,12 +21,14 @@ class FrameTokens:
     patches: np.ndarray
     """float32 (N, D) patch tokens after the final norm, row-major."""
     taps: Mapping[int, tuple[np.ndarray, np.ndarray]]
-    """Raw tokens per block, batch axis kept: (1, D) and (1, N, D)."""
+    """Raw tokens per 0-based block, batch axis kept: (1, D) and (1, N, D)."""
     grid: tuple[int, int]
     """(h, w)."""
     cls_space: str
     pooled_space: str
     """Of the mean of patches in a subject's mask."""
+    normed: Mapping[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    """As `taps`, after the model's final norm."""
 
 
 class LabelHead(Protocol):

@@ -63,6 +63,18 @@ def test_engine_gives_what_the_backbone_gives(backbone, pixels) -> None:
     assert out.taps[2][1].dtype == np.float32
 
 
+def test_engine_gives_the_norm_of_those_blocks_that_want_it(backbone, pixels) -> None:
+    out = Engine(backbone, "fp32").run(pixels, taps=(0,), normed=(1, 2))
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    x = ((torch.from_numpy(pixels).float() / 255 - mean) / std).permute(0, 3, 1, 2)
+    expected = backbone.intermediate(x, [1, 2], norm=True)
+    assert (set(out.taps), set(out.normed)) == ({0}, {1, 2})
+    for block, tokens in zip((1, 2), expected, strict=True):
+        np.testing.assert_allclose(out.normed[block][0], tokens.cls, atol=1e-5)
+        np.testing.assert_allclose(out.normed[block][1], tokens.patches, atol=1e-5)
+    np.testing.assert_array_equal(out.normed[2][1], out.patches)
+
+
 def test_stopping_early_gives_the_early_blocks_tokens(backbone, pixels) -> None:
     engine = Engine(backbone, "fp32")
     short, full = engine.run(pixels, taps=(0,), stop_after=1), engine.run(pixels, taps=(0, 1))
