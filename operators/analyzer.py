@@ -17,7 +17,7 @@ from operators.heads.classify import KnnLabels
 from operators.heads.config import HeadConfig, KnnHead, SimilarityHead
 from operators.heads.depth_heads import DepthHeads, depth_result
 from operators.heads.depth_linear import DepthLinear
-from operators.heads.embedding import embedding
+from operators.heads.embedding import embedding, pool
 from operators.heads.similarity import SimilarityLabels
 from operators.preview import preview_jpeg
 from operators.results import Analysis, Label, ModelInfo, Subject, ViewSample
@@ -148,11 +148,14 @@ class Analyzer:
             log_depth = None if metres is None else np.log(metres)
         seen = self._look(item, spec, tokens, log_depth)
         labels, subjects = self._label(item, spec, tokens, seen)
+        if "embedding" in spec.heads:
+            subjects = tuple(_with_vector(each, tokens) for each in subjects)
         return Analysis(
             ticket=item.ticket,
             times=item.times,
             placement=item.placement,
             space=tokens.cls_space,
+            subject_space=tokens.pooled_space if "embedding" in spec.heads else "",
             embedding=embedding(tokens.cls) if "embedding" in spec.heads else None,
             depth=None if head is None or metres is None else depth_result(head[0], spec, metres),
             labels=labels,
@@ -218,6 +221,10 @@ def _named(item: Item, prefix: str) -> str | None:
     """The item's artefact such as `view/...` or `bank/NAME@...`."""
     wanted = f"{prefix}/" if "/" not in prefix else f"{prefix}@"
     return next((name for name in item.artefacts if name.startswith(wanted)), None)
+
+
+def _with_vector(subject: Subject, tokens: FrameTokens) -> Subject:
+    return replace(subject, embedding=pool(tokens.patches, subject.mask).astype(np.float16))
 
 
 def _sample(item: Item, tokens: FrameTokens, log_depth: np.ndarray | None) -> ViewSample:

@@ -56,6 +56,8 @@ class Subject:
     labels: tuple[Label, ...] = ()
     track: int | None = None
     """Short id that joins a subject over frames; given by the publisher."""
+    embedding: np.ndarray | None = None
+    """float16 (D,) mean of its own patch tokens, L2-normalised; lives in `Analysis.subject_space`."""
 
     def __repr__(self) -> str:
         return f"Subject(box={self.box}, patches={int(self.mask.sum())}, labels={[x.name for x in self.labels]})"
@@ -89,6 +91,8 @@ class Segments:
     """uint8 (h, w) best class of each patch."""
     shares: tuple[tuple[str, float], ...]
     """(class, share of the picture's patches), largest first, without those that have none."""
+    is_mask_wanted: bool = False
+    """Whether `indices` travel with the result."""
 
     def __repr__(self) -> str:
         return f"Segments({self.head}, {self.indices.shape}, {', '.join(f'{n} {s:.2f}' for n, s in self.shares[:3])})"
@@ -131,9 +135,10 @@ class Analysis:
     view_sample: ViewSample | None = None
     analysed_ns: int = 0
     """Stamped by whoever called the analyzer; operators have no clock."""
-    timings: dict[str, float] = field(default_factory=dict)
     segments: tuple[Segments, ...] = ()
     """One per segmenting head."""
+    subject_space: str = ""
+    """As `space`, of the subjects' embeddings."""
 
     def __repr__(self) -> str:
         return f"Analysis({self.ticket.id}, subjects={len(self.subjects)}, depth={self.depth!r})"

@@ -12,7 +12,7 @@ import numpy as np
 
 from operators.camera import CameraSpec
 from operators.frames import Placement, Ticket, Times
-from operators.results import Analysis, Depth, Label, LineDistance, ModelInfo, Subject
+from operators.results import Analysis, Depth, Label, LineDistance, ModelInfo, Segments, Subject
 from operators.rules.config import RuleConfig
 from operators.scene.config import ViewConfig
 from pipeline.clock import Clock
@@ -142,7 +142,18 @@ def subject(metres: float, name: str = "forklift") -> Subject:
     mask = np.zeros(GRID, dtype=bool)
     mask[8:11, 10:14] = True
     distances = (LineDistance("dock", metres, 0.2, metres + 0.1),)
-    return Subject((0.36, 0.5, 0.5, 0.69), mask, distances, (Label("vehicles", ((name, 0.9), ("truck", 0.1))),))
+    labels = (Label("vehicles", ((name, 0.9), ("truck", 0.1))),)
+    vector = (np.arange(384) / 768).astype(np.float16)
+    return Subject((0.36, 0.5, 0.5, 0.69), mask, distances, labels, embedding=vector)
+
+
+def segments() -> Segments:
+    """Floor below, wall above, a vehicle on the floor."""
+    indices = np.zeros(GRID, np.uint8)
+    indices[6:] = 1
+    indices[8:11, 10:14] = 2
+    shares = (("floor", 0.598214), ("wall", 0.375), ("truck", 0.026786))
+    return Segments("scene", ("wall", "floor", "truck"), indices, shares, is_mask_wanted=True)
 
 
 def frame(
@@ -164,6 +175,8 @@ def frame(
         view_lights=3,
         artefacts=(f"view/{name}@1",),
         analysed_ns=START_NS + round(seq / 5 * 1e9) + 30_000_000,
+        segments=(segments(),),
+        subject_space="p" * 64,
         **more,
     )
     return Analysed(analysis, {"replaced": 2})

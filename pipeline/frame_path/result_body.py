@@ -20,8 +20,10 @@ from pipeline.frame_path.wire import (
     wire_labels,
     wire_model,
     wire_placement,
+    wire_segments,
     wire_subject,
     wire_times,
+    wire_vector,
 )
 from pipeline.frame_path.wire_schema import ResultBody, WireRule, WireZone
 from pipeline.messages import Analysed, Reused, Tick
@@ -44,6 +46,7 @@ def look_at(spec: CameraSpec, analysis: Analysis, held: Sequence[Subject], readi
         view=analysis.view,
         view_lights=analysis.view_lights,
         space=analysis.space,
+        segments={each.head: wire_segments(each, spec.zones) for each in analysis.segments},
     )
 
 
@@ -63,6 +66,12 @@ class ResultWriter:
             placement=wire_placement(analysis.placement),
             embedding=encode_array(analysis.embedding) if analysis.embedding is not None else None,
             depth=wire_depth(analysis.depth) if analysis.depth is not None else None,
+            model=wire_model(self.model, analysis.space, analysis.subject_space or None),
+            subjects=[*map(wire_vector, look.subjects, analysis.subjects), *look.subjects[len(analysis.subjects) :]],
+            segments={
+                each.head: wire_segments(each, self.spec.zones, has_mask=each.is_mask_wanted)
+                for each in analysis.segments
+            },
         )
 
     def reused(
@@ -107,6 +116,7 @@ class ResultWriter:
             frame_label=seen.frame_label,
             subjects=seen.subjects,
             zones=seen.zones,
+            segments=seen.segments,
             rules=dict(rules),
             drops=dict(drops),
         )

@@ -9,7 +9,7 @@ import numpy as np
 
 from operators.rules.episodes import RuleState
 from operators.rules.measures import Reading
-from pipeline.frame_path.wire_schema import AlertBody, HistoryPoint, WireLabel, WireSubject, WireZone
+from pipeline.frame_path.wire_schema import AlertBody, HistoryPoint, WireLabel, WireSegments, WireSubject, WireZone
 from pipeline.messages import CameraState
 
 Position = tuple[int, int]
@@ -45,6 +45,8 @@ class Look(msgspec.Struct):
     view: str | None
     view_lights: int
     space: str
+    segments: dict[str, WireSegments] = {}
+    """Without masks."""
 
     def reading(self, rule: str) -> Reading:
         """Unknown for a rule that is newer than the frame."""

@@ -12,15 +12,18 @@ import msgspec
 import numpy as np
 
 from operators.frames import Placement, Ticket, Times
-from operators.results import Depth, Label, ModelInfo, Subject
+from operators.results import Depth, Label, ModelInfo, Segments, Subject
+from operators.zones import zone_mask
 from pipeline.frame_path.wire_schema import (
     BODIES,
     Array,
     WireDepth,
     WireDistance,
     WireLabel,
+    WireMask,
     WireModel,
     WirePlacement,
+    WireSegments,
     WireSubject,
     WireTimes,
 )
@@ -142,8 +145,8 @@ def wire_placement(placement: Placement) -> WirePlacement:
     return WirePlacement(placement.source_size, placement.model_size, placement.scale, placement.offset)
 
 
-def wire_model(model: ModelInfo, space: str | None) -> WireModel:
-    return WireModel(model.name, model.weights, model.fingerprint, space)
+def wire_model(model: ModelInfo, space: str | None, subject_space: str | None = None) -> WireModel:
+    return WireModel(model.name, model.weights, model.fingerprint, space, subject_space)
 
 
 def wire_depth(depth: Depth) -> WireDepth:
@@ -184,6 +187,41 @@ def wire_subject(subject: Subject, *, is_held: bool = False) -> WireSubject:
         labels=wire_labels(subject.labels),
         is_held=is_held,
     )
+
+
+def wire_vector(subject: WireSubject, seen: Subject) -> WireSubject:
+    """The subject with its vector, where it has one."""
+    vector = None if seen.embedding is None else encode_array(seen.embedding)
+    return msgspec.structs.replace(subject, embedding=vector)
+
+
+def wire_segments(
+    segments: Segments, zones: Mapping[str, Sequence[tuple[float, float]]], *, has_mask: bool = False
+) -> WireSegments:
+    """Shares of the picture and of each zone; the mask too where it is wanted."""
+    indices = segments.indices
+    grid = (indices.shape[0], indices.shape[1])
+    return WireSegments(
+        shares={name: round(float(share), 4) for name, share in segments.shares},
+        zones={name: _shares(segments, indices[zone_mask(polygon, grid)]) for name, polygon in zones.items()},
+        mask=WireMask(grid, list(segments.classes), run_lengths(indices)) if has_mask else None,
+    )
+
+
+def _shares(segments: Segments, inside: np.ndarray) -> dict[str, float]:
+    counts = np.bincount(inside, minlength=len(segments.classes))
+    best = [index for index in np.argsort(-counts, kind="stable") if counts[index]]
+    return {segments.classes[index]: round(float(counts[index] / inside.size), 4) for index in best}
+
+
+def run_lengths(indices: np.ndarray) -> list[tuple[int, int]]:
+    """(value, length) of each run of equal values of an integer array, row-major."""
+    flat = indices.ravel()
+    if not flat.size:
+        return []
+    starts = np.flatnonzero(np.r_[True, flat[1:] != flat[:-1]])
+    lengths = np.diff(np.r_[starts, flat.size])
+    return [(int(value), int(length)) for value, length in zip(flat[starts], lengths, strict=True)]
 
 
 def finite(value: float | None) -> float | None:

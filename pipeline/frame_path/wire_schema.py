@@ -51,6 +51,9 @@ class WireModel(msgspec.Struct, frozen=True):
     """`standin` is not the official checkpoint."""
     fingerprint: str
     space: str | None = None
+    """Of `embedding`."""
+    subject_space: str | None = None
+    """Of `subjects[].embedding`."""
 
 
 class WireDepth(msgspec.Struct, frozen=True):
@@ -96,6 +99,8 @@ class WireSubject(msgspec.Struct, frozen=True):
     """By head."""
     is_held: bool = False
     """Sank below the picture's bottom edge: the last value is kept."""
+    embedding: Array | None = None
+    """Mean of its own patches, L2-normalised, in `model.subject_space`; where the camera asks for `embedding`."""
 
 
 class WireZone(msgspec.Struct, frozen=True):
@@ -105,6 +110,25 @@ class WireZone(msgspec.Struct, frozen=True):
     median_metres: float | None
     valid_share: float
     subjects: int
+
+
+class WireMask(msgspec.Struct, frozen=True):
+    """Classes of the patches, row by row."""
+
+    shape: tuple[int, int]
+    classes: list[str]
+    runs: list[tuple[int, int]]
+    """(index into `classes`, how many patches), row-major."""
+
+
+class WireSegments(msgspec.Struct, frozen=True):
+    """What the patches belong to."""
+
+    shares: dict[str, float]
+    """Of the whole picture, by class, largest first; classes without a patch are left out."""
+    zones: dict[str, dict[str, float]]
+    """The same within each zone."""
+    mask: WireMask | None = None
 
 
 class WireRule(msgspec.Struct, frozen=True):
@@ -149,6 +173,8 @@ class ResultBody(msgspec.Struct, frozen=True, kw_only=True):
     """Of the whole frame, by head."""
     subjects: list[WireSubject] = []
     zones: dict[str, WireZone] = {}
+    segments: dict[str, WireSegments] = {}
+    """By head."""
     rules: dict[str, WireRule] = {}
     drops: dict[str, int] = {}
     """Decoded frames since the last result that got none, by reason."""
