@@ -13,15 +13,13 @@ from operators.camera import CameraSpec
 from operators.frames import PATCH, Item
 from operators.geometry import FloorCamera
 from operators.heads.base import FrameTokens, LabelHead
-from operators.heads.classify import KnnLabels
-from operators.heads.config import HeadConfig, KnnHead, SimilarityHead
+from operators.heads.config import HeadConfig
 from operators.heads.depth_heads import DepthHeads, depth_result
 from operators.heads.depth_linear import DepthLinear
 from operators.heads.embedding import embedding, pool
-from operators.heads.similarity import SimilarityLabels
+from operators.heads.kinds import build_label_head, label_kind
 from operators.preview import preview_jpeg
 from operators.results import Analysis, Label, ModelInfo, Subject, ViewSample
-from operators.retrieval.bank import Bank
 from operators.scene.empty_view import VIEW_BLOCK, EmptyView
 from operators.scene.subjects import find_subjects, view_tokens
 
@@ -66,14 +64,11 @@ class Analyzer:
         self._engine = engine
         self._cameras = {spec.camera: spec for spec in cameras}
         self._depth = DepthHeads(heads, depth, engine.backbone.fingerprint)
-        self._labellers: dict[str, LabelHead] = {}
-        for name, head in heads.items():
-            if isinstance(head, KnnHead):
-                self._labellers[name] = KnnLabels(name, head)
-            elif isinstance(head, SimilarityHead):
-                self._labellers[name] = SimilarityLabels(name, head)
+        self._labelling = {name for name, head in heads.items() if label_kind(head) is not None}
         self._view = lru_cache(len(cameras) + _SPARE)(lambda name: EmptyView.from_bytes(load_artefact(name)))
-        self._bank = lru_cache(len(heads) + _SPARE)(lambda name: Bank.from_bytes(load_artefact(name)))
+        self._label_head = lru_cache(len(heads) + _SPARE)(
+            lambda name, version: build_label_head(name, heads, load_artefact(version))
+        )
 
     @property
     def about(self) -> ModelInfo:
@@ -108,18 +103,19 @@ class Analyzer:
 
     def _analyze_shape(self, items: Sequence[Item]) -> list[Analysis]:
         specs = [self._camera(item) for item in items]
-        taps = sorted({block for pair in zip(items, specs, strict=True) for block in self._taps(*pair)})
-        out = self._engine.run(np.stack([item.pixels for item in items]), taps)
+        pairs = list(zip(items, specs, strict=True))
+        taps = sorted({block for pair in pairs for block in self._taps(*pair)})
+        normed = sorted({block for pair in pairs for head in self._label_heads(*pair) for block in head.normed_blocks})
+        out = self._engine.run(np.stack([item.pixels for item in items]), taps, normed=normed)
         shape = (items[0].pixels.shape[0], items[0].pixels.shape[1])
         backbone = self._engine.backbone
         analyses: list[Analysis] = []
-        for row, (item, spec) in enumerate(zip(items, specs, strict=True)):
+        for row, (item, spec) in enumerate(pairs):
             tokens = FrameTokens(
                 cls=out.cls[row],
                 patches=out.patches[row],
-                taps={
-                    block: (cls[row : row + 1], patches[row : row + 1]) for block, (cls, patches) in out.taps.items()
-                },
+                taps=_row(out.taps, row),
+                normed=_row(out.normed, row),
                 grid=(shape[0] // PATCH, shape[1] // PATCH),
                 cls_space=backbone.space(shape),
                 pooled_space=backbone.space(shape, tap="patches", pooling="mask_mean"),
@@ -139,7 +135,12 @@ class Analyzer:
         blocks = set(head[1].about.blocks) if head else set[int]()
         if item.wants_view_sample or _named(item, "view"):
             blocks.add(VIEW_BLOCK)
-        return blocks
+        return blocks.union(*(head.blocks for head in self._label_heads(item, spec)))
+
+    def _label_heads(self, item: Item, spec: CameraSpec) -> list[LabelHead]:
+        """Those of the camera, each with the version that the item names; without one a head says nothing."""
+        versions = {name: _named(item, f"bank/{name}") for name in spec.heads if name in self._labelling}
+        return [self._label_head(name, version) for name, version in versions.items() if version is not None]
 
     def _analyze_frame(self, item: Item, spec: CameraSpec, tokens: FrameTokens) -> Analysis:
         head = self._depth.of(spec)
@@ -197,24 +198,25 @@ class Analyzer:
         """Labels of the frame and of each subject. A lone subject of a bank without masks takes the frame's label."""
         frame: list[Label] = []
         per_subject: list[list[Label]] = [[] for _ in seen.subjects]
-        for name in spec.heads:
-            labeller, version = self._labellers.get(name), _named(item, f"bank/{name}")
-            if labeller is None or version is None:
-                continue
+        for head in self._label_heads(item, spec):
             if seen.view is not None and not seen.subjects:
-                frame.append(Label(name, (), is_empty=True))
+                frame.append(Label(head.name, (), is_empty=True))
                 continue
-            bank = self._bank(version)
-            whole = labeller.of_frame(tokens, bank)
+            whole = head.of_frame(tokens)
             frame.append(whole)
             for subject, labels in zip(seen.subjects, per_subject, strict=True):
-                label = labeller.of_subject(tokens, bank, subject.mask)
+                label = head.of_subject(tokens, subject.mask)
                 if label is None and len(seen.subjects) == 1:
                     label = whole
                 if label is not None:
                     labels.append(label)
         pairs = zip(seen.subjects, per_subject, strict=True)
         return tuple(frame), tuple(replace(subject, labels=tuple(labels)) for subject, labels in pairs)
+
+
+def _row(tokens: Mapping[int, tuple[np.ndarray, np.ndarray]], row: int) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+    """Of one frame, batch axis kept."""
+    return {block: (cls[row : row + 1], patches[row : row + 1]) for block, (cls, patches) in tokens.items()}
 
 
 def _named(item: Item, prefix: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from operators.rules.config import RuleConfig
+from operators.rules.measure_table import parse_measure
 from operators.scene.config import Line, Polygon, SceneConfig, ViewConfig
 
 
@@ -35,6 +36,4 @@ class CameraSpec:
     @property
     def needs_subjects(self) -> bool:
         """Whether a rule needs what stands in front of the empty view."""
-        return any(
-            rule.measure.startswith(("distance_to", "count_in")) or rule.in_ or rule.of for rule in self.rules.values()
-        )
+        return any(parse_measure(rule.measure).needs.subjects or rule.in_ or rule.of for rule in self.rules.values())

@@ -9,7 +9,6 @@ from typing import Protocol
 import numpy as np
 
 from operators.results import Label
-from operators.retrieval.bank import Bank
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -32,17 +31,27 @@ class FrameTokens:
 
 
 class LabelHead(Protocol):
-    """Gives a frame and each subject a label, from a bank."""
+    """Gives a frame and each subject a label, by what it was built with: a bank, weights. No state, thread-safe."""
 
     @property
     def name(self) -> str:
         """Under `heads:`."""
         ...
 
-    def of_frame(self, tokens: FrameTokens, bank: Bank) -> Label:
+    @property
+    def blocks(self) -> frozenset[int]:
+        """0-based blocks whose raw tokens it reads from `FrameTokens.taps`; the normed last ones are always there."""
+        ...
+
+    @property
+    def normed_blocks(self) -> frozenset[int]:
+        """The same from `FrameTokens.normed`."""
+        ...
+
+    def of_frame(self, tokens: FrameTokens) -> Label:
         """Of the whole frame."""
         ...
 
-    def of_subject(self, tokens: FrameTokens, bank: Bank, mask: np.ndarray) -> Label | None:
-        """Of the thing under `mask`, bool (h, w); None where the bank holds no things to compare with."""
+    def of_subject(self, tokens: FrameTokens, mask: np.ndarray) -> Label | None:
+        """Of the thing under `mask`, bool (h, w); None where it knows whole pictures alone."""
         ...

@@ -27,19 +27,22 @@ class KnnLabels:
 
     name: str
     config: KnnHead
+    bank: Bank
+    blocks: frozenset[int] = frozenset()
+    normed_blocks: frozenset[int] = frozenset()
 
-    def of_frame(self, tokens: FrameTokens, bank: Bank) -> Label:
+    def of_frame(self, tokens: FrameTokens) -> Label:
         """Vote of whole pictures."""
-        return self._label(tokens.cls, tokens.cls_space, bank, pooled=False)
+        return self._label(tokens.cls, tokens.cls_space, pooled=False)
 
-    def of_subject(self, tokens: FrameTokens, bank: Bank, mask: np.ndarray) -> Label | None:
+    def of_subject(self, tokens: FrameTokens, mask: np.ndarray) -> Label | None:
         """Vote of the things in pictures; None where the bank was built without masks."""
-        if bank.pooled is None:
+        if self.bank.pooled is None:
             return None
-        return self._label(pool(tokens.patches, mask), tokens.pooled_space, bank, pooled=True)
+        return self._label(pool(tokens.patches, mask), tokens.pooled_space, pooled=True)
 
-    def _label(self, vector: np.ndarray, space: str, bank: Bank, *, pooled: bool) -> Label:
-        votes = bank.vote(
+    def _label(self, vector: np.ndarray, space: str, *, pooled: bool) -> Label:
+        votes = self.bank.vote(
             vector[None],
             space,
             pooled=pooled,

@@ -9,7 +9,7 @@ import numpy as np
 from operators.camera import CameraSpec
 from operators.frames import Placement
 from operators.geometry import FloorCamera
-from operators.heads.config import DepthHead, HeadConfig
+from operators.heads.config import HeadConfig
 from operators.heads.depth_linear import DepthLinear, Taps
 from operators.results import Depth
 
@@ -23,7 +23,7 @@ class DepthHeads:
         Raises:
             HeadMismatchError: one was fitted on other weights than `fingerprint`.
         """
-        self._names = {name for name, head in heads.items() if isinstance(head, DepthHead)}
+        self._names = {name for name, head in heads.items() if "metres" in head.gives}
         self._depth = dict(depth)
         for head in self._depth.values():
             head.check_backbone(fingerprint)

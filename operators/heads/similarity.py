@@ -20,14 +20,17 @@ class SimilarityLabels:
 
     name: str
     config: SimilarityHead
+    bank: Bank
+    blocks: frozenset[int] = frozenset()
+    normed_blocks: frozenset[int] = frozenset()
 
-    def of_frame(self, tokens: FrameTokens, bank: Bank) -> Label:
+    def of_frame(self, tokens: FrameTokens) -> Label:
         """Nearest whole picture per class."""
-        return Label(self.name, bank.nearest(tokens.cls[None], tokens.cls_space)[0][:TOP])
+        return Label(self.name, self.bank.nearest(tokens.cls[None], tokens.cls_space)[0][:TOP])
 
-    def of_subject(self, tokens: FrameTokens, bank: Bank, mask: np.ndarray) -> Label | None:
+    def of_subject(self, tokens: FrameTokens, mask: np.ndarray) -> Label | None:
         """Nearest thing per class; None where the bank was built without masks."""
-        if bank.pooled is None:
+        if self.bank.pooled is None:
             return None
         vector = pool(tokens.patches, mask)[None]
-        return Label(self.name, bank.nearest(vector, tokens.pooled_space, pooled=True)[0][:TOP])
+        return Label(self.name, self.bank.nearest(vector, tokens.pooled_space, pooled=True)[0][:TOP])

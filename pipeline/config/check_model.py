@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from operators.backbone.config import ModelConfig
 from operators.frames import PATCH
-from operators.heads.config import DepthHead, HeadConfig, KnnHead
+from operators.heads.config import HeadConfig
 from operators.spelling import did_you_mean
 from pipeline.config.problems import Place
 from pipeline.config.schema import CameraConfig
@@ -46,15 +46,12 @@ def check_model(model: ModelConfig) -> Findings:
 
 
 def check_heads(heads: Mapping[str, HeadConfig]) -> Findings:
-    """Thresholds of unknown are shares."""
+    """What each kind finds wrong with itself, and the one name that is taken."""
     for name, head in heads.items():
         if name == "embedding" and head.kind != "embedding":
             yield ("heads", name, "kind"), f"the name embedding is taken: expected kind embedding, got {head.kind}"
-        if isinstance(head, KnnHead) and not re.fullmatch(r"\d+(\.\d+)?%", head.unknown.false_unknown):
-            yield (
-                ("heads", name, "unknown", "false_unknown"),
-                f'expected a share such as "5%", got {head.unknown.false_unknown!r}',
-            )
+        for place, message in head.mistakes():
+            yield ("heads", name, *place), message
 
 
 def check_head_list(place: Place, camera: CameraConfig, heads: Mapping[str, HeadConfig]) -> Findings:
@@ -73,10 +70,12 @@ def check_head_list(place: Place, camera: CameraConfig, heads: Mapping[str, Head
         if name in camera.heads[:index]:
             yield (*place, index), f"head {name!r} stands here twice"
         head = heads.get(name)
-        if isinstance(head, DepthHead):
+        if head is None:
+            continue
+        if "metres" in head.gives:
             metric.append(name)
-            if head.checkpoint == "fit_for_view" and camera.view is None:
-                yield (*place, index), f"head {name!r} is fitted for the camera's view: expected a `view:`, got none"
+        if head.needs_view and camera.view is None:
+            yield (*place, index), f"head {name!r} is fitted for the camera's view: expected a `view:`, got none"
     if len(metric) > 1:
         yield place, f"expected at most one head that gives metres, got {', '.join(metric)}"
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from operators.heads.config import DepthHead, HeadConfig, KnnHead, SimilarityHead
+from operators.heads.config import Gives, HeadConfig, kinds_giving
 from operators.rules.config import FalseAlarms, RuleConfig
 from operators.rules.measures import MeasureSpec, parse_measure
 from operators.spelling import did_you_mean
@@ -13,6 +13,12 @@ from pipeline.config.problems import Place
 from pipeline.config.schema import CameraConfig
 
 Findings = Iterator[tuple[Place, str]]
+
+_WANTED: dict[str, tuple[Gives, str]] = {
+    "score": ("class_scores", "class scores"),
+    "similarity": ("similarity", "similarity"),
+}
+"""By measure: what its head must give."""
 
 
 def check_rule(place: Place, rule: RuleConfig, camera: CameraConfig, heads: Mapping[str, HeadConfig]) -> Findings:
@@ -42,13 +48,21 @@ def _check_filters(place: Place, rule: RuleConfig, camera: CameraConfig, heads: 
         yield from _known((*place, "in"), "zone", rule.in_, camera.zones)
     if rule.of is None:
         return
-    head = heads.get(rule.of.head)
-    labelling = [name for name in camera.heads if isinstance(heads.get(name), KnnHead)]
+    labelling = _giving("subject_labels", camera, heads)
     if rule.of.head not in camera.heads:
         yield from _known((*place, "of", "head"), "head", rule.of.head, camera.heads)
-    elif not isinstance(head, KnnHead):
-        said = ", ".join(labelling) or "none"
-        yield (*place, "of", "head"), f"head {rule.of.head} gives subjects no labels: expected a knn head ({said})"
+    elif rule.of.head not in labelling:
+        said = _expected("subject_labels", labelling)
+        yield (*place, "of", "head"), f"head {rule.of.head} gives subjects no labels: {said}"
+
+
+def _giving(what: Gives, camera: CameraConfig, heads: Mapping[str, HeadConfig]) -> list[str]:
+    """The camera's heads that give it."""
+    return [name for name in camera.heads if name in heads and what in heads[name].gives]
+
+
+def _expected(what: Gives, giving: Sequence[str]) -> str:
+    return f"expected a head of kind {' or '.join(kinds_giving(what))} (here: {', '.join(giving) or 'none'})"
 
 
 def _check_needs(place: Place, spec: MeasureSpec, camera: CameraConfig, heads: Mapping[str, HeadConfig]) -> Findings:
@@ -59,14 +73,15 @@ def _check_needs(place: Place, spec: MeasureSpec, camera: CameraConfig, heads: M
     for head in spec.needs.heads:
         if head not in camera.heads:
             yield from _known(place, "head", head, camera.heads)
-        elif spec.name == "score" and not isinstance(heads.get(head), KnnHead):
-            yield place, f"head {head} gives no class scores: expected a knn head"
-        elif spec.name == "similarity" and not isinstance(heads.get(head), SimilarityHead):
-            yield place, f"head {head} gives no similarity: expected a head of kind similarity"
+        elif spec.name in _WANTED:
+            what, said = _WANTED[spec.name]
+            giving = _giving(what, camera, heads)
+            if head not in giving:
+                yield place, f"head {head} gives no {said}: {_expected(what, giving)}"
 
 
 def _check_metres(place: Place, rule: RuleConfig, camera: CameraConfig, heads: Mapping[str, HeadConfig]) -> Findings:
-    if not any(isinstance(heads.get(name), DepthHead) for name in camera.heads):
+    if not _giving("metres", camera, heads):
         given = ", ".join(camera.heads) or "none"
         yield (
             (*place, "measure"),

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from operators.heads.config import DepthHead, KnnHead, SimilarityHead
-from operators.retrieval.bank import Bank, BankError
+from operators.heads.kinds import label_kind
 from operators.rules.config import FalseAlarms
 from operators.rules.measures import parse_measure
 from operators.spelling import did_you_mean
@@ -51,14 +50,8 @@ def _not_built(config: Config) -> Findings:
     if "://" in config.evidence.store:
         yield ("evidence", "store"), "stores other than a folder are not built yet: write a path"
     for name, head in config.heads.items():
-        if isinstance(head, DepthHead) and _is_name(head.checkpoint):
-            yield (
-                ("heads", name, "checkpoint"),
-                (
-                    f"depth checkpoint {head.checkpoint} is not built yet: "
-                    f"write simulated, fit_for_view or a path{did_you_mean(head.checkpoint, _OWN_CHECKPOINTS)}"
-                ),
-            )
+        for place, message in head.not_built():
+            yield ("heads", name, *place), message
     for camera, found in config.cameras.items():
         for rule, each in found.rules.items():
             place: Place = ("cameras", camera, "rules", rule)
@@ -75,14 +68,6 @@ def _not_built(config: Config) -> Findings:
                 )
 
 
-_OWN_CHECKPOINTS = ("simulated", "fit_for_view")
-
-
-def _is_name(checkpoint: str) -> bool:
-    """Neither ours nor a path."""
-    return checkpoint not in _OWN_CHECKPOINTS and "/" not in checkpoint and "." not in checkpoint
-
-
 def _not_there(config: Config) -> Findings:
     for name, why in config.secrets.missing():
         yield ("secrets", name), why
@@ -90,16 +75,14 @@ def _not_there(config: Config) -> Findings:
         yield from _file(("model", "weights"), config.model.weights, "weights")
     classes: dict[str, tuple[str, ...]] = {}
     for name, head in config.heads.items():
-        place: Place = ("heads", name)
-        if isinstance(head, KnnHead):
+        for key, path, what in head.files():
+            yield from _file(("heads", name, key), path, what)
+        kind = label_kind(head)
+        if kind is not None and kind.classes is not None:
             try:
-                classes[name] = Bank.load(Path(head.bank)).classes
-            except BankError as error:
-                yield (*place, "bank"), str(error)
-        elif isinstance(head, SimilarityHead):
-            yield from _file((*place, "pictures"), head.pictures, "folder of pictures")
-        elif isinstance(head, DepthHead) and head.checkpoint not in _OWN_CHECKPOINTS and not _is_name(head.checkpoint):
-            yield from _file((*place, "checkpoint"), head.checkpoint, "depth checkpoint")
+                classes[name] = kind.classes(head)
+            except (ValueError, OSError) as error:
+                yield ("heads", name, kind.made_from), str(error)
     if config.sinks.kafka is not None and config.sinks.kafka.security.ca_file is not None:
         yield from _file(("sinks", "kafka", "security", "ca_file"), config.sinks.kafka.security.ca_file, "certificate")
     for camera, found in config.cameras.items():

@@ -15,10 +15,9 @@ from operators.backbone import Engine, load_backbone
 from operators.backbone.checkpoints import default_cache_dir
 from operators.backbone.config import ModelConfig
 from operators.camera import CameraSpec
-from operators.heads.config import DepthHead, HeadConfig, KnnHead, SimilarityHead
+from operators.heads.config import DepthHead, HeadConfig
 from operators.heads.depth_linear import DepthLinear
-from operators.retrieval.bank import Bank
-from operators.retrieval.build_bank import wanted_bank
+from operators.heads.kinds import label_kind
 from pipeline.config.loader import Config
 from pipeline.errors import PipelineError
 from pipeline.frame_path.artefacts import ArtefactStore
@@ -141,16 +140,17 @@ def _told(what: str, progress: Progress) -> Callable[[int], None]:
 
 
 def _store_banks(config: Config, store: ArtefactStore, engine: Callable[[], Engine]) -> None:
-    """Banks of `knn` heads as they lie in their folders, those of `similarity` heads made from their pictures."""
+    """What the heads that label apply, as their kinds make it; a new version only where the bytes are new."""
     for name, head in config.heads.items():
-        if not isinstance(head, KnnHead | SimilarityHead):
+        kind = label_kind(head)
+        if kind is None:
             continue
         try:
-            bank = Bank.load(Path(head.bank)) if isinstance(head, KnnHead) else _wanted(config, head, engine())
+            data = kind.artefact(head, engine, config.model.shapes)
         except (ValueError, OSError) as error:
             msg = f"heads.{name}: {error}"
             raise PipelineError(msg, code="bank") from None
-        data, newest = bank.to_bytes(), store.latest(f"bank/{name}")
+        newest = store.latest(f"bank/{name}")
         if newest is None or store.get(newest) != data:
             store.put(f"bank/{name}", data)
 
@@ -158,23 +158,9 @@ def _store_banks(config: Config, store: ArtefactStore, engine: Callable[[], Engi
 def _check_banks(spec: ModelSpec, engine: Engine, store: ArtefactStore) -> None:
     """Before the first frame, since every single one would fail."""
     for name in sorted({name for camera in spec.cameras for name in camera.heads}):
-        version = store.latest(f"bank/{name}")
-        if version is None:
+        version, head = store.latest(f"bank/{name}"), spec.heads.get(name)
+        kind = None if head is None else label_kind(head)
+        if version is None or kind is None:
             continue
-        bank = Bank.from_bytes(store.get(version))
-        wrong = [shape for shape in spec.model.shapes if engine.backbone.space(shape) != bank.cls.space]
-        if wrong:
-            ours = f"{engine.backbone.arch.name} {engine.backbone.info.weights} {engine.backbone.fingerprint[:12]}"
-            shapes = ", ".join(f"{height}x{width}" for height, width in wrong)
-            msg = (
-                f"heads.{name}: the bank does not fit the model: expected one made with {ours} at {shapes}, got "
-                f"{bank.made_with or 'other weights'}, or shapes of another shorter side. Build it again with "
-                "`bank build`, with these --weights and --shape"
-            )
-            raise PipelineError(msg, code="bank")
-
-
-def _wanted(config: Config, head: SimilarityHead, engine: Engine) -> Bank:
-    folder = Path(head.pictures)
-    files = {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
-    return wanted_bank(files, engine, config.model.shapes)
+        if (why := kind.misfit(store.get(version), engine, spec.model.shapes)) is not None:
+            raise PipelineError(f"heads.{name}: {why}", code="bank")

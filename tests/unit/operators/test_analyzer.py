@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -15,10 +15,12 @@ from operators.backbone.architectures import ARCHITECTURES
 from operators.backbone.checkpoints import build, random_tensors
 from operators.camera import CameraSpec
 from operators.frames import Item, Placement, Ticket, Times
-from operators.heads.config import DepthHead, EmbeddingHead, KnnHead, SimilarityHead
+from operators.heads.base import FrameTokens
+from operators.heads.config import DepthHead, EmbeddingHead, HeadSection, KnnHead, SimilarityHead
 from operators.heads.depth_linear import DepthAbout, DepthLinear, HeadMismatchError
 from operators.heads.embedding import pool
-from operators.results import ViewSample
+from operators.heads.kinds import LABEL_KINDS, LabelKind
+from operators.results import Label, ViewSample
 from operators.retrieval.bank import Bank
 from operators.retrieval.vectors import SpaceMismatchError, VectorSet
 from operators.scene.config import ViewConfig
@@ -207,6 +209,45 @@ def test_similarity_scores_are_cosines(engine: Engine, analyzer: Analyzer, artef
     label = analyzer.analyze([item(YARD, seed=2, artefacts=("bank/wanted@1",))])[0].labels[0]
     assert label.head == "wanted"
     assert label.top[0] == ("truck", pytest.approx(1.0, abs=1e-5))
+
+
+class BrightHead(HeadSection):
+    kind: str = "bright"
+
+
+@dataclass(frozen=True)
+class BrightLabels:
+    """A kind that the code does not know: reads a block of its own, and applies bytes that are no bank."""
+
+    name: str
+    word: str
+    blocks: frozenset[int] = frozenset({0})
+    normed_blocks: frozenset[int] = frozenset({1})
+
+    def of_frame(self, tokens: FrameTokens) -> Label:
+        return Label(self.name, ((f"{self.word} {sorted(tokens.taps)} {sorted(tokens.normed)}", 1.0),))
+
+    def of_subject(self, tokens: FrameTokens, mask: np.ndarray) -> Label | None:
+        return Label(self.name, ((f"{self.word} {tokens.grid} {int(mask.sum())}", 1.0),))
+
+
+def test_a_new_kind_of_head_is_one_row_of_the_table(engine, analyzer, artefacts, monkeypatch) -> None:
+    kind = LabelKind(
+        made_from="kind",
+        artefact=lambda _head, _engine, _shapes: b"",
+        misfit=lambda _data, _engine, _shapes: None,
+        build=lambda name, _head, data: BrightLabels(name, data.decode()),
+    )
+    monkeypatch.setitem(LABEL_KINDS, "bright", kind)
+    wanted = prepared(engine, analyzer, artefacts)
+    artefacts["bank/light@1"] = b"bright"
+    heads = {**HEADS, "light": BrightHead()}
+    camera = replace(DOCK, heads=("depth", "light"))
+    found = Analyzer(
+        engine, heads, [camera], artefacts.__getitem__, {"depth": depth_head(engine.backbone.fingerprint)}
+    ).analyze([replace(wanted, artefacts=("view/dock@1", "bank/light@1"))])[0]
+    assert [label.name for label in found.labels] == ["bright [0, 1, 2] [1]"]
+    assert [label.name for label in found.subjects[0].labels] == [f"bright {GRID} {int(found.subjects[0].mask.sum())}"]
 
 
 def test_preview_is_small_and_in_the_right_colours(analyzer: Analyzer) -> None:

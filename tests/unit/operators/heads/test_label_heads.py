@@ -15,6 +15,7 @@ GRID = (2, 3)
 LEFT = np.array([[1, 0, 0], [1, 0, 0]], bool)
 RIGHT = np.array([[0, 0, 1], [0, 0, 1]], bool)
 KNN = KnnHead(kind="knn", bank="b", k=2)
+WANTED = SimilarityHead(kind="similarity", pictures="p")
 
 
 def two_things() -> FrameTokens:
@@ -47,26 +48,27 @@ def test_embedding_has_length_one() -> None:
 
 
 def test_two_subjects_of_one_frame_get_their_own_labels() -> None:
-    head, tokens = KnnLabels("vehicles", KNN), two_things()
-    left, right = (head.of_subject(tokens, bank(), mask) for mask in (LEFT, RIGHT))
+    head, tokens = KnnLabels("vehicles", KNN, bank()), two_things()
+    left, right = (head.of_subject(tokens, mask) for mask in (LEFT, RIGHT))
     assert left is not None
     assert right is not None
     assert (left.name, right.name) == ("forklift", "person")
-    assert head.of_frame(tokens, bank()).name == "truck"
+    assert head.of_frame(tokens).name == "truck"
     assert sum(score for _, score in left.top) == pytest.approx(1.0)
 
 
 def test_similarity_scores_are_cosines_of_frame_and_subject() -> None:
-    head, tokens = SimilarityLabels("wanted", SimilarityHead(kind="similarity", pictures="p")), two_things()
-    assert head.of_frame(tokens, bank()).top[0] == ("truck", pytest.approx(1.0))
-    subject = head.of_subject(tokens, bank(), LEFT | RIGHT)
+    head, tokens = SimilarityLabels("wanted", WANTED, bank()), two_things()
+    assert head.of_frame(tokens).top[0] == ("truck", pytest.approx(1.0))
+    subject = head.of_subject(tokens, LEFT | RIGHT)
     assert subject is not None
     assert subject.top[0] == ("forklift", pytest.approx(5 / np.hypot(5, 3)))
 
 
 def test_a_bank_without_masks_gives_subjects_no_label() -> None:
-    for head in (KnnLabels("v", KNN), SimilarityLabels("w", SimilarityHead(kind="similarity", pictures="p"))):
-        assert head.of_subject(two_things(), bank(with_things=False), LEFT) is None
+    frames_only = bank(with_things=False)
+    for head in (KnnLabels("v", KNN, frames_only), SimilarityLabels("w", WANTED, frames_only)):
+        assert head.of_subject(two_things(), LEFT) is None
 
 
 def test_shares_are_percent() -> None:
