@@ -17,7 +17,14 @@ from operators.results import Analysis
 CameraState = Literal["connecting", "live", "stalled", "frozen", "backoff", "blocked_by_sink", "ended", "failed"]
 
 LostReason = Literal[
-    "analyzer_died", "analyzer_timeout", "analyze_error", "publisher_died", "owner_died", "fenced", "drained"
+    "analyzer_died",
+    "analyzer_timeout",
+    "analyze_error",
+    "publisher_died",
+    "owner_died",
+    "fenced",
+    "drained",
+    "publish_error",
 ]
 """Why a decoded frame has no result although it was not dropped by policy."""
 

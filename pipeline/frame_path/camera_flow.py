@@ -221,15 +221,23 @@ class CameraFlow:
         self.change("failed", code="fenced", reason="another owner has taken this camera over")
         self.attached.set()
 
+    def refuse(self, why: str) -> None:
+        """The publisher takes nothing of this camera, not even that a frame is gone: it stops, others go on."""
+        self.lose_all("publish_error")
+        self.change("failed", code="publish_error", reason=f"the publisher refuses everything of this camera: {why}")
+        self.is_over = True
+
     def lose_all(self, reason: LostReason) -> None:
         """Everything in flight ends here."""
         self._mailbox.clear()
         self.book.lose_all(reason)
         self.room.set()
 
-    def send(self, budget_bytes: int) -> list[Entry]:
-        """What goes out next, in order, or a tick where there is nothing; to be answered by `accept` or `give_back`."""
-        entries = self.book.send(budget_bytes) or [each for each in (self._tick(),) if each is not None]
+    def send(self, budget_bytes: int, most: int | None = None) -> list[Entry]:
+        """What goes out next, in order, at most `most` entries, or a tick where there is nothing; to be answered by
+        `accept` or `give_back`.
+        """
+        entries = self.book.send(budget_bytes, most) or [each for each in (self._tick(),) if each is not None]
         if entries:
             self._sent_at = self._clock.monotonic()
         return entries

@@ -152,6 +152,9 @@ class Desk:
             with self._records.transaction().transaction():
                 enter(draft)
                 routed = self._records.write(draft, books)
+        except OSError as error:  # of the artefact store; nobody's entry is at fault
+            self._roll_back(books)
+            raise PublishError(f"state cannot be written: {error}. Free disk space", code="state_unwritable") from None
         except BaseException:
             self._roll_back(books)
             raise

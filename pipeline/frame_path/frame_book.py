@@ -124,9 +124,25 @@ class FrameBook:
 
     # --- the publisher ------------------------------------------------------------------------------------------
 
-    def send(self, budget_bytes: int) -> list[Entry]:
+    def send(self, budget_bytes: int, most: int | None = None) -> list[Entry]:
         """What goes out next, in order; to be answered by `accept` or `give_back`."""
-        return list(self._outgoing.send(budget_bytes))
+        return list(self._outgoing.send(budget_bytes, most))
+
+    def give_up(self, reason: LostReason) -> bool:
+        """The publisher will never take what goes out next: a frame is lost and announced as gone, anything else is
+        dropped. False: it was such an announcement.
+        """
+        refused = self._outgoing.give_up(reason)
+        if refused is None:
+            return False
+        if refused.ticket is not None and refused.fate is not None:
+            if refused.is_counted:  # an earlier publisher had it
+                self.ledger.retract(refused.fate, reason)
+            else:
+                self.ledger.leave(refused.ticket, reason)
+            self._order.count(reason)
+            self._let_go(refused.ticket)
+        return True
 
     def give_back(self) -> None:
         """The call failed; what was sent goes out again."""

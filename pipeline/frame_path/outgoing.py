@@ -63,11 +63,11 @@ class Outgoing:
         if len(states) > _MAX_STATUS and self._num_sent == 0:
             self._waiting.remove(states[0])
 
-    def send(self, budget_bytes: int) -> Iterator[Entry]:
-        """The next entries that fit, at least one; they stay until `accept` or `give_back`."""
+    def send(self, budget_bytes: int, most: int | None = None) -> Iterator[Entry]:
+        """The next entries that fit, at least one and at most `most`; they stay until `accept` or `give_back`."""
         self._num_sent = 0
         for parcel in self._waiting:
-            if self._num_sent and parcel.num_bytes > budget_bytes:
+            if self._num_sent and (parcel.num_bytes > budget_bytes or self._num_sent == most):
                 return
             budget_bytes -= parcel.num_bytes
             self._num_sent += 1
@@ -77,6 +77,20 @@ class Outgoing:
     def give_back(self) -> None:
         """The call failed: nothing is known of what was sent."""
         self._num_sent = 0
+
+    def give_up(self, reason: str) -> Parcel | None:
+        """The entry that goes out next never will: a frame is announced as gone in its place, anything else is dropped.
+
+        Returns:
+            What it was; None: nothing can be given up, it was such an announcement itself.
+        """
+        refused = self._waiting[0]
+        if isinstance(refused.entry, Gone) and refused.entry.reason == reason:
+            return None
+        self._waiting.popleft()
+        if refused.ticket is not None:
+            self._waiting.appendleft(_parcel(Gone(refused.ticket, reason)))
+        return refused
 
     def accept(self, upto: Position | None) -> list[Parcel]:
         """The publisher has what was sent, frames up to `upto`; returns the frames that it accepted for the first

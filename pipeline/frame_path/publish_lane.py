@@ -13,6 +13,7 @@ from pipeline.errors import PublishError
 from pipeline.frame_path.camera_flow import CameraFlow
 from pipeline.frame_path.full_size import evidence
 from pipeline.frame_path.handles import PublisherHandle
+from pipeline.frame_path.refusals import Refusals, is_refusal
 from pipeline.messages import Attachment, CameraReceipt, Delivery, Entry, Picture, Receipt
 
 log = logging.getLogger(__name__)
@@ -27,7 +28,8 @@ class PublishLane:
     """One thread for the cameras of one publisher.
 
     While the publisher is lost, results are kept and the lane tries again with a growing pause; a new publisher can be
-    offered at any time. Nothing is sent before the camera is attached.
+    offered at any time. Nothing is sent before the camera is attached. What a living publisher always refuses is found
+    and given up (`refusals.py`), and holds up its own camera alone meanwhile.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class PublishLane:
         self._attached: set[str] = set()
         self._last_publisher: dict[str, PublisherHandle] = {}
         self._pictures: list[Picture] = []
+        self._refusals = Refusals(guard, clock)
         self._backoff = Backoff(first=0.25, maximum=5.0)
         self._rests_until = 0.0
         self._turn = 0
@@ -106,11 +109,15 @@ class PublishLane:
             with self._guard:
                 for flow in sent:
                     flow.book.give_back()
-            self._lost(error)
-            return False
+            if not is_refusal(error):
+                self._lost(error)
+            elif self._refusals.refused(sent, delivery, error):
+                self._pictures = self._pictures[1:]
+            return is_refusal(error)
         self._backoff.reset()
         self._pictures = self._pictures[len(delivery.pictures) :]
-        return self._received(sent, receipt)
+        was_doubted = self._refusals.taken(sent, delivery)
+        return self._received(sent, receipt) or was_doubted
 
     def _connected(self) -> PublisherHandle | None:
         """The publisher, knowing every camera; None while it is lost."""
@@ -118,15 +125,21 @@ class PublishLane:
         if handle != self._handle:
             self._handle = handle
             self._attached.clear()
+            self._refusals = Refusals(self._guard, self._clock)
             self._rests_until = 0.0
         if self._clock.monotonic() < self._rests_until:
             return None
         with self._guard:
             missing = [flow for flow in self._flows if flow.camera not in self._attached and not flow.is_over]
         for flow in missing:
+            if self._refusals.rests(flow.camera):
+                continue
             try:
                 attachment = _call(lambda flow=flow: handle.attach(flow.camera, flow.lease), handle.name)
             except PublishError as error:
+                if is_refusal(error):
+                    self._refusals.attach_refused(flow, error)
+                    continue
                 self._lost(error)
                 return None
             self._attach(flow, attachment, handle)
@@ -146,19 +159,28 @@ class PublishLane:
         self._rests_until = self._clock.monotonic() + pause
 
     def _delivery(self) -> tuple[list[CameraFlow], Delivery]:
-        """Entries of all cameras that have some, each camera in its own order; whoever came last comes first now."""
+        """Who is in doubt comes alone; else entries of all cameras that have some, each camera in its own order, and
+        whoever came last comes first now.
+        """
         entries: list[Entry] = []
         sent: list[CameraFlow] = []
         with self._guard:
+            flows = [flow for flow in self._flows if flow.camera in self._attached or flow.is_over]
+            for flow in self._refusals.due(flows):
+                alone = flow.send(MAX_DELIVERY_BYTES, self._refusals.most(flow.camera))
+                if alone:
+                    return [flow], Delivery(tuple(alone))
+            if self._refusals.is_picture_due:
+                return [], Delivery((), tuple(self._pictures[:1]))
             self._turn += 1
-            start = self._turn % max(1, len(self._flows))
-            share = MAX_DELIVERY_BYTES // max(1, len(self._flows))
-            for flow in (*self._flows[start:], *self._flows[:start]):
+            start = self._turn % max(1, len(flows))
+            share = MAX_DELIVERY_BYTES // max(1, len(flows))
+            for flow in self._refusals.innocent((*flows[start:], *flows[:start])):
                 found = flow.send(share)
                 if found:
                     entries += found
                     sent.append(flow)
-        return sent, Delivery(tuple(entries), tuple(self._pictures[:1]))
+        return sent, Delivery(tuple(entries), () if self._refusals.is_picture_doubted else tuple(self._pictures[:1]))
 
     def _received(self, sent: list[CameraFlow], receipt: Receipt) -> bool:
         """Applies the answer; False where nothing moved, so that the next try waits."""
