@@ -166,6 +166,7 @@ class Analyzer:
             artefacts=item.artefacts,
             preview=preview_jpeg(item.pixels) if item.wants_preview else None,
             view_sample=_sample(item, tokens, log_depth) if item.wants_view_sample else None,
+            patches=tokens.patches.astype(np.float16) if item.wants_patches else None,
         )
 
     def _look(self, item: Item, spec: CameraSpec, tokens: FrameTokens, log_depth: np.ndarray | None) -> _Seen:

@@ -139,6 +139,8 @@ class Analysis:
     """One per segmenting head."""
     subject_space: str = ""
     """As `space`, of the subjects' embeddings."""
+    patches: np.ndarray | None = None
+    """float16 (N, D) patch tokens after the final norm, row-major, where the item asked for them."""
 
     def __repr__(self) -> str:
         return f"Analysis({self.ticket.id}, subjects={len(self.subjects)}, depth={self.depth!r})"
