@@ -55,7 +55,7 @@ class Analyzer:
             engine: The backbone.
             heads: `heads:` of the configuration.
             cameras: Every camera whose frames may come.
-            load_artefact: Bytes of a version such as `view/dock-03@12` or `bank/vehicles@7` (the head's name).
+            load_artefact: Bytes of a version such as `view/dock-03@12` or `head/vehicles@7` (the head's name).
             depth: Depth heads by head name, or `head@camera` for one fitted at that camera's view, which wins.
 
         Raises:
@@ -139,7 +139,7 @@ class Analyzer:
 
     def _label_heads(self, item: Item, spec: CameraSpec) -> list[LabelHead]:
         """Those of the camera, each with the version that the item names; without one a head says nothing."""
-        versions = {name: _named(item, f"bank/{name}") for name in spec.heads if name in self._labelling}
+        versions = {name: _named(item, f"head/{name}") for name in spec.heads if name in self._labelling}
         return [self._label_head(name, version) for name, version in versions.items() if version is not None]
 
     def _analyze_frame(self, item: Item, spec: CameraSpec, tokens: FrameTokens) -> Analysis:
@@ -221,7 +221,7 @@ def _row(tokens: Mapping[int, tuple[np.ndarray, np.ndarray]], row: int) -> dict[
 
 
 def _named(item: Item, prefix: str) -> str | None:
-    """The item's artefact such as `view/...` or `bank/NAME@...`."""
+    """The item's artefact such as `view/...` or `head/NAME@...`."""
     wanted = f"{prefix}/" if "/" not in prefix else f"{prefix}@"
     return next((name for name in item.artefacts if name.startswith(wanted)), None)
 

@@ -88,7 +88,7 @@ class Item:
     pixels: np.ndarray
     """uint8 (H, W, 3) RGB, privacy polygons already black; H and W are multiples of 14."""
     artefacts: tuple[str, ...] = ()
-    """Versions to apply, such as `view/dock-03@12` or `bank/vehicles@7`."""
+    """Versions to apply, such as `view/dock-03@12` or `head/vehicles@7`."""
     wants_preview: bool = False
     wants_view_sample: bool = False
     wants_patches: bool = False

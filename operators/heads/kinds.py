@@ -1,7 +1,7 @@
 """The one table of heads that give labels: a new kind is its config struct, its class, and a row here.
 
 Such a head applies an *artefact*: bytes that are made once from the configuration, travel through the artefact store
-under a version (`bank/vehicles@7`) and are loaded by every analyzer. Heads that give metres are in `depth_heads.py`.
+under a version (`head/vehicles@7`) and are loaded by every analyzer. Heads that give metres are in `depth_heads.py`.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ def analyze(
     about = analyzer.about
     print(f"{about.name}, weights {about.weights} ({engine.backbone.info.origin}), {about.fingerprint[:12]}")
     out.mkdir(parents=True, exist_ok=True)
-    versions = tuple(f"bank/{name}@1" for name in banks)
+    versions = tuple(f"head/{name}@1" for name in banks)
     rows: list[tuple[NamedPicture, Analysis]] = []
     unreadable: list[str] = []
     with (out / "labels.jsonl").open("w", encoding="utf-8") as file:
@@ -130,7 +130,7 @@ def _analyzer(
     except ValueError as error:
         raise UserError(f"--hfov: {error}") from None
     cameras = [CameraSpec(_camera(shape), shape, tuple(heads), view) for shape in shapes]
-    data = {f"bank/{name}@1": each.to_bytes() for name, each in banks.items()}
+    data = {f"head/{name}@1": each.to_bytes() for name, each in banks.items()}
     for name, each in banks.items():
         wrong = [shape for shape in shapes if each.cls.space != engine.backbone.space(shape)]
         if wrong:

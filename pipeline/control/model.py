@@ -150,15 +150,15 @@ def _store_banks(config: Config, store: ArtefactStore, engine: Callable[[], Engi
         except (ValueError, OSError) as error:
             msg = f"heads.{name}: {error}"
             raise PipelineError(msg, code="bank") from None
-        newest = store.latest(f"bank/{name}")
+        newest = store.latest(f"head/{name}")
         if newest is None or store.get(newest) != data:
-            store.put(f"bank/{name}", data)
+            store.put(f"head/{name}", data)
 
 
 def _check_banks(spec: ModelSpec, engine: Engine, store: ArtefactStore) -> None:
     """Before the first frame, since every single one would fail."""
     for name in sorted({name for camera in spec.cameras for name in camera.heads}):
-        version, head = store.latest(f"bank/{name}"), spec.heads.get(name)
+        version, head = store.latest(f"head/{name}"), spec.heads.get(name)
         kind = None if head is None else label_kind(head)
         if version is None or kind is None:
             continue

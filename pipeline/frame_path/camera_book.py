@@ -76,8 +76,8 @@ class CameraBook:
 
     def artefacts_now(self) -> tuple[str, ...]:
         """Versions valid for the frame after the last settled one (replayable) or for any new one (live)."""
-        banks = [self._artefacts.latest(f"bank/{head}") for head in self.published.spec.heads]
-        return tuple(name for name in (self.views.valid_after(self.settling.upto), *banks) if name is not None)
+        heads = [self._artefacts.latest(f"head/{head}") for head in self.published.spec.heads]
+        return tuple(name for name in (self.views.valid_after(self.settling.upto), *heads) if name is not None)
 
     @property
     def view_lights(self) -> int:

@@ -100,7 +100,7 @@ class Chain:
         heads: dict[str, HeadConfig] = {"depth": DepthHead(kind="depth")}
         for name in banks:
             heads[name] = KnnHead(kind="knn", bank=name, vote="paper" if name.endswith("_paper") else "balanced")
-        stored = {f"bank/{name}@1": bank.to_bytes() for name, bank in banks.items()}
+        stored = {f"head/{name}@1": bank.to_bytes() for name, bank in banks.items()}
         if hasattr(self, "view"):
             stored["view/dock@1"] = self.view.to_bytes()
         spec = CameraSpec("dock", SHAPE, tuple(heads), self._spec.view, self._spec.lines)

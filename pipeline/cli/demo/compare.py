@@ -52,7 +52,7 @@ def _judge(
     camera = config.camera_spec(dock.camera)
     rule = camera.rules[RULE]
     measure = parse_measure(rule.measure)
-    names = [store.latest(f"view/{dock.camera}"), store.latest("bank/vehicles")]
+    names = [store.latest(f"view/{dock.camera}"), store.latest("head/vehicles")]
     artefacts = [name for name in names if name is not None]
     truth = truth_by_tenth(dock)
     errors: list[float] = []

@@ -113,8 +113,8 @@ def prepared(engine: Engine, analyzer: Analyzer, artefacts: Artefacts, *, with_m
     patches = engine.run(picture(1)[None]).patches[0]
     artefacts["view/dock@1"] = view_with(sample, thing(), engine.backbone.fingerprint)
     artefacts["view/dock@2"] = view_with(sample, None, engine.backbone.fingerprint)
-    artefacts["bank/vehicles@1"] = bank_of(engine, patches, thing(), with_masks=with_masks)
-    return item(artefacts=("view/dock@1", "bank/vehicles@1"))
+    artefacts["head/vehicles@1"] = bank_of(engine, patches, thing(), with_masks=with_masks)
+    return item(artefacts=("view/dock@1", "head/vehicles@1"))
 
 
 def test_embedding_is_the_class_token_of_length_one(engine: Engine, analyzer: Analyzer) -> None:
@@ -180,7 +180,7 @@ def test_a_subject_is_found_and_labelled_by_its_own_patches(engine: Engine, anal
 
 def test_nothing_before_a_learnt_view_is_labelled_empty(engine: Engine, analyzer: Analyzer, artefacts) -> None:
     prepared(engine, analyzer, artefacts)
-    found = analyzer.analyze([item(artefacts=("view/dock@2", "bank/vehicles@1"))])[0]
+    found = analyzer.analyze([item(artefacts=("view/dock@2", "head/vehicles@1"))])[0]
     assert found.subjects == ()
     assert [(label.head, label.name) for label in found.labels] == [("vehicles", "empty")]
 
@@ -193,9 +193,9 @@ def test_without_masks_a_lone_subject_takes_the_frames_label(engine: Engine, ana
 def test_a_bank_of_other_weights_and_a_view_of_other_weights_are_refused(engine, analyzer, artefacts) -> None:
     wanted = prepared(engine, analyzer, artefacts)
     vectors = VectorSet.of("c" * 64, np.ones((2, 384)), np.array([0, 1]))
-    artefacts["bank/vehicles@2"] = Bank(("a", "b"), vectors).to_bytes()
+    artefacts["head/vehicles@2"] = Bank(("a", "b"), vectors).to_bytes()
     with pytest.raises(SpaceMismatchError, match="c" * 16):
-        analyzer.analyze([item(artefacts=("bank/vehicles@2",))])
+        analyzer.analyze([item(artefacts=("head/vehicles@2",))])
     sample = analyzer.analyze([item(wants_view_sample=True)])[0].view_sample
     artefacts["view/dock@9"] = view_with(sample, None, "d" * 64)
     with pytest.raises(ValueError, match="was learnt with other weights"):
@@ -205,8 +205,8 @@ def test_a_bank_of_other_weights_and_a_view_of_other_weights_are_refused(engine,
 def test_similarity_scores_are_cosines(engine: Engine, analyzer: Analyzer, artefacts: Artefacts) -> None:
     cls = engine.run(picture(2, OTHER)[None]).cls
     vectors = VectorSet.of(engine.backbone.space(OTHER), cls, np.array([0]))
-    artefacts["bank/wanted@1"] = Bank(("truck",), vectors).to_bytes()
-    label = analyzer.analyze([item(YARD, seed=2, artefacts=("bank/wanted@1",))])[0].labels[0]
+    artefacts["head/wanted@1"] = Bank(("truck",), vectors).to_bytes()
+    label = analyzer.analyze([item(YARD, seed=2, artefacts=("head/wanted@1",))])[0].labels[0]
     assert label.head == "wanted"
     assert label.top[0] == ("truck", pytest.approx(1.0, abs=1e-5))
 
@@ -240,12 +240,12 @@ def test_a_new_kind_of_head_is_one_row_of_the_table(engine, analyzer, artefacts,
     )
     monkeypatch.setitem(LABEL_KINDS, "bright", kind)
     wanted = prepared(engine, analyzer, artefacts)
-    artefacts["bank/light@1"] = b"bright"
+    artefacts["head/light@1"] = b"bright"
     heads = {**HEADS, "light": BrightHead()}
     camera = replace(DOCK, heads=("depth", "light"))
     found = Analyzer(
         engine, heads, [camera], artefacts.__getitem__, {"depth": depth_head(engine.backbone.fingerprint)}
-    ).analyze([replace(wanted, artefacts=("view/dock@1", "bank/light@1"))])[0]
+    ).analyze([replace(wanted, artefacts=("view/dock@1", "head/light@1"))])[0]
     assert [label.name for label in found.labels] == ["bright [0, 1, 2] [1]"]
     assert [label.name for label in found.subjects[0].labels] == [f"bright {GRID} {int(found.subjects[0].mask.sum())}"]
 

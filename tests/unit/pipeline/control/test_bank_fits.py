@@ -39,7 +39,7 @@ class FakeEngine:
 
 def spec(tmp_path, shapes, heads=("vehicles",)):
     vectors = VectorSet.of("short side 224", np.eye(4, dtype=np.float32)[:2], np.array([0, 1]))
-    ArtefactStore(tmp_path).put("bank/vehicles", Bank(("a", "b"), vectors, None, "vits random abab").to_bytes())
+    ArtefactStore(tmp_path).put("head/vehicles", Bank(("a", "b"), vectors, None, "vits random abab").to_bytes())
     config = ModelConfig.model_validate({"weights": "random", "shapes": shapes})
     camera = CameraSpec("gate", config.shapes[0], heads)
     return ModelSpec(config, {"vehicles": KnnHead(kind="knn", bank="b")}, (camera,), tmp_path, {})

@@ -21,22 +21,22 @@ def test_versions_count_up_and_never_change(tmp_path):
 
 def test_ten_versions_sort_as_numbers(tmp_path):
     store = ArtefactStore(tmp_path)
-    assert [store.put("bank/v", bytes([n])) for n in range(11)][-1] == "bank/v@11"
-    assert store.latest("bank/v") == "bank/v@11"
+    assert [store.put("head/v", bytes([n])) for n in range(11)][-1] == "head/v@11"
+    assert store.latest("head/v") == "head/v@11"
 
 
 def test_writers_of_one_name_get_different_versions(tmp_path):
     names: list[str] = []
     stores = [ArtefactStore(tmp_path) for _ in range(4)]
     threads = [
-        threading.Thread(target=lambda store=store: names.extend(store.put("bank/v", b"x") for _ in range(10)))
+        threading.Thread(target=lambda store=store: names.extend(store.put("head/v", b"x") for _ in range(10)))
         for store in stores
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(names, key=lambda name: int(name.split("@")[1])) == [f"bank/v@{n}" for n in range(1, 41)]
+    assert sorted(names, key=lambda name: int(name.split("@")[1])) == [f"head/v@{n}" for n in range(1, 41)]
 
 
 def test_a_crash_before_the_name_is_there_leaves_no_version(tmp_path, monkeypatch):

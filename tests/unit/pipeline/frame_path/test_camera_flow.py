@@ -209,11 +209,11 @@ def test_one_view_sample_is_asked_of_the_model_for_each_wish(tmp_path, clock):
 
 
 def test_a_frame_is_analysed_with_the_versions_that_are_valid_at_its_place():
-    versions = Versions(["view/dock-03@11", "bank/vehicles@7"])
+    versions = Versions(["view/dock-03@11", "head/vehicles@7"])
     versions.add(ArtefactVersion("view/dock-03@12", (0, 300)))
     versions.add(ArtefactVersion("view/dock-03@12", (0, 300)))
-    assert versions.at((0, 299)) == ("view/dock-03@11", "bank/vehicles@7")
-    assert versions.at((0, 300)) == ("view/dock-03@12", "bank/vehicles@7")
+    assert versions.at((0, 299)) == ("view/dock-03@11", "head/vehicles@7")
+    assert versions.at((0, 300)) == ("view/dock-03@12", "head/vehicles@7")
 
 
 def test_an_unchanged_picture_falls_with_the_frame_that_it_stands_for(tmp_path, clock):

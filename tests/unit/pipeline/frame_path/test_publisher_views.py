@@ -110,9 +110,9 @@ def test_a_view_of_another_model_is_not_used(tmp_path):
 
 def test_banks_of_the_cameras_heads_are_named_with_their_version(tmp_path):
     store = ArtefactStore(tmp_path / "state/artefacts")
-    store.put("bank/vehicles", b"1")
-    store.put("bank/vehicles", b"2")
-    store.put("bank/animals", b"3")
+    store.put("head/vehicles", b"1")
+    store.put("head/vehicles", b"2")
+    store.put("head/animals", b"3")
     made = publisher(tmp_path, [camera()], [HandSink()])
-    assert made.attach(CAMERA, 17).artefacts == ("bank/vehicles@2",)
+    assert made.attach(CAMERA, 17).artefacts == ("head/vehicles@2",)
     made.close(1.0)
