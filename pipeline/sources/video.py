@@ -22,6 +22,9 @@ from pipeline.sources.base import SourceInfo
 from pipeline.sources.video_address import Address
 from pipeline.sources.video_errors import ADVICE, Attempt, translate
 
+MAX_FPS = 1000
+"""A declared rate beyond this is a clock's (RTP counts 90,000 a second), not a camera's."""
+
 
 class NoFrame(ValueError):
     """A packet could not be decoded."""
@@ -76,12 +79,12 @@ class VideoInput:
     @property
     def period(self) -> Fraction:
         """Declared seconds per frame; 1/25 where nothing is declared."""
-        rate = self.stream.guessed_rate or self.stream.average_rate
+        rate = self._declared_rate()
         return 1 / rate if rate else Fraction(1, 25)
 
     def info(self) -> SourceInfo:
         context = self.stream.codec_context
-        rate = self.stream.guessed_rate or self.stream.average_rate
+        rate = self._declared_rate()
         details: dict[str, str | int | float] = {"format": self._container.format.name}
         if context.pix_fmt:
             details["pixel_format"] = context.pix_fmt
@@ -89,6 +92,10 @@ class VideoInput:
             details["num_frames"] = self.stream.frames
         size = (context.height, context.width) if context.height and context.width else None
         return SourceInfo(context.name, size, float(rate) if rate else None, details)
+
+    def _declared_rate(self) -> Fraction | None:
+        claims = (self.stream.guessed_rate, self.stream.average_rate)
+        return next((rate for rate in claims if rate and 0 < rate <= MAX_FPS), None)
 
     def packets(self) -> Iterator[Packet[Any]]:
         """All packets, also of other streams, and an empty one at the end that drains the decoder.

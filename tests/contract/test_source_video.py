@@ -36,6 +36,7 @@ ENCODINGS = {
         "options": {"x265-params": "log-level=none:bframes=0:keyint=10", "preset": "ultrafast"},
     },
     "mjpeg": {"codec": "mjpeg", "pixel_format": "yuvj420p", "options": {"huffman": "default"}},
+    "mjpeg_own_tables": {"codec": "mjpeg", "pixel_format": "yuvj444p", "options": {"huffman": "optimal"}},
 }
 
 
@@ -94,3 +95,18 @@ class TestRtspH265(RtspContract):
 @pytest.mark.rtsp
 class TestRtspMjpeg(RtspContract):
     encoding = "mjpeg"
+
+    def test_the_clock_of_rtp_is_no_declared_rate(self):
+        """MJPEG says nothing of its rate, and FFmpeg then guesses the 90,000 ticks a second of the time stamps."""
+        feed = self.make()
+        try:
+            assert feed.open({}).declared_fps in {None, 25.0}
+        finally:
+            feed.close()
+
+
+@pytest.mark.rtsp
+class TestRtspMjpegOwnTables(RtspContract):
+    """Huffman tables of their own and 4:4:4: RTP carries neither, so the relay's publisher encodes them again."""
+
+    encoding = "mjpeg_own_tables"
