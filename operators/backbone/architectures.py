@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from operators.frames import PATCH
@@ -28,6 +28,8 @@ class Architecture:
     ffn: Literal["mlp", "swiglu"] = "mlp"
     registers: int = 0
     """R, register tokens."""
+    sizes_of: str = ""
+    """Name of the architecture that it shares everything but the published weights with; empty: its own."""
 
     @property
     def hidden(self) -> int:
@@ -77,7 +79,18 @@ def _family() -> dict[str, Architecture]:
         for registers in (0, 4):
             name = f"dinov2_vit{letter}14" + ("_reg4" if registers else "")
             table[name] = Architecture(name, dim, depth, heads, "swiglu" if letter == "g" else "mlp", registers)
-    return table
+    return table | _depth_anything(table)
+
+
+def _depth_anything(table: dict[str, Architecture]) -> dict[str, Architecture]:
+    """Encoders that Depth Anything V2 fine-tuned, one per published head: same sizes, weights of their own.
+
+    Source: DepthAnything/Depth-Anything-V2 `depth_anything_v2/dpt.py` and `metric_depth/README.md` @a561b84.
+    """
+    sizes = {"small": "dinov2_vits14", "base": "dinov2_vitb14", "large": "dinov2_vitl14"}
+    kinds = ("", "_metric_indoor", "_metric_outdoor")
+    names = {f"depth_anything_v2_{size}{kind}": shared for kind in kinds for size, shared in sizes.items()}
+    return {name: replace(table[shared], name=name, sizes_of=shared) for name, shared in names.items()}
 
 
 ARCHITECTURES = _family()

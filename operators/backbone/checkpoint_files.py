@@ -1,4 +1,6 @@
-"""Reads checkpoint files of three origins into canonical tensors: Meta's, Hugging Face's, ours.
+"""Reads checkpoint files into canonical tensors: Meta's, Hugging Face's, Depth Anything's, ours.
+
+Files of whole depth models hold a backbone and a head; the head is left aside here (`operators/heads/depth_files.py`).
 
 Nothing in a file is executed: `.pth` is read by torch's weights-only unpickler, everything else is safetensors.
 """
@@ -10,7 +12,7 @@ import os
 import pickle
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -23,8 +25,8 @@ from operators.backbone.position import PositionRule
 
 Origin = Literal["meta", "huggingface", "ours"]
 
-_PREFIXES = ("module.", "backbone.", "dinov2_with_registers.", "dinov2.", "model.")
-_HEADS = ("classifier.", "head.", "dino_head.", "ibot_head.", "linear_head.")
+_PREFIXES = ("module.", "pretrained.", "backbone.", "dinov2_with_registers.", "dinov2.", "model.")
+_HEADS = ("classifier.", "head.", "dino_head.", "ibot_head.", "linear_head.", "depth_head.", "neck.")
 _UNREAD = {"mask_token", "embeddings.mask_token"}
 _FORMAT = "dinostream-backbone-1"
 
@@ -38,6 +40,14 @@ class CheckpointFile:
     tensors: dict[str, torch.Tensor]
     """By Meta's names."""
     metadata: dict[str, str]
+    is_depth_anything: bool = False
+    """Whether the backbone is an encoder that Depth Anything fine-tuned."""
+
+    def published_as(self, arch: Architecture) -> str:
+        """Name of the architecture whose published weights these may be, going by layout; empty: none."""
+        if self.origin == "ours" or self.is_depth_anything != bool(arch.sizes_of):
+            return ""
+        return arch.name
 
     def position_rule(self, arch: Architecture) -> PositionRule:
         """Fixed by the origin: our files say it, the other two follow their authors' code."""
@@ -88,13 +98,24 @@ def read_checkpoint(path: Path) -> CheckpointFile:
     """
     if not path.exists():
         raise WeightsError(f"no weights: {path} does not exist. Give an existing file, or `official` or `standin`.")
-    raw, metadata = _read_raw(path)
+    raw, metadata = read_raw(path)
     tensors = _strip(raw)
+    tuned = is_depth_anything(raw)
     if any(name.startswith("embeddings.") for name in tensors):
-        return CheckpointFile(path, "huggingface", _from_huggingface(tensors, path), metadata)
+        return CheckpointFile(path, "huggingface", _from_huggingface(tensors, path), metadata, tuned)
     origin: Origin = "ours" if metadata.get("format") == _FORMAT else "meta"
     flat = {re.sub(r"^blocks\.\d+\.(\d+)\.", r"blocks.\1.", name): tensor for name, tensor in tensors.items()}
-    return CheckpointFile(path, origin, flat, metadata)
+    return CheckpointFile(path, origin, flat, metadata, tuned)
+
+
+def is_depth_anything(names: Collection[str]) -> bool:
+    """Whether tensors of these names are a whole Depth Anything model, in its authors' layout or Hugging Face's.
+
+    Hugging Face's DPT models have a neck too, but one that reads the class token.
+    """
+    has_neck = any(name.startswith("neck.") for name in names)
+    reads_cls = any(name.startswith("neck.reassemble_stage.readout_projects.") for name in names)
+    return any(name.startswith("depth_head.") for name in names) or (has_neck and not reads_cls)
 
 
 def write_checkpoint(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> None:
@@ -110,7 +131,12 @@ def write_checkpoint(path: Path, tensors: Mapping[str, torch.Tensor], metadata: 
         part.unlink(missing_ok=True)
 
 
-def _read_raw(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+def read_raw(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """Every tensor by the file's own names, and the metadata of a safetensors file.
+
+    Raises:
+        WeightsError: it is damaged, or no checkpoint.
+    """
     if path.is_dir():
         return _read_folder(path)
     if path.suffix == ".safetensors":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -14,7 +15,8 @@ from operators.backbone.architectures import Architecture, architecture
 from operators.backbone.checkpoint_files import CheckpointFile, read_checkpoint
 from operators.backbone.download import Progress, official_file
 from operators.backbone.errors import WeightsError
-from operators.backbone.official import OFFICIAL
+from operators.backbone.official import Official
+from operators.backbone.official_depth_anything import DEPTH_ANYTHING, PUBLISHED, publisher
 from operators.backbone.position import PositionRule
 from operators.backbone.spaces import WeightsInfo, fingerprint_of
 from operators.backbone.standin import STANDIN_ARCHITECTURE, standin_file
@@ -73,12 +75,14 @@ def load_backbone(
                 raise WeightsError(f"no stand-in for {arch.name}: it is a {STANDIN_ARCHITECTURE}. Choose that.")
             tensors, rule, info = _from_file(read_checkpoint(standin_file(folder)), arch, "standin")
         case "official":
-            row = OFFICIAL[arch.name]
+            row = PUBLISHED[arch.name]
             _check_licence(row.licence, licences, row.file)
-            tensors, rule, _ = _from_file(read_checkpoint(official_file(row, folder, progress)), arch, "official")
-            info = _info("official", f"Meta's {row.file}", row.licence, row.commercial, row.trained_on)
+            tensors, rule, info = _from_file(read_checkpoint(official_file(row, folder, progress)), arch, "official")
+            info = _stated(info, row, f"{publisher(row)}'s {row.file}")
         case path:
             tensors, rule, info = _from_file(read_checkpoint(Path(path)), arch, Path(path).name)
+            if arch.name in DEPTH_ANYTHING and info.licence == UNSTATED:
+                info = _stated(info, DEPTH_ANYTHING[arch.name], info.origin)
     _check_licence(info.licence, licences, info.weights)
     return build(arch, tensors, rule, info, precision=precision, device=device)
 
@@ -95,7 +99,7 @@ def build(
     """A backbone from canonical tensors; its fingerprint is taken here, before any rounding."""
     said = info or _info("memory", "tensors from memory", UNSTATED, UNSTATED, UNSTATED)
     fingerprint = fingerprint_of(tensors, arch, position)
-    stamped = WeightsInfo(said.weights, said.origin, said.licence, said.commercial, said.trained_on, fingerprint)
+    stamped = replace(said, fingerprint=fingerprint)
     with torch.device("meta"):
         model = VisionTransformer(arch, position, stamped)
     dtype = DTYPES[precision]
@@ -133,7 +137,13 @@ def _from_file(
         said.get("commercial", UNSTATED),
         said.get("trained_on", UNSTATED),
     )
+    info = replace(info, published_as=file.published_as(arch))
     return file.canonical(arch), file.position_rule(arch), info
+
+
+def _stated(info: WeightsInfo, row: Official, origin: str) -> WeightsInfo:
+    """With what the published table says of the weights."""
+    return replace(info, origin=origin, licence=row.licence, commercial=row.commercial, trained_on=row.trained_on)
 
 
 def _info(weights: str, origin: str, licence: str, commercial: str, trained_on: str) -> WeightsInfo:

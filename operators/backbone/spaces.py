@@ -27,11 +27,14 @@ class WeightsInfo:
     """`yes`, `no` or `unstated`."""
     trained_on: str
     fingerprint: str
+    published_as: str = ""
+    """Architecture whose published weights these are, going by the layout of their file: the official ones, or a file
+    in Meta's, Hugging Face's or Depth Anything's layout. Empty for the stand-in, random weights and files of ours."""
 
 
 def fingerprint_of(tensors: Mapping[str, torch.Tensor], arch: Architecture, position: PositionRule) -> str:
     """sha256 over canonical float32 tensors (name, shape, little-endian values; sorted), architecture and rule."""
-    shape = (arch.name, arch.dim, arch.depth, arch.heads, arch.ffn, arch.registers, position)
+    shape = (arch.sizes_of or arch.name, arch.dim, arch.depth, arch.heads, arch.ffn, arch.registers, position)
     digest = hashlib.sha256(repr(shape).encode())
     for name in sorted(arch.tensor_shapes()):
         tensor = tensors[name].detach().to("cpu", torch.float32).contiguous()

@@ -3,53 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
-from operators.geometry import canonical_scale
+from operators.heads.depth_about import DepthAbout, HeadMismatchError, Taps, about_from, in_range
 from operators.tensor_file import from_tensor_bytes, to_tensor_bytes
 
-Taps = Mapping[int, tuple[np.ndarray, np.ndarray]]
-"""Per 0-based block, raw (without norm): float32 class token (B, D) and patch tokens (B, N, D)."""
+__all__ = ["DEPTH_BLOCKS", "DepthAbout", "DepthLinear", "HeadMismatchError", "Taps"]
 
 DEPTH_BLOCKS = (2, 5, 8, 11)
 """Of ViT-S and ViT-B. Source: facebookresearch/dinov2 `dinov2/hub/depthers.py` @b8931f7."""
 
 UPSAMPLING = 4
 """Meta's linear heads upsample tokens fourfold. Source: the same."""
-
-RANGE_MARGIN = 0.02
-"""Depths within this share of an end of the head's range are invalid: there the head can only say `at least`."""
-
-
-class HeadMismatchError(ValueError):
-    """A head was fitted on other weights than those it is used with; its numbers would mean nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class DepthAbout:
-    """What a depth head says about itself."""
-
-    form: Literal["log", "bins"]
-    """`log`: one output, the natural log of metres; `bins`: Meta's 256 depth classes."""
-    blocks: tuple[int, ...]
-    reference_focal_px: float
-    """Focal length, in pixels of the model-size picture, at which the head's metres are metres."""
-    range_metres: tuple[float, float]
-    """(least, largest) depth it was fitted on, at the reference focal length."""
-    fingerprint: str
-    """Of the backbone it was fitted on."""
-    recipe: str = ""
-    licence: str = "apache-2.0"
-    relative_error: float = 0.12
-    """Median |error| / depth on pixels of movers in pictures it was not fitted on."""
-    figures: dict[str, float] = field(default_factory=dict)
-    """Further errors on unseen pictures, by name."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -65,17 +36,13 @@ class DepthLinear:
     def __repr__(self) -> str:
         return f"DepthLinear({self.about.form}, {self.weight.shape}, fitted on {self.about.fingerprint[:12]})"
 
-    def check_backbone(self, fingerprint: str) -> None:
-        """Refuse other weights.
+    def check_backbone(self, fingerprint: str, published_as: str = "") -> None:
+        """Refuse other weights; see `DepthAbout.check_backbone`.
 
         Raises:
-            HeadMismatchError: the head was fitted on other weights than `fingerprint`.
+            HeadMismatchError: the head belongs to others.
         """
-        if fingerprint != self.about.fingerprint:
-            raise HeadMismatchError(
-                f"this depth head belongs to other weights: expected fingerprint {self.about.fingerprint[:12]}, got "
-                f"{fingerprint[:12]}. Fit one for these weights (checkpoint: fit_for_view)."
-            )
+        self.about.check_backbone(fingerprint, published_as)
 
     def predict(self, taps: Taps, grid: tuple[int, int], focal_px: float | None = None) -> np.ndarray:
         """Depth on the patch grid.
@@ -91,10 +58,10 @@ class DepthLinear:
         """
         logits = self._logits(taps, grid)
         if self.about.form == "log":
-            return self._in_range(np.exp(logits[..., 0]), focal_px)
+            return in_range(np.exp(logits[..., 0]), self.about, focal_px)
         fine = self._expected_bin(_upsampled(logits, (grid[0] * UPSAMPLING, grid[1] * UPSAMPLING)))
         coarse = fine.reshape(len(fine), grid[0], UPSAMPLING, grid[1], UPSAMPLING).mean(axis=(2, 4))
-        return self._in_range(coarse, focal_px)
+        return in_range(coarse, self.about, focal_px)
 
     def predict_map(
         self, taps: Taps, grid: tuple[int, int], size: tuple[int, int], focal_px: float | None = None
@@ -102,10 +69,10 @@ class DepthLinear:
         """Depth per pixel: float32 (B, H, W), arguments as for `predict`; `size` is (H, W)."""
         logits = self._logits(taps, grid)
         if self.about.form == "log":
-            return self._in_range(np.exp(_upsampled(logits, size)[..., 0]), focal_px)
+            return in_range(np.exp(_upsampled(logits, size)[..., 0]), self.about, focal_px)
         fine = self._expected_bin(_upsampled(logits, (grid[0] * UPSAMPLING, grid[1] * UPSAMPLING)))
         least, largest = self.about.range_metres
-        return self._in_range(_upsampled(fine.clip(least, largest)[..., None], size)[..., 0], focal_px)
+        return in_range(_upsampled(fine.clip(least, largest)[..., None], size)[..., 0], self.about, focal_px)
 
     def _logits(self, taps: Taps, grid: tuple[int, int]) -> np.ndarray:
         """float32 (B, h, w, K): the layer at patch resolution, its class-token half once per picture.
@@ -135,12 +102,6 @@ class DepthLinear:
         bins = np.linspace(*self.about.range_metres, self.weight.shape[0], dtype=np.float32)
         return share @ bins
 
-    def _in_range(self, canonical: np.ndarray, focal_px: float | None) -> np.ndarray:
-        least, largest = self.about.range_metres
-        is_valid = (canonical >= least * (1 + RANGE_MARGIN)) & (canonical <= largest * (1 - RANGE_MARGIN))
-        scale = 1.0 if focal_px is None else canonical_scale(focal_px, self.about.reference_focal_px)
-        return np.where(is_valid, canonical * scale, np.nan).astype(np.float32)
-
     def to_bytes(self) -> bytes:
         """As a safetensors file."""
         arrays = {"weight": self.weight.astype(np.float32), "bias": self.bias.astype(np.float32)}
@@ -154,17 +115,7 @@ class DepthLinear:
             ValueError: it is not a depth head.
         """
         arrays, values = from_tensor_bytes("depth_linear", data)
-        about = DepthAbout(
-            form=values["form"],
-            blocks=tuple(values["blocks"]),
-            reference_focal_px=values["reference_focal_px"],
-            range_metres=tuple(values["range_metres"]),
-            fingerprint=values["fingerprint"],
-            recipe=values["recipe"],
-            licence=values["licence"],
-            relative_error=values["relative_error"],
-            figures=values["figures"],
-        )
+        about = about_from(values)
         return DepthLinear(arrays["weight"], arrays["bias"], about)
 
     @staticmethod
