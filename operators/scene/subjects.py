@@ -10,6 +10,7 @@ from operators.geometry import FloorCamera
 from operators.results import LineDistance, Subject
 from operators.scene.config import Line
 from operators.scene.empty_view import EmptyView
+from operators.scene.grouping import MIN_PATCHES, split_subjects
 
 CLOSER_SHARE = 0.05
 """A patch of a subject is at least this much nearer than the empty view. Source: own measurements: without it one of
@@ -18,18 +19,8 @@ two draws of four lights called half of all empty frames a subject."""
 CLOSER_SHARE_ONE_LIGHT = 0.15
 """The same while the view has seen only one light, when tokens cannot be trusted and depth must do alone."""
 
-MIN_PATCHES = 3
-"""Fewer connected patches are noise. Source: own measurements: with 2 patches empty
-scenes gave starts, with 5 people were missed."""
-
-CUT_LOG_DISTANCE = 0.25
-"""Neighbouring patches whose ground distances differ by more than this factor (natural log) are two subjects."""
-
 PERCENTILE = 25.0
 """Of ground distance over a subject's patches. Lower percentiles turn the depth into a contact point."""
-
-_NEAREST_METRES = 0.3
-"""Ground distances are held above this before their logarithm is taken."""
 
 
 def view_tokens(patches: np.ndarray) -> np.ndarray:
@@ -82,45 +73,6 @@ def find_subjects(
     masks.sort(key=lambda mask: float(np.percentile(ahead[mask], PERCENTILE)))
     distances = {name: camera.ground_distance(depth, line) for name, line in lines.items()}
     return [_subject(mask, camera, lines, distances, relative_error) for mask in masks]
-
-
-def split_subjects(candidates: np.ndarray, ground_distance: np.ndarray) -> list[np.ndarray]:
-    """Groups of 8-connected patches, cut where the ground distance jumps.
-
-    Args:
-        candidates: bool (h, w).
-        ground_distance: float (h, w) metres.
-
-    Returns:
-        One bool (h, w) mask per group, in reading order of its first patch.
-    """
-    height, width = candidates.shape
-    logs = np.log(np.maximum(np.nan_to_num(ground_distance, nan=_NEAREST_METRES), _NEAREST_METRES))
-    group = np.where(candidates, np.arange(height * width).reshape(height, width), -1)
-    steps = ((0, 1), (1, 0), (1, 1), (1, -1))
-    links = [_links(candidates, logs, step) for step in steps]
-    pairs = np.concatenate(links)
-    labels = group.ravel().copy()
-    while True:  # each pass carries the smallest index along every link; ends when nothing changes
-        before = labels.copy()
-        low = np.minimum(labels[pairs[:, 0]], labels[pairs[:, 1]])
-        np.minimum.at(labels, pairs[:, 0], low)
-        np.minimum.at(labels, pairs[:, 1], low)
-        if np.array_equal(before, labels):
-            break
-    return [(labels == index).reshape(height, width) for index in np.unique(labels[labels >= 0])]
-
-
-def _links(candidates: np.ndarray, logs: np.ndarray, step: tuple[int, int]) -> np.ndarray:
-    """Int (L, 2) flat indices of neighbours in one direction that belong together."""
-    height, width = candidates.shape
-    rows, columns = np.nonzero(candidates)
-    to_rows, to_columns = rows + step[0], columns + step[1]
-    inside = (to_rows < height) & (to_columns >= 0) & (to_columns < width)
-    rows, columns, to_rows, to_columns = rows[inside], columns[inside], to_rows[inside], to_columns[inside]
-    joined = candidates[to_rows, to_columns]
-    joined &= np.abs(logs[rows, columns] - logs[to_rows, to_columns]) <= CUT_LOG_DISTANCE
-    return np.stack([(rows * width + columns)[joined], (to_rows * width + to_columns)[joined]], axis=1)
 
 
 def _subject(

@@ -167,18 +167,22 @@ def _percentile(errors: np.ndarray, share: float) -> float:
 
 def _random_figures(random: Sequence[ClipScore], same: Sequence[ClipScore]) -> dict[str, float]:
     """The chain with random weights, and ours on the same clips."""
-    figures = pose_figures(random)
+    figures, ours = pose_figures(random), pose_figures(same)
+    has_found = np.isfinite(figures["error_p90"])
     return {
         "random_right": figures["right"],
         "random_of": figures["approaches"],
         "random_median": figures["error_median"],
         "random_p90": figures["error_p90"],
+        "random_found_frames": len(distance_errors(random)),
         "random_missed_share": figures["missed_share"],
         "random_p90_with_misses": _percentile(errors_with_misses(random), 90),
         "random_movers_abs_rel": figures["movers_abs_rel"],
-        "same_right": pose_figures(same)["right"],
-        "same_p90": pose_figures(same)["error_p90"],
+        "same_right": ours["right"],
+        "same_p90": ours["error_p90"],
+        "same_found_frames": len(distance_errors(same)),
         "same_p90_with_misses": _percentile(errors_with_misses(same), 90),
+        "p90_over_random_found_frames_alone": ours["error_p90"] / figures["error_p90"] if has_found else float("nan"),
     }
 
 

@@ -5,7 +5,7 @@ from operators.geometry import FloorCamera
 from operators.results import ViewSample
 from operators.scene.config import ViewConfig
 from operators.scene.empty_view import build_view
-from operators.scene.subjects import find_subjects, split_subjects, subject_patches, view_tokens
+from operators.scene.subjects import find_subjects, subject_patches, view_tokens
 
 CAMERA = FloorCamera(ViewConfig(height=3.5, pitch=32.0, hfov=74.0), (224, 392))
 GRID = CAMERA.grid
@@ -92,18 +92,6 @@ def test_two_things_that_overlap_in_the_picture_are_cut_where_the_ground_distanc
     found = find_subjects(view(), np.log(depth), tokens(3, near | far), CAMERA, {"dock": "here"})
     assert [each.distances[0].metres for each in found] == pytest.approx([3.5, 6.0])
     np.testing.assert_array_equal(found[0].mask, near)
-
-
-def test_groups_are_8_connected():
-    ground = np.full((4, 6), 5.0)
-    diagonal = np.zeros((4, 6), bool)
-    diagonal[[0, 1, 2, 1], [1, 2, 3, 0]] = True
-    groups = split_subjects(diagonal, ground)
-    assert [int(group.sum()) for group in groups] == [4]
-    apart = np.zeros((4, 6), bool)
-    apart[0, 5] = apart[1, 0] = True  # neighbours in memory only
-    assert len(split_subjects(apart, ground)) == 2
-    assert split_subjects(np.zeros((4, 6), bool), ground) == []
 
 
 def test_a_depth_map_of_another_shape_is_refused():
