@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+from pipeline.control.leftovers import claim_temp_dir, clear_leftovers
 from pipeline.control.topology import Offer
 from pipeline.errors import PipelineError
 
@@ -46,6 +46,7 @@ class Cluster:
     address: str
     is_ours: bool
     temp_dir: Path | None = None
+    _lock: IO[str] | None = None
     _environment: dict[str, str | None] = field(default_factory=dict)
 
     def offer(self) -> Offer:
@@ -77,6 +78,8 @@ class Cluster:
         ray.shutdown()
         if self.temp_dir is not None:
             shutil.rmtree(self.temp_dir, ignore_errors=True)
+        if self._lock is not None:
+            self._lock.close()
         for name, value in self._environment.items():
             if value is None:
                 os.environ.pop(name, None)
@@ -108,7 +111,8 @@ def connect(address: str, *, cpus: int | None = None, gpus: int | None = None) -
             msg = f"no Ray cluster answers at {wanted}: {error}. Start one, or set runtime.ray: local"
             raise PipelineError(msg, code="no_cluster") from None
         return Cluster(wanted, is_ours=False, _environment=before)
-    temp_dir = Path(tempfile.mkdtemp(prefix="dino-"))  # short: unix sockets lie in it
+    clear_leftovers()
+    temp_dir, lock = claim_temp_dir()
     ray.init(
         address="local",
         num_cpus=cpus or os.cpu_count(),
@@ -119,7 +123,7 @@ def connect(address: str, *, cpus: int | None = None, gpus: int | None = None) -
         _temp_dir=str(temp_dir),
         **common,
     )
-    return Cluster("local", is_ours=True, temp_dir=temp_dir, _environment=before)
+    return Cluster("local", is_ours=True, temp_dir=temp_dir, _lock=lock, _environment=before)
 
 
 def _python_path() -> list[str]:
