@@ -149,8 +149,10 @@ class CameraReceipt:
     camera: str
     accepted_upto: tuple[int, int] | None
     """(epoch, seq); the bodies up to here may be let go (live)."""
-    settled_upto: tuple[int, int] | None
-    """(epoch, seq); every required sink has acknowledged, dropped by policy or dead-lettered it."""
+    settled_upto: tuple[tuple[int, int], ...]
+    """(epoch, seq), one for each epoch of this lease: every required sink has acknowledged, dropped by policy or
+    dead-lettered the frames of that epoch up to here. Partitions of a topic are epochs that go on side by side.
+    """
     refused: Literal["fenced"] | None = None
     """`fenced`: a higher lease is attached; stop this camera, commit nothing."""
     artefacts: tuple[ArtefactVersion, ...] = ()
@@ -179,7 +181,8 @@ class Attachment:
     refused: Literal["fenced"] | None
     last_position: tuple[int, int] | None
     """(epoch, seq) of the last frame accepted from any lease."""
-    settled_upto: tuple[int, int] | None
+    settled_upto: tuple[tuple[int, int], ...]
+    """As in a receipt, for every epoch that is remembered."""
     last_rule_time_ns: int
     artefacts: tuple[str, ...]
     is_armed: bool

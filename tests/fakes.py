@@ -338,7 +338,7 @@ class FakePublisher:
             lease=lease,
             refused="fenced" if is_fenced else None,
             last_position=self.state.accepted.get(camera),
-            settled_upto=self.state.settled.get(camera),
+            settled_upto=self._settled(camera),
             last_rule_time_ns=self.state.rule_time_ns.get(camera, 0),
             artefacts=(),
             is_armed=camera in self.armed,
@@ -361,6 +361,10 @@ class FakePublisher:
             raise late
         return receipt
 
+    def _settled(self, camera: str) -> tuple[tuple[int, int], ...]:
+        """Its cameras have one epoch."""
+        return (self.state.settled[camera],) if camera in self.state.settled else ()
+
     def _check_alive(self) -> None:
         if self.is_dead:
             raise PublishError("gone", code="died", where=self.name)
@@ -368,7 +372,7 @@ class FakePublisher:
     def _receive(self, camera: str, entries: Sequence[Entry]) -> CameraReceipt:
         lease = entries[0].lease if isinstance(entries[0], (Tick, Status)) else entries[0].ticket.lease
         if lease < self.state.leases.get(camera, 0):
-            return CameraReceipt(camera, None, None, refused="fenced")
+            return CameraReceipt(camera, None, (), refused="fenced")
         last = (-1, -1)
         for entry in entries:
             match entry:
@@ -389,7 +393,7 @@ class FakePublisher:
         return CameraReceipt(
             camera,
             accepted,
-            self.state.settled.get(camera),
+            self._settled(camera),
             artefacts=tuple(self.artefacts.pop(camera, ())),
             view_sample_wanted=camera in self.sample_wanted,
             pictures_wanted=wanted,

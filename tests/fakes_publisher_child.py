@@ -65,7 +65,7 @@ def main(folder: Path, lease: int, num_frames: int) -> None:
     """A replayable camera: goes on after what is settled, until every frame is."""
     made = publisher(folder, [camera(is_replayable=True)], [FileSink(folder / "sink.txt")])
     settled = made.attach(CAMERA, lease).settled_upto
-    first = settled[1] + 1 if settled else 0
+    first = settled[0][1] + 1 if settled else 0
     for start in range(first, num_frames, FRAMES_PER_CALL):
         seqs = range(start, min(start + FRAMES_PER_CALL, num_frames))
         made.publish(Delivery(tuple(frame(seq, metres_at(seq), lease=lease, epoch=0) for seq in seqs)))

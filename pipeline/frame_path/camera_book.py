@@ -41,7 +41,7 @@ class CameraBook:
         spec, made_by = published.spec, letterhead.model.fingerprint
         self.published = published
         self.stored = stored
-        self.settling = Settling(stored.settled_upto)
+        self.settling = Settling(stored.settled)
         self.retries = 0
         self._artefacts = artefacts
         self._letterhead = letterhead
@@ -77,7 +77,7 @@ class CameraBook:
     def artefacts_now(self) -> tuple[str, ...]:
         """Versions valid for the frame after the last settled one (replayable) or for any new one (live)."""
         heads = [self._artefacts.latest(f"head/{head}") for head in self.published.spec.heads]
-        return tuple(name for name in (self.views.valid_after(self.settling.upto), *heads) if name is not None)
+        return tuple(name for name in (self.views.valid_after(self.settling.newest), *heads) if name is not None)
 
     @property
     def view_lights(self) -> int:
@@ -170,7 +170,7 @@ class CameraBook:
     def snapshot_state(self) -> bytes:
         """For the database."""
         self.stored.tracks = self._scene.tracks_to_dict()
-        self.stored.settled_upto = self.settling.upto
+        self.stored.settled = dict(self.settling.upto)
         return self.stored.encode()
 
     # --- steps -------------------------------------------------------------------------------------------------------

@@ -252,6 +252,11 @@ class CameraFlow:
             self.room.set()
         self._wishes.received(receipt, has_sample_in_flight=self.book.sample_in_flight is not None)
 
+    def newly_settled(self) -> list[str]:
+        """Positions that the source may forget, one for each epoch that moved; last the one to begin from."""
+        is_silent = self.is_over or not self.owned.is_replayable
+        return [] if is_silent else self.resumes.settled(self.book.first_open)
+
     def _tick(self) -> Tick | None:
         is_replayable = self.owned.is_replayable
         is_idle = not self.book.num_pending and (is_replayable or not self._is_looking)

@@ -91,7 +91,7 @@ class Desk:
             lease=book.stored.lease,
             refused="fenced" if is_fenced else None,
             last_position=book.stored.last_position,
-            settled_upto=book.settling.upto,
+            settled_upto=tuple(book.settling.upto.items()),
             last_rule_time_ns=book.stored.rule_time_ns,
             artefacts=book.artefacts_now(),
             is_armed=book.is_armed,
@@ -120,11 +120,11 @@ class Desk:
     def _receipt(self, camera: str, *, is_fenced: bool) -> CameraReceipt:
         book = self._book(camera)
         if is_fenced:
-            return CameraReceipt(camera, None, None, refused="fenced")
+            return CameraReceipt(camera, None, (), refused="fenced")
         return CameraReceipt(
             camera=camera,
             accepted_upto=book.stored.last_position,
-            settled_upto=book.settling.upto,
+            settled_upto=tuple(each for each in book.settling.upto.items() if each[0] in book.stored.delivered),
             artefacts=book.views.announced,
             view_sample_wanted=book.wants_sample,
             pictures_wanted=self._records.pictures.to_ask(camera),

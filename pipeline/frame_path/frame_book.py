@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from operators.frames import Ticket, Times
 from operators.results import Analysis
 from pipeline.clock import Clock
@@ -60,9 +62,12 @@ class FrameBook:
         return self.num_pending + self.num_waiting + self.num_unsettled
 
     @property
-    def first_open(self) -> Position | None:
-        """Position of the oldest frame that is not settled."""
-        return self._outgoing.first or self._order.first
+    def first_open(self) -> dict[int, int]:
+        """By epoch the seq of its oldest frame that is not settled; first the epoch of the oldest of all."""
+        found: dict[int, int] = {}
+        for epoch, seq in (*self._outgoing.positions, *self._order.positions):
+            found.setdefault(epoch, seq)
+        return found
 
     # --- one frame ----------------------------------------------------------------------------------------------
 
@@ -152,7 +157,7 @@ class FrameBook:
         """The publisher has what was sent."""
         self._count(self._outgoing.accept(upto))
 
-    def settle(self, upto: Position | None) -> int:
+    def settle(self, upto: Iterable[Position]) -> int:
         """Every required sink has the frames up to here; returns how many are let go."""
         return self._outgoing.settle(upto)
 

@@ -36,9 +36,9 @@ class Order:
         return ticket.position in self._places
 
     @property
-    def first(self) -> tuple[int, int] | None:
-        """Position of the oldest frame without a way out yet."""
-        return next(iter(self._places), None)
+    def positions(self) -> Iterator[tuple[int, int]]:
+        """Of the frames without a way out yet, oldest first."""
+        return iter(self._places)
 
     def expect(self, ticket: Ticket) -> None:
         """A frame was admitted; its result will come."""

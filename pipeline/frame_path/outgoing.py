@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from operators.frames import Ticket
@@ -51,10 +51,9 @@ class Outgoing:
         return len(self._unsettled)
 
     @property
-    def first(self) -> Position | None:
-        """Position of the oldest frame that is not settled."""
-        frames = (each.ticket.position for each in (*self._unsettled, *self._waiting) if each.ticket is not None)
-        return next(frames, None)
+    def positions(self) -> Iterator[Position]:
+        """Of the frames that are not settled, oldest first."""
+        return (each.ticket.position for each in (*self._unsettled, *self._waiting) if each.ticket is not None)
 
     def add(self, entry: Entry) -> None:
         """Queues behind everything else."""
@@ -109,13 +108,11 @@ class Outgoing:
             self._waiting.remove(each)
         return self._accepted(accepted)
 
-    def settle(self, upto: Position | None) -> int:
-        """Lets go of what every required sink has; returns how many frames that was."""
-        settled = 0
-        while self._unsettled and (self._unsettled[0].fate is None or _is_upto(self._unsettled[0], upto)):
-            self._unsettled.popleft()
-            settled += 1
-        return settled
+    def settle(self, upto: Iterable[Position]) -> int:
+        """Lets go of what every required sink has, up to one position in each epoch; returns how many that was."""
+        before, seqs = len(self._unsettled), dict(upto)
+        self._unsettled = deque(each for each in self._unsettled if not _is_settled(each, seqs))
+        return before - len(self._unsettled)
 
     def send_again(self) -> None:
         """Everything unsettled goes out once more, before the rest (replayable)."""
@@ -164,6 +161,13 @@ def _parcel(entry: Entry) -> Parcel:
 
 def _is_upto(parcel: Parcel, upto: Position | None) -> bool:
     return parcel.ticket is not None and upto is not None and parcel.ticket.position <= upto
+
+
+def _is_settled(parcel: Parcel, upto: Mapping[int, int]) -> bool:
+    """What is gone waits for no sink."""
+    if parcel.fate is None or parcel.ticket is None:
+        return True
+    return parcel.ticket.seq <= upto.get(parcel.ticket.epoch, -1)
 
 
 def num_bytes(analysis: Analysis) -> int:

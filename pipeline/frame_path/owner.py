@@ -188,15 +188,16 @@ class Owner:
         for lane in started:
             lane.start()
 
-    def _on_receipt(self, settled: dict[str, str]) -> None:
+    def _on_receipt(self, settled: dict[str, list[str]]) -> None:
         """On a lane's thread, outside the guard."""
-        for camera, resume in settled.items():
+        for camera, moved in settled.items():
             key = self._feed_of[camera]
             with self._guard:
-                self._positions[key] = self._positions[key] | {camera: resume}
+                self._positions[key] = self._positions[key] | {camera: moved[-1]}
                 self._unsaved.add(key)
                 reader = self._readers[key]
-            reader.commit({camera: resume})
+            for resume in moved:
+                reader.commit({camera: resume})
         self._moved.set()
 
     def _save_positions(self) -> None:

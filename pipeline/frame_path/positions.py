@@ -5,51 +5,77 @@ from __future__ import annotations
 import json
 import os
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 
 Position = tuple[int, int]
-_MAX_EPOCHS = 64
+_MAX_EPOCHS = 256
+"""Loops or partitions that are remembered."""
 
 
 class ResumeLine:
     """The positions of one camera's decoded frames, oldest first. Not thread-safe: the caller holds the lock.
 
+    Each epoch has its own line: loops of a file follow each other, partitions of a topic go on side by side.
     `newest_read` is shared by the cameras of one feed: the newest position by epoch, whichever camera it was of. A
     camera that has nothing open is settled up to there, so that one that falls silent holds nothing back.
     """
 
     def __init__(self, newest_read: dict[int, tuple[int, str]] | None = None) -> None:
-        self._line: deque[tuple[Position, str]] = deque()
+        self._lines: dict[int, deque[tuple[int, str]]] = {}
         self._newest_read: dict[int, tuple[int, str]] = {} if newest_read is None else newest_read
-        self._told: str | None = None
+        self._newest_epoch = 0
+        self._told: dict[int, str] = {}
+        self._begin = ""
 
     def add(self, position: Position, resume: str | None) -> None:
         """A frame was read, whatever became of it."""
-        if resume is not None:
-            self._line.append((position, resume))
-            self._newest_read[position[0]] = (position[1], resume)
-            if len(self._newest_read) > _MAX_EPOCHS:
-                del self._newest_read[next(iter(self._newest_read))]
+        if resume is None:
+            return
+        epoch, seq = position
+        self._lines.setdefault(epoch, deque()).append((seq, resume))
+        self._newest_read[epoch] = (seq, resume)
+        self._newest_epoch = epoch
+        if len(self._newest_read) > _MAX_EPOCHS:
+            del self._newest_read[next(iter(self._newest_read))]
 
     @property
     def newest(self) -> str | None:
         """Where reading is."""
-        return self._line[-1][1] if self._line else None
+        return self._lines[self._newest_epoch][-1][1] if self._lines else None
 
-    def settled(self, first_open: Position | None) -> str | None:
-        """The position of the first frame that is not settled, the last one read where all are; None: as before."""
-        while len(self._line) > 1 and (first_open is None or self._line[0][0] < first_open):
-            self._line.popleft()
-        if not self._line:
-            return None
-        (epoch, seq), resume = self._line[0]
-        newest_seq, newest = self._newest_read.get(epoch, (seq, resume))
+    def settled(self, first_open: Mapping[int, int]) -> list[str]:
+        """What has moved since the last call: the position of the first frame of an epoch that is not settled, of the
+        last one read where all are. The last of them is where to begin in a source that is read in one line.
+
+        Args:
+            first_open: by epoch, the oldest frame that is not settled; first the epoch of the oldest of all.
+        """
+        moved = [epoch for epoch in self._lines if self._has_moved(epoch, first_open.get(epoch))]
+        head = next((epoch for epoch in first_open if epoch in self._lines), self._newest_epoch)
+        if not self._lines or (not moved and self._told[head] == self._begin):
+            return []
+        self._begin = self._told[head]
+        told = [self._told[epoch] for epoch in (*(each for each in moved if each != head), head)]
+        self._forget(first_open)
+        return told
+
+    def _has_moved(self, epoch: int, first_open: int | None) -> bool:
+        line = self._lines[epoch]
+        while len(line) > 1 and (first_open is None or line[0][0] < first_open):
+            line.popleft()
+        seq, resume = line[0]
+        newest_seq, newest = self._newest_read.get(epoch, line[0])
         if first_open is None and newest_seq > seq:
             resume = newest
-        if resume == self._told:
-            return None
-        self._told = resume
-        return resume
+        has_moved = self._told.get(epoch) != resume
+        self._told[epoch] = resume
+        return has_moved
+
+    def _forget(self, first_open: Mapping[int, int]) -> None:
+        """Loops of a file that are long over."""
+        for epoch in [each for each in self._lines if each not in {*first_open, self._newest_epoch}][:-_MAX_EPOCHS]:
+            del self._lines[epoch], self._told[epoch]
 
 
 class PositionFile:

@@ -37,9 +37,11 @@ class PublishLane:
         handle: PublisherHandle,
         guard: threading.Condition,
         clock: Clock,
-        on_receipt: Callable[[dict[str, str]], None],
+        on_receipt: Callable[[dict[str, list[str]]], None],
     ) -> None:
-        """`on_receipt` is told the positions of replayable cameras that are newly settled, after each receipt."""
+        """`on_receipt` is told, after each receipt, the positions of replayable cameras that are newly settled: one for
+        each epoch that moved, last the one to begin from.
+        """
         self.name = handle.name
         self.wake = threading.Event()
         """Set whenever there may be something to publish."""
@@ -184,7 +186,7 @@ class PublishLane:
 
     def _received(self, sent: list[CameraFlow], receipt: Receipt) -> bool:
         """Applies the answer; False where nothing moved, so that the next try waits."""
-        settled: dict[str, str] = {}
+        settled: dict[str, list[str]] = {}
         with self._guard:
             before = sum(flow.book.num_waiting for flow in sent)
             drawings = [drawing for each in receipt.cameras for drawing in self._wanted(each)]
@@ -194,9 +196,8 @@ class PublishLane:
                     flow.book.give_back()
                     continue
                 flow.accept(answer)
-                resume = None if flow.is_over else flow.resumes.settled(flow.book.first_open)
-                if resume is not None:
-                    settled[flow.camera] = resume
+                if moved := flow.newly_settled():
+                    settled[flow.camera] = moved
             has_moved = sum(flow.book.num_waiting for flow in sent) < before
             self._guard.notify_all()
         self._pictures += [draw() for draw in drawings]

@@ -74,8 +74,8 @@ class Records:
         for message, sinks in self._waiting:
             if message.camera == book.camera and message.ticket is not None:
                 book.settling.add(message.ticket.position, sinks & self._required)
-        if book.stored.last_position is not None:
-            book.settling.add(book.stored.last_position, ())
+        for position in book.stored.accepted.items():
+            book.settling.add(position, ())
 
     def settle(self, settlement: Settlement) -> None:
         """Notes what became of one message; on disk with the next `write`."""

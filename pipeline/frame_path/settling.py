@@ -14,6 +14,10 @@ Position = tuple[int, int]
 """(epoch, seq)."""
 
 
+MAX_EPOCHS = 256
+"""Loops or partitions that are remembered."""
+
+
 @dataclass(slots=True)
 class _Waiting:
     position: Position
@@ -21,34 +25,46 @@ class _Waiting:
 
 
 class Settling:
-    """Positions of one camera in the order of acceptance, each with the required sinks that have not settled it."""
+    """Positions of one camera in the order of acceptance, each with the required sinks that have not settled it. Each
+    epoch for itself: loops of a file follow each other, partitions of a topic go on side by side.
+    """
 
-    def __init__(self, upto: Position | None) -> None:
-        self.upto = upto
-        """Every accepted position up to here is settled."""
-        self._order: deque[_Waiting] = deque()
+    def __init__(self, upto: Mapping[int, int]) -> None:
+        self.upto = dict(upto)
+        """By epoch: every accepted seq up to here is settled."""
+        self._order: dict[int, deque[_Waiting]] = {}
         self._open: dict[Position, _Waiting] = {}
+
+    @property
+    def newest(self) -> Position | None:
+        """Of the highest epoch."""
+        return max(self.upto.items(), default=None)
 
     def add(self, position: Position, sinks: Iterable[str]) -> None:
         """`position` is accepted and waits for `sinks`, maybe none; one that waits already is not added again."""
         if position in self._open:
             return
         waiting = _Waiting(position, set(sinks))
-        self._order.append(waiting)
+        self._order.setdefault(position[0], deque()).append(waiting)
         self._open[position] = waiting
-        self._advance()
+        self._advance(position[0])
 
     def settle(self, position: Position, sink: str) -> None:
         """One sink is done with it."""
         if waiting := self._open.get(position):
             waiting.sinks.discard(sink)
-            self._advance()
+            self._advance(position[0])
 
-    def _advance(self) -> None:
-        while self._order and not self._order[0].sinks:
-            done = self._order.popleft()
-            self._open.pop(done.position, None)
-            self.upto = done.position if self.upto is None else max(self.upto, done.position)
+    def _advance(self, epoch: int) -> None:
+        order = self._order[epoch]
+        while order and not order[0].sinks:
+            done = order.popleft().position
+            self._open.pop(done, None)
+            self.upto[epoch] = max(self.upto.get(epoch, done[1]), done[1])
+        if not order:
+            del self._order[epoch]
+        for old in sorted(self.upto)[:-MAX_EPOCHS]:
+            del self.upto[old]
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from pipeline.clock import Clock
 from pipeline.frame_path.camera_state import RuleClock
 from pipeline.sources.base import Decoded
 
-_MAX_EPOCHS = 64
+_MAX_EPOCHS = 256
 
 
 class Stamping:

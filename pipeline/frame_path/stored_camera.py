@@ -70,7 +70,8 @@ class StoredCamera(msgspec.Struct):
     delivered: dict[int, int] = msgspec.field(default_factory=dict[int, int])
     """The same for the current lease, repetitions included."""
     last_position: Position | None = None
-    settled_upto: Position | None = None
+    settled: dict[int, int] = msgspec.field(default_factory=dict[int, int])
+    """Epoch to the seq up to which the required sinks have everything."""
     rule_time_ns: int = 0
     """Newest of frames and ticks."""
     frame_time_ns: int = 0

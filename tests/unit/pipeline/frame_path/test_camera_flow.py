@@ -33,12 +33,12 @@ def clock():
 
 
 def attachment(camera="dock-03", lease=7, **rest) -> Attachment:
-    values = {"refused": None, "last_position": None, "settled_upto": None, "last_rule_time_ns": 0, "artefacts": ()}
+    values = {"refused": None, "last_position": None, "settled_upto": (), "last_rule_time_ns": 0, "artefacts": ()}
     return Attachment(camera=camera, lease=lease, **(values | {"is_armed": False} | rest))
 
 
 def receipt(accepted=None, settled=None, **rest) -> CameraReceipt:
-    return CameraReceipt(rest.pop("camera", "dock-03"), accepted, settled, **rest)
+    return CameraReceipt(rest.pop("camera", "dock-03"), accepted, (settled,) if settled else (), **rest)
 
 
 def flow_of(tmp_path, clock, *, attach=True, **camera) -> CameraFlow:
@@ -287,9 +287,9 @@ def test_the_first_frame_that_is_not_settled_is_where_to_go_on():
     line = ResumeLine()
     for seq in range(5):
         line.add((0, seq), f"0:{seq}")
-    assert line.settled((0, 2)) == "0:2"
-    assert line.settled((0, 2)) is None, "said already"
-    assert line.settled(None) == "0:4"
+    assert line.settled({0: 2}) == ["0:2"]
+    assert line.settled({0: 2}) == [], "said already"
+    assert line.settled({}) == ["0:4"]
     assert line.newest == "0:4"
 
 
@@ -299,9 +299,9 @@ def test_a_camera_that_fell_silent_holds_its_partition_back_for_nobody():
     silent.add((3, 10), "3:10")
     for seq in range(11, 20):
         busy.add((3, seq), f"3:{seq}")
-    assert silent.settled((3, 10)) == "3:10"
-    assert silent.settled(None) == "3:19"
-    assert busy.settled((3, 15)) == "3:15"
+    assert silent.settled({3: 10}) == ["3:10"]
+    assert silent.settled({}) == ["3:19"]
+    assert busy.settled({3: 15}) == ["3:15"]
 
 
 def test_positions_survive_a_restart_and_damage_is_named(tmp_path):

@@ -60,8 +60,8 @@ class Schedule:
         watch = ReaderWatch(FeedPlan((each,), lambda: None), flows, self.clock)
         return Admission(flows, self.guard, self.clock, watch=watch, stop=threading.Event(), on_news=lambda: None)
 
-    def _on_receipt(self, settled: dict[str, str]) -> None:
-        self.committed += settled.values()
+    def _on_receipt(self, settled: dict[str, list[str]]) -> None:
+        self.committed += [each for moved in settled.values() for each in moved]
 
     # --- what can happen ----------------------------------------------------------------------------------------
 

@@ -101,7 +101,7 @@ def test_a_superseded_owner_is_fenced_and_nothing_of_it_is_published(tmp_path):
     seen = len(sink.seen)
     receipt = deliver(made, frame(1, 2.5), Status(CAMERA, 17, "live", START_NS), tick(0.4))
     assert receipt.of(CAMERA).refused == "fenced"
-    assert receipt.of(CAMERA).settled_upto is None
+    assert receipt.of(CAMERA).settled_upto == ()
     assert len(sink.seen) == seen
     assert made.attach(CAMERA, 17).refused == "fenced"
     assert made.snapshot().fenced == 3
@@ -119,11 +119,11 @@ def test_a_camera_that_is_not_published_here_is_an_error_that_names_those_that_a
 def test_settled_means_every_required_sink_and_no_other(tmp_path):
     redis, kafka = HandSink("redis"), HandSink("kafka")
     made = publisher(tmp_path, [camera()], [redis, kafka], required=["redis"])
-    assert deliver(made, frame(0, None), frame(1, None)).of(CAMERA).settled_upto is None
+    assert deliver(made, frame(0, None), frame(1, None)).of(CAMERA).settled_upto == ()
     redis.settle(1)
-    assert deliver(made, tick(0.5)).of(CAMERA).settled_upto == (17, 0)
+    assert deliver(made, tick(0.5)).of(CAMERA).settled_upto == ((17, 0),)
     redis.settle(outcome="dropped", reason="queue_full")
-    assert deliver(made, tick(0.6)).of(CAMERA).settled_upto == (17, 1)
+    assert deliver(made, tick(0.6)).of(CAMERA).settled_upto == ((17, 1),)
     made.close(1.0)
 
 
@@ -134,10 +134,10 @@ def test_frames_settle_in_order_and_gone_ones_with_them(tmp_path):
     first, second = redis.queue
     redis.queue = [second]
     redis.settle()
-    assert deliver(made, tick(0.5)).of(CAMERA).settled_upto is None
+    assert deliver(made, tick(0.5)).of(CAMERA).settled_upto == ()
     redis.queue = [first]
     redis.settle()
-    assert deliver(made, tick(0.6)).of(CAMERA).settled_upto == (17, 2)
+    assert deliver(made, tick(0.6)).of(CAMERA).settled_upto == ((17, 2),)
     made.close(1.0)
 
 

@@ -68,13 +68,13 @@ def test_a_replayed_frame_whose_result_waits_is_delivered_once_more_from_disk_an
     made = publisher(tmp_path, [camera(is_replayable=True)], [sink := HandSink()])
     assert [(each.id, each.body) for each in sink.seen] == [(each.id, each.body) for each in first.seen]
     attached = made.attach(CAMERA, 17)
-    assert attached.settled_upto is None
+    assert attached.settled_upto == ()
     deliver(made, *(frame(n, 1.0, epoch=0) for n in range(3)))
     assert len(sink.seen) == 3
     sink.settle(2)
-    assert deliver(made, tick(1.0)).of(CAMERA).settled_upto == (0, 1)
+    assert deliver(made, tick(1.0)).of(CAMERA).settled_upto == ((0, 1),)
     sink.settle()
-    assert deliver(made, tick(1.1)).of(CAMERA).settled_upto == (0, 2)
+    assert deliver(made, tick(1.1)).of(CAMERA).settled_upto == ((0, 2),)
     made.close(1.0)
 
 
@@ -85,7 +85,7 @@ def test_what_was_settled_stays_settled_although_only_its_row_was_deleted(tmp_pa
     made.turn()
     kill(made)
     made = publisher(tmp_path, [camera(is_replayable=True)], [HandSink()])
-    assert made.attach(CAMERA, 17).settled_upto == (0, 2)
+    assert made.attach(CAMERA, 17).settled_upto == ((0, 2),)
     made.close(1.0)
 
 
@@ -94,7 +94,7 @@ def test_live_frames_of_a_dead_publisher_are_settled_as_dropped(tmp_path):
     deliver(made, *(frame(n, None) for n in range(3)))
     kill(made)
     made = publisher(tmp_path, [camera()], [HandSink()])
-    assert made.attach(CAMERA, 17).settled_upto == (17, 2)
+    assert made.attach(CAMERA, 17).settled_upto == ((17, 2),)
     made.close(1.0)
 
 
@@ -169,7 +169,7 @@ def test_a_sink_that_never_answers_stops_neither_the_other_nor_the_owner(tmp_pat
         metres = 2.5 if n % 20 < 10 else 5.0
         receipt = deliver(made, frame(n, metres), Status(CAMERA, 17, "live", START_NS))
         alive.settle()
-    assert receipt.of(CAMERA).settled_upto == (17, 38)
+    assert receipt.of(CAMERA).settled_upto == ((17, 38),)
     assert len(ids(alive.seen, "alert")) == 4
     assert len(ids(alive.seen, "status")) == 40
     waiting = made.snapshot().outbox_rows

@@ -110,10 +110,10 @@ def test_a_frame_that_is_always_refused_is_gone_and_everything_else_goes_on_in_o
         ledger = table.ledger(camera)
         assert (ledger.analysed, ledger.lost) == (analysed, {"publish_error": 1})
         assert (ledger.in_flight, ledger.unaccounted) == (0, 0)
-    assert table.settled["archive"] == "0:19"
+    assert table.settled["archive"][-1] == "0:19"
     letters = [body(each) for each in table.sink.seen if each.kind == "dead_letter"]
     assert [(each["of"]["id"], each["reason"]) for each in letters] == [("archive/0/7/result", "publish_error")]
-    warnings = [record.getMessage() for record in caplog.records]
+    warnings = sorted(record.getMessage() for record in caplog.records)
     assert [text.split(" is given up")[0] for text in warnings] == [
         "archive: frame archive/0/7",
         "dock-03: frame dock-03/0/3",
