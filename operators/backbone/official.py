@@ -1,10 +1,14 @@
-"""Meta's published checkpoints: where they are, how large, under which licence, trained on what."""
+"""Meta's published backbones: where they are, how large, under which licence, trained on what.
+
+Published heads are in `operators/heads/official_heads.py`, Depth Anything's models beside this file.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-_BASE = "https://dl.fbaipublicfiles.com/dinov2"
+META_BASE = "https://dl.fbaipublicfiles.com/dinov2"
+"""Where Meta serves backbones and heads."""
 _DATA = "LVD-142M"
 
 
@@ -33,7 +37,7 @@ class Official:
 def _row(name: str, parameters: int, size_bytes: int | None = None, sha256: str | None = None) -> Official:
     folder = name.removesuffix("_reg4")  # the files with registers lie in the folder without
     file = f"{name}_pretrain.pth"
-    return Official(name, file, f"{_BASE}/{folder}/{file}", size_bytes, 4 * parameters, sha256)
+    return Official(name, file, f"{META_BASE}/{folder}/{file}", size_bytes, 4 * parameters, sha256)
 
 
 OFFICIAL: dict[str, Official] = {
