@@ -9,6 +9,7 @@ PipelineError
     SinkError           a broker
         PublishError        did not take a message
     DrainTimeout        a clean stop took too long
+    GalleryError        the store of searchable frames
 
 Configuration and weights have their own errors (`pipeline.config.problems.ConfigError`,
 `operators.backbone.checkpoints.WeightsError`): they end a start, these do not end a run.
@@ -75,5 +76,11 @@ class PublishError(SinkError):
 
 class DrainTimeout(PipelineError):
     """A clean stop took too long."""
+
+    is_transient = False
+
+
+class GalleryError(PipelineError):
+    """The store of searchable frames: in use, damaged, or the disk is full."""
 
     is_transient = False

@@ -1,0 +1,106 @@
+"""A sealed part of the gallery: a folder that never changes, mapped into memory where it is read."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from operators.retrieval.gallery import FrameVectors
+from pipeline.gallery.blocks import About, Block
+from pipeline.gallery.disk import bytes_under, sync_file, sync_folder
+
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One folder."""
+
+    folder: Path
+    blocks: tuple[Block, ...]
+    """One per space."""
+    frames: np.ndarray
+    """uint64 (n,) sorted hashes of the frames that have a record here."""
+    num_records: int
+    written_ns: int
+    """Wall clock of the last batch in it."""
+    num_bytes: int
+
+    @property
+    def number(self) -> int:
+        return int(self.folder.name)
+
+
+def write_segment(folder: Path, blocks: Sequence[Block], written_ns: int) -> None:
+    """Makes `folder`: it is there as a whole, durable, or not at all.
+
+    Raises:
+        OSError: the disk is full or gone.
+    """
+    part = folder.with_suffix(".part")
+    if part.exists():
+        shutil.rmtree(part)
+    part.mkdir()
+    for number, block in enumerate(blocks):
+        block.vectors.save(part / f"{number}.vectors")
+        np.save(part / f"{number}.columns.npy", block.columns)
+        (part / f"{number}.details").write_bytes(_all_details(block))
+    np.save(part / "frames.npy", np.sort(np.concatenate([block.columns["frame"] for block in blocks])))
+    about = {
+        "version": _VERSION,
+        "records": sum(len(block.columns) for block in blocks),
+        "written_ns": written_ns,
+        "blocks": [asdict(block.about) for block in blocks],
+    }
+    (part / "about.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    for path in part.iterdir():
+        sync_file(path)
+    sync_folder(part)
+    part.rename(folder)
+    sync_folder(folder.parent)
+
+
+def _all_details(block: Block) -> bytes:
+    return b"".join(block.details(int(column["offset"]), int(column["size"])) for column in block.columns)
+
+
+def open_segment(folder: Path) -> Segment:
+    """Maps a folder of `write_segment`.
+
+    Raises:
+        OSError: it is not there, of another version, or damaged.
+    """
+    about: dict[str, Any] = json.loads((folder / "about.json").read_text(encoding="utf-8"))
+    if about["version"] != _VERSION:
+        raise OSError(f"{folder}: expected a gallery of version {_VERSION}, got {about['version']}")
+    return Segment(
+        folder=folder,
+        blocks=tuple(_mapped(folder, number, of) for number, of in enumerate(about["blocks"])),
+        frames=np.load(folder / "frames.npy", mmap_mode="r"),
+        num_records=about["records"],
+        written_ns=about["written_ns"],
+        num_bytes=bytes_under(folder),
+    )
+
+
+def _mapped(folder: Path, number: int, about: dict[str, Any]) -> Block:
+    details = np.memmap(folder / f"{number}.details", np.uint8, "r")
+    return Block(
+        About(about["space"], about["tap"], about["made_with"], tuple(about["cameras"])),
+        np.load(folder / f"{number}.columns.npy", mmap_mode="r"),
+        FrameVectors.open(folder / f"{number}.vectors"),
+        lambda at, size: details[at : at + size].tobytes(),
+    )
+
+
+def remove_segment(folder: Path) -> None:
+    """Whoever has it mapped may read on."""
+    gone = folder.with_suffix(".gone")
+    folder.rename(gone)
+    shutil.rmtree(gone)
