@@ -7,8 +7,11 @@ from operators.geometry import FloorCamera
 from operators.heads.depth_linear import DepthAbout, DepthLinear
 from operators.heads.shipped import ASSETS, shipped_head
 from operators.scene.config import ViewConfig
+from pipeline.cli.demo.stage import DOCK_SEEDS
+from pipeline.cli.demo.stage import SHAPE as DEMO_SHAPE
 from pipeline.simulation import depth_heads
 from pipeline.simulation.depth_heads import head_for_view, pose_of, random_pose, simulated_head
+from pipeline.sources.simulated import pose_for
 
 VIEW = ViewConfig(height=3.5, pitch=32.0, hfov=74.0, yaw=6.0)
 SHAPE = (112, 196)
@@ -71,6 +74,15 @@ def test_weights_with_a_shipped_head_get_it_without_a_fit(fits, tmp_path):
     found = simulated_head(FakeEngine(Backbone(shipped.about.fingerprint)), SHAPE, tmp_path)
     assert found.about == shipped.about
     assert fits == []
+
+
+def test_the_demos_view_ships_with_the_head_that_a_fit_would_give_it(fits, tmp_path):
+    fingerprint = DepthLinear.load(ASSETS / "depth_standin_vits14.safetensors").about.fingerprint
+    (pose,) = {pose_for(seed) for seed in DOCK_SEEDS.values()}
+    head = head_for_view(FakeEngine(Backbone(fingerprint)), pose.view(), DEMO_SHAPE, tmp_path)
+    assert fits == []  # a change of the recipe must bring a new file
+    assert head.about.fingerprint == fingerprint
+    assert "view 3.5 m, 32 deg, hfov 74 deg" in head.about.recipe
 
 
 def test_the_shipped_head_says_how_wrong_it_is_on_what_it_never_saw():
