@@ -111,8 +111,16 @@ class ActorWorker:
         return wait_for(getattr(self.actor, method).remote(*args), timeout_seconds, PipelineError, self.name)
 
     def begin(self, method: str, *args: Any) -> Any:
-        """One call, to be collected with `wait_for`."""
+        """One call, to be collected."""
         return getattr(self.actor, method).remote(*args)
+
+    def collect(self, answer: Any, timeout_seconds: float) -> Any:
+        """What `begin` asked for.
+
+        Raises:
+            PipelineError: it died, failed or was too slow.
+        """
+        return wait_for(answer, timeout_seconds, PipelineError, self.name)
 
     def kill(self) -> None:
         """Ends the actor at once, dead or alive."""

@@ -15,11 +15,11 @@ from typing import Any
 from operators.results import ModelInfo
 from pipeline.clock import Clock
 from pipeline.control import actors
-from pipeline.control.actor_calls import ActorWorker, wait_for
 from pipeline.control.leases import LeaseBook
 from pipeline.control.member import Member
 from pipeline.control.snapshot import ActorKind, PipelineSnapshot, close_ledger
 from pipeline.control.specs import RunSpec
+from pipeline.control.starters import Starters, SupervisedWorker
 from pipeline.control.topology import Plan
 from pipeline.errors import PipelineError
 from pipeline.frame_path.batching import BatchLimits
@@ -34,13 +34,14 @@ HUNG_SECONDS = 10.0
 READY_TIMEOUT_SECONDS = 180.0
 STARTING_PAUSE_SECONDS = 0.1
 
-_Member = Member[ActorWorker]
+_Member = Member[SupervisedWorker]
 
 
 class Supervisor:
     """Carries out a plan. `step()` once a second; not thread-safe but for `snapshot`."""
 
-    def __init__(self, spec: RunSpec, plan: Plan, clock: Clock) -> None:
+    def __init__(self, spec: RunSpec, plan: Plan, clock: Clock, starters: Starters = actors) -> None:
+        self._starters = starters
         self._spec = spec
         self._plan = plan
         self._clock = clock
@@ -52,7 +53,7 @@ class Supervisor:
         self._current_leases: dict[str, int] = {}
         calls = sum(plan.credits.values())
         self._analyzers = [
-            self._member(each.name, "analyze", partial(actors.start_analyzer, spec.model, each, calls))
+            self._member(each.name, "analyze", partial(starters.start_analyzer, spec.model, each, calls))
             for each in plan.analyzers
         ]
         self._publishers: list[_Member] = [
@@ -119,7 +120,7 @@ class Supervisor:
         for owner, answer in answers:
             left = max(1.0, deadline - self._clock.monotonic() + 5.0)
             try:
-                is_clean = wait_for(answer, left, PipelineError, owner.name) and is_clean
+                is_clean = owner.collect(answer, left) and is_clean
                 self._beats[owner.name] = owner.call("beat")
             except PipelineError as error:
                 log.warning("drain: %s", error)
@@ -140,15 +141,15 @@ class Supervisor:
 
     # --- one actor ----------------------------------------------------------------------------------------------
 
-    def _member(self, name: str, kind: ActorKind, start: Callable[[], ActorWorker]) -> _Member:
+    def _member(self, name: str, kind: ActorKind, start: Callable[[], SupervisedWorker]) -> _Member:
         return Member(name, kind, start, self._clock)
 
-    def _start_publisher(self, name: str) -> ActorWorker:
+    def _start_publisher(self, name: str) -> SupervisedWorker:
         assert self._model is not None, "the model is loaded first"
         calls = 2 * len(self._plan.decoders)
-        return actors.start_publisher(self._spec.publish_spec(name, self._plan), self._model, calls)
+        return self._starters.start_publisher(self._spec.publish_spec(name, self._plan), self._model, calls)
 
-    def _start_decoder(self, name: str) -> ActorWorker:
+    def _start_decoder(self, name: str) -> SupervisedWorker:
         """Every start is under new leases: whoever had these cameras before is fenced."""
         plan = self._plan.decoder(name)
         for camera in plan.cameras:
@@ -156,7 +157,7 @@ class Supervisor:
             prune_ledgers(self._spec.state_dir, camera)
         feeds = [self._spec.feed_plan(cameras, self._current_leases) for cameras in plan.feeds]
         limits = BatchLimits(max_batch_size=max(each.max_batch_size for each in self._plan.analyzers))
-        return actors.start_decoder(name, feeds, self._spec.state_dir, limits)
+        return self._starters.start_decoder(name, feeds, self._spec.state_dir, limits)
 
     def _begin(self, member: _Member) -> None:
         worker = member.running
@@ -211,7 +212,7 @@ class Supervisor:
 
     # --- who talks to whom --------------------------------------------------------------------------------------
 
-    def _running(self, members: list[_Member]) -> list[ActorWorker]:
+    def _running(self, members: list[_Member]) -> list[SupervisedWorker]:
         return [member.running for member in members if member.running is not None]
 
     def _analyzers_for(self, decoder: str) -> list[tuple[str, Any, int]]:

@@ -1,0 +1,38 @@
+"""What the supervisor asks of actors, and who starts them; `actors.py` has the ones in Ray."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from operators.results import ModelInfo
+from pipeline.control.actors import PublishSpec
+from pipeline.control.member import Worker
+from pipeline.control.model import ModelSpec
+from pipeline.control.topology import AnalyzerPlan
+from pipeline.frame_path.batching import BatchLimits
+from pipeline.frame_path.handles import FeedPlan
+
+
+class SupervisedWorker(Worker, Protocol):
+    """A started actor. `actor_calls.ActorWorker` says what each method does and raises."""
+
+    name: str
+    actor: Any
+    """What others are given to call it."""
+
+    def pulse(self, method: str, limit_seconds: float, now: float) -> Any: ...
+    def call(self, method: str, *args: Any, timeout_seconds: float = ...) -> Any: ...
+    def begin(self, method: str, *args: Any) -> Any: ...
+    def collect(self, answer: Any, timeout_seconds: float) -> Any: ...
+
+
+class Starters(Protocol):
+    """How actors come to be. Returns at once; whether one came up is its first answer."""
+
+    def start_analyzer(self, spec: ModelSpec, plan: AnalyzerPlan, calls: int) -> SupervisedWorker: ...
+    def start_publisher(self, spec: PublishSpec, model: ModelInfo, calls: int) -> SupervisedWorker: ...
+    def start_decoder(
+        self, name: str, feeds: Sequence[FeedPlan], state_dir: Path, limits: BatchLimits
+    ) -> SupervisedWorker: ...

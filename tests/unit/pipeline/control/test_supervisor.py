@@ -1,0 +1,346 @@
+"""The supervisor over actors that die, hang and fail to start on command; no Ray."""
+
+# ruff: noqa: ARG002 - a fake takes what the real one takes
+
+import logging
+import threading
+from itertools import pairwise
+
+import pytest
+
+from operators.results import ModelInfo
+from pipeline.config import load_config
+from pipeline.control.model import ModelSpec
+from pipeline.control.topology import AnalyzerPlan, DecoderPlan, Plan, PublisherPlan
+from pipeline.errors import PipelineError
+from pipeline.frame_path.ledger import Ledger, ledger_path
+from pipeline.frame_path.publisher import PublisherSnapshot
+from pipeline.messages import CameraSnapshot, LedgerSnapshot
+from tests.fakes import FakeClock
+
+CAMERAS = """\
+version: 1
+cameras:
+  gate: {source: {file: gate.mp4}}
+  yard: {source: {url: "rtsp://127.0.0.1/yard"}}
+sinks: {jsonl: {path: out}}
+"""
+MODEL = ModelInfo("dinov2_vits14", "random", "s" * 64, "apache-2.0")
+PLAN = Plan(
+    decoders=(DecoderPlan("decode-0", (("gate",),)), DecoderPlan("decode-1", (("yard",),))),
+    analyzers=(AnalyzerPlan("analyze-0", 2, 0, 1, 0.0),),
+    publishers=(PublisherPlan("publish-0", ("gate", "yard")),),
+    credits={("decode-0", "analyze-0"): 1, ("decode-1", "analyze-0"): 2},
+)
+
+
+class SteppingClock(FakeClock):
+    """Waiting takes the time that was asked for, and none of ours."""
+
+    def wait(self, event, seconds):
+        self.advance(seconds)
+        return event.is_set()
+
+
+class FakeActor:
+    """Answers at once unless told otherwise."""
+
+    def __init__(self, number, name, diary, leases):
+        self.number, self.name, self.actor, self.leases = number, name, f"{name}#{number}", leases
+        self.diary = diary
+        self.failure = None
+        self.is_hung = False
+        self.is_clean = True
+        self._asked_at = None
+
+    def first_answer(self):
+        self._fail()
+        return None if self.is_hung else 1000 + self.number
+
+    def pulse(self, method, limit_seconds, now):
+        self._fail()
+        self._asked_at = now if self._asked_at is None else self._asked_at
+        if not self.is_hung:
+            self._asked_at = None
+            return self._answer(method)
+        if now - self._asked_at > limit_seconds:
+            raise PipelineError(f"no answer for {limit_seconds:g} s", code="timeout", where=self.name)
+        return None
+
+    def call(self, method, *args, timeout_seconds=15.0):
+        self._fail()
+        self.diary.append((self.actor, method, args))
+        return self._answer(method)
+
+    def begin(self, method, *args):
+        self.diary.append((self.actor, method, args))
+        return method
+
+    def collect(self, answer, timeout_seconds):
+        self._fail()
+        return self.is_clean
+
+    def kill(self):
+        self.diary.append((self.actor, "kill", ()))
+
+    def _fail(self):
+        if self.failure is not None:
+            raise self.failure
+
+    def _answer(self, method):
+        if method == "beat":
+            return [
+                CameraSnapshot(camera, lease, "live", 0, LedgerSnapshot(camera, lease))
+                for camera, lease in self.leases.items()
+            ]
+        return {"about": MODEL, "snapshot": PublisherSnapshot(), "close": PublisherSnapshot()}.get(method)
+
+
+class FakeStarters:
+    """Starts fakes; `prepare` changes one before anybody calls it."""
+
+    def __init__(self):
+        self.diary = []
+        self.started = []
+        self.prepare = lambda _: None
+
+    def start_analyzer(self, spec, plan, calls):
+        return self._start(plan.name)
+
+    def start_publisher(self, spec, model, calls):
+        assert model == MODEL
+        return self._start(spec.name)
+
+    def start_decoder(self, name, feeds, state_dir, limits):
+        return self._start(name, {each.camera: each.lease for feed in feeds for each in feed.cameras})
+
+    def _start(self, name, leases=None):
+        actor = FakeActor(len(self.started), name, self.diary, leases or {})
+        self.prepare(actor)
+        self.started.append(actor)
+        return actor
+
+    def newest(self, name):
+        return next(each for each in reversed(self.started) if each.name == name)
+
+    def count(self, name):
+        return sum(each.name == name for each in self.started)
+
+    def did(self, method):
+        return [(actor, args) for actor, what, args in self.diary if what == method]
+
+
+@pytest.fixture
+def starters():
+    return FakeStarters()
+
+
+@pytest.fixture
+def clock():
+    return SteppingClock()
+
+
+@pytest.fixture
+def supervisor(tmp_path, monkeypatch, starters, clock):
+    monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # read when ray is imported: loopback alone
+    from pipeline.control.specs import RunSpec
+    from pipeline.control.supervisor import Supervisor
+
+    path = tmp_path / "cameras.yaml"
+    path.write_text(CAMERAS + f"runtime: {{state_dir: {tmp_path / 'state'}}}\n")
+    (tmp_path / "state").mkdir()
+    config = load_config(path)
+    cameras = tuple(config.camera_spec(camera) for camera in config.cameras)
+    spec = RunSpec(config, ModelSpec(config.model, config.heads, cameras, tmp_path / "artefacts", {}))
+    return Supervisor(spec, PLAN, clock, starters)
+
+
+@pytest.fixture
+def running(supervisor):
+    """Started, and seen once."""
+    supervisor.start(lambda _: None, threading.Event())
+    supervisor.step()
+    return supervisor
+
+
+def dead():
+    return PipelineError("the actor is gone", code="died")
+
+
+def steps(supervisor, clock, seconds):
+    """One step a second."""
+    for _ in range(seconds):
+        clock.advance(1.0)
+        supervisor.step()
+
+
+def test_the_model_comes_first_then_publishers_then_readers_who_are_told_of_both(supervisor, starters):
+    said = []
+    supervisor.start(said.append, threading.Event())
+    assert [each.name for each in starters.started] == ["analyze-0", "publish-0", "decode-0", "decode-1"]
+    assert said == ["loading the model", "opening the sinks", "opening the cameras"]
+    assert starters.did("start") == [
+        ("decode-0#2", ([("analyze-0", "analyze-0#0", 1)], {"gate": ("publish-0", "publish-0#1")})),
+        ("decode-1#3", ([("analyze-0", "analyze-0#0", 2)], {"yard": ("publish-0", "publish-0#1")})),
+    ]
+
+
+def test_a_dead_owner_is_replaced_under_a_higher_lease_and_the_other_is_left_alone(running, starters, clock):
+    first = starters.newest("decode-0")
+    first.failure = dead()
+    steps(running, clock, 2)
+    second = starters.newest("decode-0")
+    assert second is not first
+    assert second.leases["gate"] > first.leases["gate"]
+    assert (second.actor, "start") in [(actor, what) for actor, what, _ in starters.diary]
+    assert starters.count("decode-1") == 1
+    (status,) = [each for each in running.snapshot().actors if each.name == "decode-0"]
+    assert (status.state, status.restarts, status.pid) == ("running", 1, 1000 + second.number)
+    assert "the actor is gone" in status.reason
+
+
+def test_leases_rise_though_the_machines_clock_was_set_back(running, starters, clock):
+    before = starters.newest("decode-0").leases["gate"]
+    clock.step_wall(-86_400.0)
+    starters.newest("decode-0").failure = dead()
+    steps(running, clock, 2)
+    assert starters.newest("decode-0").leases["gate"] == before + 1
+
+
+def test_what_a_dead_owner_counted_stays_in_the_sum_and_what_it_held_is_lost(running, starters, clock, tmp_path):
+    from operators.frames import Ticket
+
+    owner = starters.newest("decode-0")
+    lease = owner.leases["gate"]
+    ledger = Ledger(ledger_path(tmp_path / "state", "gate", lease), "gate", lease)
+    ledger.enter(Ticket("gate", lease, 0, 1))
+    ledger.enter(Ticket("gate", lease, 0, 2))
+    ledger.leave(Ticket("gate", lease, 0, 1), "analysed")
+    ledger.close()
+    owner.failure = dead()
+    steps(running, clock, 2)
+    total = running.snapshot().total("gate")
+    assert (total.analysed, total.in_flight, total.lost) == (1, 0, {"owner_died": 1})
+
+
+def test_a_hung_actor_is_ended_after_ten_seconds_and_not_before(running, starters, clock):
+    hung = starters.newest("decode-1")
+    hung.is_hung = True
+    steps(running, clock, 10)
+    assert (hung.actor, ()) not in starters.did("kill")
+    steps(running, clock, 3)
+    assert (hung.actor, ()) in starters.did("kill")
+    assert starters.count("decode-1") == 2
+
+
+@pytest.mark.parametrize(("name", "method"), [("analyze-0", "replace_analyzers"), ("publish-0", "replace_publishers")])
+def test_owners_hear_of_a_replaced_analyzer_or_publisher(running, starters, clock, name, method):
+    starters.newest(name).failure = dead()
+    steps(running, clock, 2)
+    fresh = starters.newest(name).actor
+    told = starters.did(method)
+    assert [actor for actor, _ in told] == ["decode-0#2", "decode-1#3"]
+    assert all(fresh in str(args) for _, args in told)
+
+
+def test_a_start_that_fails_is_tried_again_after_pauses_that_grow(running, starters, clock):
+    def refuse(actor):
+        actor.failure = PipelineError("no such camera", code="failed", where=actor.name)
+
+    starters.prepare = refuse
+    starters.newest("decode-0").failure = dead()
+    counts = []
+    for _ in range(60):
+        steps(running, clock, 1)
+        counts.append(starters.count("decode-0"))
+    tries = [second for second, (a, b) in enumerate(pairwise(counts)) if b > a]
+    pauses = [b - a for a, b in pairwise(tries)]
+    assert len(tries) >= 4
+    assert pauses[-1] > pauses[0]
+    starters.prepare = lambda _: None
+    steps(running, clock, 40)
+    assert {each.name: each.state for each in running.snapshot().actors}["decode-0"] == "running"
+
+
+def test_what_cannot_start_at_first_ends_the_run_with_its_own_reason(supervisor, starters):
+    def refuse(actor):
+        if actor.name == "publish-0":
+            actor.failure = PipelineError("the broker refuses us", code="failed", where=actor.name)
+
+    starters.prepare = refuse
+    with pytest.raises(PipelineError, match="the broker refuses us") as caught:
+        supervisor.start(lambda _: None, threading.Event())
+    assert caught.value.code == "no_start"
+    assert starters.count("decode-0") == 0, "no camera is opened before there is somebody to publish"
+
+
+def test_an_actor_that_never_answers_ends_the_start_in_time(supervisor, starters, clock):
+    starters.prepare = lambda actor: setattr(actor, "is_hung", True)
+    before = clock.monotonic()
+    with pytest.raises(PipelineError, match="analyze-0: not ready within 180 s"):
+        supervisor.start(lambda _: None, threading.Event())
+    assert clock.monotonic() - before < 182
+
+
+def test_a_stop_while_it_starts_is_heard(supervisor, starters):
+    stop = threading.Event()
+    stop.set()
+    starters.prepare = lambda actor: setattr(actor, "is_hung", True)
+    with pytest.raises(PipelineError) as caught:
+        supervisor.start(lambda _: None, stop)
+    assert caught.value.code == "stopped"
+
+
+def test_a_drain_asks_every_owner_before_it_closes_the_publisher(running, starters):
+    assert running.drain(20.0)
+    asked = [(actor, what) for actor, what, _ in starters.diary if what in {"drain", "beat", "close"}]
+    assert asked == [
+        ("decode-0#2", "drain"),
+        ("decode-1#3", "drain"),
+        ("decode-0#2", "beat"),
+        ("decode-1#3", "beat"),
+        ("publish-0#1", "close"),
+    ]
+
+
+@pytest.mark.parametrize("trouble", ["left", "dead"])
+def test_a_drain_that_leaves_something_says_so_and_closes_the_publisher_all_the_same(
+    running, starters, caplog, trouble
+):
+    owner = starters.newest("decode-0")
+    owner.is_clean, owner.failure = trouble != "left", dead() if trouble == "dead" else None
+    with caplog.at_level(logging.WARNING):
+        assert not running.drain(20.0)
+    assert len(starters.did("close")) == 1
+    assert ("the actor is gone" in caplog.text) == (trouble == "dead")
+
+
+def test_a_drain_without_an_owner_is_not_clean(running, starters, clock):
+    starters.prepare = lambda actor: setattr(actor, "is_hung", True)
+    starters.newest("decode-0").failure = dead()
+    steps(running, clock, 2)
+    assert not running.drain(20.0)
+
+
+def test_a_stop_ends_readers_first_and_publishers_last_and_nothing_starts_again(running, starters, clock):
+    running.stop()
+    assert starters.did("kill") == [(name, ()) for name in ("decode-0#2", "decode-1#3", "analyze-0#0", "publish-0#1")]
+    steps(running, clock, 120)
+    assert len(starters.started) == 4
+
+
+def test_it_is_finished_when_every_camera_has_ended_for_good(running, clock, monkeypatch):
+    states = {"gate": "ended", "yard": "live"}
+
+    def beat(self, _):
+        return [
+            CameraSnapshot(camera, lease, states[camera], 0, LedgerSnapshot(camera, lease))
+            for camera, lease in self.leases.items()
+        ]
+
+    monkeypatch.setattr(FakeActor, "_answer", beat)
+    steps(running, clock, 1)
+    assert not running.is_finished
+    states["yard"] = "failed"
+    steps(running, clock, 1)
+    assert running.is_finished
