@@ -19,18 +19,33 @@ def to_tensor_bytes(kind: str, arrays: Mapping[str, np.ndarray], about: Mapping[
     return save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata={"about": text})
 
 
+def tensor_file_kind(data: bytes) -> str:
+    """What `to_tensor_bytes` was told.
+
+    Raises:
+        ValueError: the bytes are not safetensors, are cut short, or are not ours.
+    """
+    kind = str(_about(data).get("kind", ""))
+    if not kind:
+        raise ValueError("expected a file that this program wrote, got safetensors without a kind")
+    return kind
+
+
 def from_tensor_bytes(kind: str, data: bytes) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """What `to_tensor_bytes` wrote.
-
-    Source: safetensors format, 8 bytes of little-endian header length, then JSON with `__metadata__`.
 
     Raises:
         ValueError: the bytes are not safetensors, are cut short, or are of another kind.
     """
-    length = int.from_bytes(data[:8], "little")
-    if len(data) < 8 or length > len(data) - 8:
-        raise ValueError(f"not safetensors: a header of {length} bytes does not fit into {len(data)} bytes")
-    about = json.loads(json.loads(data[8 : 8 + length]).get("__metadata__", {}).get("about", "{}"))
+    about = _about(data)
     if about.get("kind") != kind:
         raise ValueError(f"expected a file of kind {kind!r}, got {about.get('kind')!r}")
     return load(data), about
+
+
+def _about(data: bytes) -> dict[str, Any]:
+    """Source: safetensors format, 8 bytes of little-endian header length, then JSON with `__metadata__`."""
+    length = int.from_bytes(data[:8], "little")
+    if len(data) < 8 or length > len(data) - 8:
+        raise ValueError(f"not safetensors: a header of {length} bytes does not fit into {len(data)} bytes")
+    return json.loads(json.loads(data[8 : 8 + length]).get("__metadata__", {}).get("about", "{}"))

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
 import re
-import zipfile
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +20,7 @@ import torch
 from operators.backbone.architectures import Architecture
 from operators.backbone.errors import WeightsError
 from operators.backbone.position import PositionRule
+from operators.backbone.weights_only import read_pickle
 
 Origin = Literal["meta", "huggingface", "ours"]
 
@@ -141,7 +140,7 @@ def read_raw(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
         return _read_folder(path)
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
-    return _read_pickle(path), {}
+    return _state_dict(path), {}
 
 
 def _read_folder(folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
@@ -174,17 +173,8 @@ def _read_safetensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, st
         raise WeightsError(f"{path} is damaged: no safetensors file ({error}). Fetch it again.") from None
 
 
-def _read_pickle(path: Path) -> dict[str, torch.Tensor]:
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except pickle.UnpicklingError:
-        raise WeightsError(
-            f"{path} is refused: it is no plain dictionary of tensors, or is damaged; loading more could run code. "
-            "Export its state_dict alone."
-        ) from None
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise WeightsError(f"{path} is damaged: torch cannot read it ({first}). Fetch it again.") from None
+def _state_dict(path: Path) -> dict[str, torch.Tensor]:
+    content = read_pickle(path)
     for name in ("state_dict", "teacher", "model"):
         if isinstance(content, dict) and isinstance(content.get(name), dict):
             content = content[name]

@@ -76,14 +76,14 @@ def load_backbone(
             tensors, rule, info = _from_file(read_checkpoint(standin_file(folder)), arch, "standin")
         case "official":
             row = PUBLISHED[arch.name]
-            _check_licence(row.licence, licences, row.file)
+            check_licence(row.licence, licences, row.file)
             tensors, rule, info = _from_file(read_checkpoint(official_file(row, folder, progress)), arch, "official")
             info = _stated(info, row, f"{publisher(row)}'s {row.file}")
         case path:
             tensors, rule, info = _from_file(read_checkpoint(Path(path)), arch, Path(path).name)
             if arch.name in DEPTH_ANYTHING and info.licence == UNSTATED:
                 info = _stated(info, DEPTH_ANYTHING[arch.name], info.origin)
-    _check_licence(info.licence, licences, info.weights)
+    check_licence(info.licence, licences, info.weights)
     return build(arch, tensors, rule, info, precision=precision, device=device)
 
 
@@ -150,7 +150,17 @@ def _info(weights: str, origin: str, licence: str, commercial: str, trained_on: 
     return WeightsInfo(weights, origin, licence.lower(), commercial, trained_on, fingerprint="")
 
 
-def _check_licence(licence: str, accepted: Collection[str] | None, what: str) -> None:
+def check_licence(licence: str, accepted: Collection[str] | None, what: str) -> None:
+    """Before a download.
+
+    Args:
+        licence: lower case.
+        accepted: None accepts all.
+        what: for the message.
+
+    Raises:
+        WeightsError: it is not accepted.
+    """
     if (
         accepted is not None
         and licence not in {UNSTATED, "none"}

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from operators.heads.depth_about import DepthAbout, Taps
 from operators.results import Label
 
 
@@ -54,4 +55,50 @@ class LabelHead(Protocol):
 
     def of_subject(self, tokens: FrameTokens, mask: np.ndarray) -> Label | None:
         """Of the thing under `mask`, bool (h, w); None where it knows whole pictures alone."""
+        ...
+
+
+class DepthModel(Protocol):
+    """Gives depth from the tokens of some blocks. No state, thread-safe."""
+
+    @property
+    def about(self) -> DepthAbout:
+        """Blocks, raw or normed, what the numbers mean, for which weights."""
+        ...
+
+    def check_backbone(self, fingerprint: str, published_as: str = "") -> None:
+        """Refuse other weights; see `DepthAbout.check_backbone`.
+
+        Raises:
+            HeadMismatchError: the head belongs to others.
+        """
+        ...
+
+    def predict(self, taps: Taps, grid: tuple[int, int], focal_px: float | None = None) -> np.ndarray:
+        """Depth on the patch grid.
+
+        Args:
+            taps: tokens of `about.blocks`: raw, or normed where `about.is_normed`.
+            grid: (h, w) patches.
+            focal_px: of the camera, in pixels of the model-size picture; None: not known, the metres are then those of
+                a camera with the reference focal length.
+
+        Returns:
+            float32 (B, h, w): metres along the optical axis, NaN within 2 % of the ends of the range; or inverse depth
+            (`about.output`).
+        """
+        ...
+
+    def predict_map(
+        self, taps: Taps, grid: tuple[int, int], size: tuple[int, int], focal_px: float | None = None
+    ) -> np.ndarray:
+        """The same per pixel: float32 (B, H, W) for `size` (H, W)."""
+        ...
+
+    def raw_map(self, taps: Taps, grid: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
+        """What the authors' code gives: float32 (B, H, W) at the reference focal length, nothing left out."""
+        ...
+
+    def to_bytes(self) -> bytes:
+        """As a file of ours; `depth_files.depth_from_bytes` reads it."""
         ...

@@ -58,49 +58,51 @@ class DepthLinear:
         """
         logits = self._logits(taps, grid)
         if self.about.form == "log":
-            return in_range(np.exp(logits[..., 0]), self.about, focal_px)
-        fine = self._expected_bin(_upsampled(logits, (grid[0] * UPSAMPLING, grid[1] * UPSAMPLING)))
-        coarse = fine.reshape(len(fine), grid[0], UPSAMPLING, grid[1], UPSAMPLING).mean(axis=(2, 4))
-        return in_range(coarse, self.about, focal_px)
+            return in_range(np.exp(logits[:, 0].numpy()), self.about, focal_px)
+        coarse = F.avg_pool2d(self._expected_bin(logits), UPSAMPLING)
+        return in_range(coarse.numpy(), self.about, focal_px)
 
     def predict_map(
         self, taps: Taps, grid: tuple[int, int], size: tuple[int, int], focal_px: float | None = None
     ) -> np.ndarray:
         """Depth per pixel: float32 (B, H, W), arguments as for `predict`; `size` is (H, W)."""
+        return in_range(self.raw_map(taps, grid, size), self.about, focal_px)
+
+    def raw_map(self, taps: Taps, grid: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
+        """As `predict_map` before the focal length and the ends of the range count.
+
+        Source: facebookresearch/dinov2 `dinov2/hub/depth/encoder_decoder.py` `encode_decode` @b8931f7: clamp, then
+        bilinear, corners not aligned.
+        """
         logits = self._logits(taps, grid)
         if self.about.form == "log":
-            return in_range(np.exp(_upsampled(logits, size)[..., 0]), self.about, focal_px)
-        fine = self._expected_bin(_upsampled(logits, (grid[0] * UPSAMPLING, grid[1] * UPSAMPLING)))
-        least, largest = self.about.range_metres
-        return in_range(_upsampled(fine.clip(least, largest)[..., None], size)[..., 0], self.about, focal_px)
+            return np.exp(_upsampled(logits, size)[:, 0].numpy())
+        fine = self._expected_bin(logits).clamp_(*self.about.range_metres)
+        return _upsampled(fine[:, None], size)[:, 0].numpy()
 
-    def _logits(self, taps: Taps, grid: tuple[int, int]) -> np.ndarray:
-        """float32 (B, h, w, K): the layer at patch resolution, its class-token half once per picture.
+    def _logits(self, taps: Taps, grid: tuple[int, int]) -> torch.Tensor:
+        """float32 (B, K, h, w): the layer at patch resolution, its class-token half once per picture.
 
         Exact: a 1 x 1 convolution commutes with bilinear upsampling, and with a map that is the same everywhere.
         """
-        dim = self.weight.shape[1] // (2 * len(self.about.blocks))
-        total: np.ndarray | None = None
-        for index, block in enumerate(self.about.blocks):
-            cls, patches = taps[block]
-            start = 2 * dim * index
-            part = patches @ self.weight[:, start : start + dim].T  # (B, N, K)
-            part += (cls @ self.weight[:, start + dim : start + 2 * dim].T)[:, None]  # (B, 1, K)
-            total = part if total is None else total + part
-        if total is None:
-            raise ValueError("a depth head needs at least one block, got none")
-        return (total + self.bias).reshape(len(total), *grid, -1)
+        halves = torch.from_numpy(self.weight).chunk(2 * len(self.about.blocks), dim=1)
+        total = torch.from_numpy(self.bias)[:, None]  # (K, 1)
+        for for_patch, for_cls, block in zip(halves[::2], halves[1::2], self.about.blocks, strict=True):
+            cls, patches = (torch.as_tensor(each).to("cpu", torch.float32) for each in taps[block])
+            total = total + for_patch @ patches.transpose(1, 2) + (cls @ for_cls.T)[..., None]  # (B, K, N)
+        return total.reshape(len(total), -1, *grid)
 
-    def _expected_bin(self, logits: np.ndarray) -> np.ndarray:
-        """float32 (B, H, W): relu, + 0.1, normalise, expected value over equally spaced bins.
+    def _expected_bin(self, logits: torch.Tensor) -> torch.Tensor:
+        """(B, K, h, w) to (B, 4 h, 4 w): upsample, relu, + 0.1, normalise, expected value over equally spaced bins.
 
-        Source: facebookresearch/dinov2 `dinov2/eval/depth/models/decode_heads/linear_head.py` @b8931f7 (`linear`
-        normalisation, `UD` bins).
+        Source: facebookresearch/dinov2 `dinov2/hub/depth/decode_heads.py` @b8931f7 (`linear` normalisation, `UD`
+        bins). Differs: one buffer of K channels, worked on in place; the sum divides the expected value.
         """
-        share = np.maximum(logits, 0.0) + 0.1
-        share /= share.sum(axis=-1, keepdims=True)
-        bins = np.linspace(*self.about.range_metres, self.weight.shape[0], dtype=np.float32)
-        return share @ bins
+        fine = (logits.shape[2] * UPSAMPLING, logits.shape[3] * UPSAMPLING)
+        share = _upsampled(logits, fine).relu_().add_(0.1)
+        bins = torch.linspace(*self.about.range_metres, share.shape[1])
+        expected = torch.matmul(bins, share.flatten(2)).div_(share.sum(dim=1).flatten(1))  # (B, 16 N)
+        return expected.unflatten(1, fine)
 
     def to_bytes(self) -> bytes:
         """As a safetensors file."""
@@ -133,14 +135,14 @@ class DepthLinear:
         """One of Meta's linear heads.
 
         Args:
-            state: The `state_dict` of a `..._linear_head.pth` or `..._linear4_head.pth`.
+            state: Tensors of a `..._linear_head.pth` or `..._linear4_head.pth`, with or without `decode_head.`.
             about: `bins`; the range is the one that the head was trained with (NYU 0.001 to 10, KITTI 0.001 to 80).
                 Upstream's hub builder says 80 for both, which makes NYU depth eight times too large.
 
         Raises:
             ValueError: a tensor is missing or has another shape than `about.blocks` asks for.
         """
-        name = "decode_head.conv_depth"
+        name = "conv_depth" if "conv_depth.weight" in state else "decode_head.conv_depth"
         missing = [key for key in (f"{name}.weight", f"{name}.bias") if key not in state]
         if missing:
             raise ValueError(f"not a linear depth head of Meta's: expected {', '.join(missing)}, got {len(state)} keys")
@@ -153,8 +155,6 @@ class DepthLinear:
         return DepthLinear(weight[:, :, 0, 0], bias, about)
 
 
-def _upsampled(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """(B, h, w, K) to (B, H, W, K), bilinear, corners not aligned."""
-    channels_first = torch.from_numpy(np.ascontiguousarray(np.moveaxis(values, -1, 1)))
-    larger = F.interpolate(channels_first, size=size, mode="bilinear", align_corners=False)
-    return np.moveaxis(larger.numpy(), 1, -1)
+def _upsampled(values: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """(B, K, h, w) to (B, K, H, W), bilinear, corners not aligned."""
+    return F.interpolate(values, size=size, mode="bilinear", align_corners=False)
