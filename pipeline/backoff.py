@@ -25,5 +25,10 @@ class Backoff:
         self._failures += 1
         return base * self._rng.uniform(0.8, 1.2)
 
+    def longest_seconds(self) -> float:
+        """The longest wait, where only people can help; counts one failure as well."""
+        self._failures += 1
+        return self._maximum * self._rng.uniform(0.8, 1.2)
+
     def reset(self) -> None:
         self._failures = 0

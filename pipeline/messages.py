@@ -279,6 +279,8 @@ class CameraSnapshot:
     age_p99_seconds: float | None = None
     last_frame_ns: int | None = None
     reason: str = ""
+    unrouted: dict[str, int] = field(default_factory=dict[str, int])
+    """By topic: records whose key no camera names, since this lease began; told by the first camera of a feed alone."""
 
 
 @dataclass(frozen=True, slots=True)

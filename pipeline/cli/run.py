@@ -69,6 +69,10 @@ def run_pipeline(config: Config, drain_seconds: float, screen: IO[str]) -> bool:
             table.say("draining")
             is_clean = running.supervisor.drain(drain_seconds)
         final = running.supervisor.snapshot()
+    failed = [each for each in final.cameras if each.state == "failed"]
+    for each in failed:
+        table.say(f"{each.camera}: failed: {each.reason}")
+    is_clean = is_clean and (running.stop.is_set() or not failed)
     for camera in sorted(config.cameras):
         total = final.total(camera)
         table.say(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry
@@ -70,6 +71,12 @@ def _cameras(snapshot: PipelineSnapshot) -> Iterable[Metric]:
     last = GaugeMetricFamily(
         "dinostream_last_frame_timestamp_seconds", "Wall clock of the newest decoded frame.", labels=["camera"]
     )
+    unrouted = CounterMetricFamily(
+        "dinostream_unrouted_records", "Records whose key no camera names.", labels=["topic"]
+    )
+    topics = sum((Counter(each.unrouted) for each in snapshot.cameras), Counter[str]())
+    for topic, count in sorted(topics.items()):
+        unrouted.add_metric([topic], count)
     for each in snapshot.cameras:
         for name in STATES:
             state.add_metric([each.camera, name], float(each.state == name))
@@ -79,7 +86,7 @@ def _cameras(snapshot: PipelineSnapshot) -> Iterable[Metric]:
                 age.add_metric([each.camera, quantile], value)
         if each.last_frame_ns is not None:
             last.add_metric([each.camera], each.last_frame_ns / 1e9)
-    yield from (state, rate, age, last)
+    yield from (state, rate, age, last, unrouted)
 
 
 def _sinks(snapshot: PipelineSnapshot) -> Iterable[Metric]:

@@ -13,7 +13,7 @@ from pipeline.frame_path.notices import NoticeWriter
 from pipeline.frame_path.published import ActiveAlert, PublishedCamera, RuleValue
 from pipeline.frame_path.result_body import ResultWriter, look_at
 from pipeline.frame_path.scene_memory import SceneMemory, load_learner, load_view
-from pipeline.frame_path.sequence import Novelty, note_position
+from pipeline.frame_path.sequence import Novelty, Repetitions, note_position
 from pipeline.frame_path.settling import Settling
 from pipeline.frame_path.stored_camera import Look, Position, StoredCamera
 from pipeline.frame_path.view_versions import ViewVersions
@@ -43,6 +43,7 @@ class CameraBook:
         self.stored = stored
         self.settling = Settling(stored.settled)
         self.retries = 0
+        self._repetitions = Repetitions()
         self._artefacts = artefacts
         self._letterhead = letterhead
         self._judge = Judge(spec, letterhead.timezone)
@@ -65,6 +66,7 @@ class CameraBook:
         if lease > self.stored.lease:
             self.stored.lease = lease
             self.stored.delivered = {}
+            self._repetitions = Repetitions()
 
     @property
     def is_armed(self) -> bool:
@@ -184,6 +186,7 @@ class CameraBook:
             self.retries += 1
         elif has_result:
             draft.counted.repeated[self.camera] += 1
+            self._repetitions.note(ticket, self.stored)
         return novelty
 
     @property

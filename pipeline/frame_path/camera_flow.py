@@ -288,4 +288,5 @@ class CameraFlow:
             age_p99_seconds=meters.age_seconds(0.99),
             last_frame_ns=meters.last_frame_ns,
             reason=self.status.reason,
+            unrouted=dict(meters.unrouted),
         )

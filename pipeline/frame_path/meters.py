@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 
 _FRAMES = 64
 _AGES = 512
@@ -15,6 +15,8 @@ class CameraMeters:
         self._seen_at: deque[float] = deque(maxlen=_FRAMES)
         self._ages_seconds: deque[float] = deque(maxlen=_AGES)
         self.last_frame_ns: int | None = None
+        self.unrouted: Counter[str] = Counter()
+        """By topic: records whose key no camera names. Counted by the first camera of a feed alone."""
 
     def frame(self, now: float, wall_ns: int) -> None:
         """A frame was decoded."""

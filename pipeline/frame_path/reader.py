@@ -16,7 +16,7 @@ from pipeline.frame_path.handles import FeedPlan
 from pipeline.frame_path.reader_watch import ReaderWatch
 from pipeline.messages import CameraState
 from pipeline.secrets import redact
-from pipeline.sources.base import Decoded, EndOfStream, Feed, Quiet, SourceInfo, Undecodable
+from pipeline.sources.base import Decoded, EndOfStream, Feed, Quiet, SourceInfo, Undecodable, Unrouted
 
 log = logging.getLogger(__name__)
 
@@ -112,6 +112,7 @@ class Reader:
             self._sessions()
             self._has_returned = True
         finally:
+            self.watch.finish()
             self._is_quiet.set()
 
     def _sessions(self) -> None:
@@ -179,6 +180,9 @@ class Reader:
                 case EndOfStream():
                     self._ended.add(event.camera)
                     self._admission.change(event.camera, "ended")
+                case Unrouted():
+                    with self._guard:
+                        self._flows[self.plan.cameras[0].camera].book.meters.unrouted[event.topic] += 1
                 case Quiet():
                     pass
             if self._stop.is_set() or self._is_finished:
@@ -206,7 +210,8 @@ class Reader:
                 self._change_all("stalled", error.code, reason)
                 has_lasted = self._clock.monotonic() - self._opened_at >= self.plan.stall_after_seconds
                 return 0.0 if has_lasted else self._backoff.next_seconds()
-        pause = self._backoff.next_seconds()
+        is_refused_again = error.code == "unauthorized" and self._backoff.failures > 0
+        pause = self._backoff.longest_seconds() if is_refused_again else self._backoff.next_seconds()
         self._change_all("backoff", error.code, reason, {"failures": self._backoff.failures})
         return pause
 

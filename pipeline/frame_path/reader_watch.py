@@ -56,6 +56,10 @@ class ReaderWatch:
             self._event_at = now
             self._frame_at = dict.fromkeys(self._flows, now)
 
+    def finish(self) -> None:
+        """The reader has ended: from here on its silence is right."""
+        self._is_waiting = True
+
     def must_reconnect(self) -> bool:
         """All cameras of a live feed have been silent for too long. A silent topic or file is no fault."""
         now = self._clock.monotonic()

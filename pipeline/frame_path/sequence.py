@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Literal
 
 from operators.frames import Ticket
@@ -10,6 +11,10 @@ from pipeline.frame_path.stored_camera import StoredCamera
 MAX_EPOCHS_LIVE = 4
 MAX_EPOCHS_REPLAYABLE = 256
 """Loops or partitions whose positions are remembered."""
+
+MANY_REPEATED = 1000
+"""More frames than a new owner has to repeat: unsettled ones, and a second or two of what was not committed yet."""
+_LOG = logging.getLogger(__name__)
 
 Novelty = Literal["new", "retry", "repeated"]
 
@@ -36,3 +41,24 @@ def note_position(stored: StoredCamera, ticket: Ticket, *, is_replayable: bool) 
         for old in sorted(positions)[: -(MAX_EPOCHS_REPLAYABLE if is_replayable else MAX_EPOCHS_LIVE)]:
             del positions[old]
     return "new"
+
+
+class Repetitions:
+    """Counts what one lease repeats, and says so once it is more than a restart explains."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def note(self, ticket: Ticket, stored: StoredCamera) -> None:
+        """One more frame that was published before."""
+        self._count += 1
+        if self._count == MANY_REPEATED:
+            _LOG.warning(
+                "%s: expected new frames, got %d that were published before, the last one %s: its source was made anew "
+                "or began again, and nothing is published before it passes %d. Read it under a new camera name, or "
+                "with a fresh state_dir",
+                ticket.camera,
+                MANY_REPEATED,
+                ticket.id,
+                stored.accepted[ticket.epoch],
+            )

@@ -69,13 +69,20 @@ class Quiet:
 
 
 @dataclass(frozen=True, slots=True)
+class Unrouted:
+    """A record of a topic whose key no camera names: passed over, and counted by whoever reads."""
+
+    topic: str
+
+
+@dataclass(frozen=True, slots=True)
 class EndOfStream:
     """The source is finished for good (a file, not looped)."""
 
     camera: str
 
 
-Event = Decoded | Undecodable | Quiet | EndOfStream
+Event = Decoded | Undecodable | Unrouted | Quiet | EndOfStream
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,11 @@ from pipeline.sources.kafka_position import KafkaPosition, Mark
 
 _ANSWER_MS = int(ANSWER_SECONDS * 1000)
 _PROOF_MS = 500
+_MADE_ANEW = (
+    "%s: partition %d was made anew: expected to go on from offset %d, got a topic that ends at %d. Its records before "
+    "offset %d count as published already and are not published again. Read it under new camera names, or with a "
+    "fresh state_dir."
+)
 _log = logging.getLogger(__name__)
 
 
@@ -59,8 +64,12 @@ class TopicOffsets:
                 begin = Mark((first if start == "earliest" else last)[partition], 0)
             if lost := self._lost(partition, begin, first[partition], last[partition]):
                 details[f"lost_{number}"] = lost
+                if begin.offset < first[partition]:
+                    _log.warning("%s: partition %d: %d records are gone", self._where, number, lost)
+                else:
+                    details[f"made_anew_{number}"] = begin.offset
+                    _log.error(_MADE_ANEW, self._where, number, begin.offset, last[partition], begin.offset)
                 begin = Mark(first[partition], 0)
-                _log.warning("%s: partition %d: %d records are gone", self._where, number, lost)
             if self._lease:  # fences lower leases from here on; who has none only looks
                 self._write(number, Mark(begin.offset, begin.seq, self._lease))
             self.consumer.seek(partition, begin.offset)

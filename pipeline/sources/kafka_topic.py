@@ -14,7 +14,7 @@ from pipeline.clock import Clock, SystemClock
 from pipeline.errors import SourceError
 from pipeline.kafka_client import KafkaSecurity
 from pipeline.secrets import Secrets
-from pipeline.sources.base import Event, Quiet, SourceInfo
+from pipeline.sources.base import Event, Quiet, SourceInfo, Unrouted
 from pipeline.sources.config import KafkaSourceConfig, SourceConfig
 from pipeline.sources.kafka_consumer import connect, translate
 from pipeline.sources.kafka_offsets import TopicOffsets
@@ -164,6 +164,7 @@ class KafkaFeed:
         for record in batch:
             camera = self._camera_of(record.key)
             if camera is None:
+                yield Unrouted(self._config.topic)
                 continue
             for event in self._readers[camera].read(record):
                 if event.seq is not None and event.seq < self._offsets.wanted[partition]:

@@ -12,7 +12,7 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 
 from pipeline.clock import Clock, SystemClock
-from pipeline.errors import ConnectError, DecodeError
+from pipeline.errors import ConnectError, DecodeError, SourceError
 from pipeline.sources.base import Decoded, EndOfStream, Event, Quiet, SourceInfo, Undecodable
 from pipeline.sources.config import SourceConfig
 from pipeline.sources.video import NoFrame, VideoInput
@@ -23,6 +23,8 @@ from pipeline.sources.video_position import Anchor, FilePosition
 from pipeline.sources.video_timeline import Timeline
 
 _WAIT_SECONDS = 0.5
+_FINAL = frozenset({"not_found", "unsupported"})
+"""A file that is not there or no video stays so: the camera has failed. A camera on the network may come back."""
 
 
 @dataclass(slots=True)
@@ -87,7 +89,7 @@ class FileFeed:
             self._resume = FilePosition.parse(resume.get(self._camera, "0:0"))
         except ValueError as error:
             message = f"cannot resume {self._address.shown}: {error}"
-            raise ConnectError(message, code="unsupported", where=self._camera) from None
+            raise _final(ConnectError(message, code="unsupported", where=self._camera)) from None
         return self._reopen().info()
 
     def events(self, stop: threading.Event) -> Iterator[Event]:
@@ -107,7 +109,7 @@ class FileFeed:
                 continue
             if current.num_decoded == 0:
                 message = f"{self._address.shown}: expected video, got no frame. {ADVICE['unsupported']}"
-                raise DecodeError(message, code="undecodable", where=self._camera)
+                raise _final(DecodeError(message, code="undecodable", where=self._camera))
             if not self._config.loop:
                 yield EndOfStream(self._camera)
                 return
@@ -125,7 +127,12 @@ class FileFeed:
 
     def _reopen(self) -> VideoInput:
         self.close()
-        self._video = VideoInput.open(self._camera, self._address, open_timeout_seconds=None, read_timeout_seconds=None)
+        try:
+            self._video = VideoInput.open(
+                self._camera, self._address, open_timeout_seconds=None, read_timeout_seconds=None
+            )
+        except SourceError as error:
+            raise (_final(error) if error.code in _FINAL else error) from None
         return self._video
 
     def _resumed_round(self, anchor: Anchor | None) -> _Round:
@@ -225,3 +232,9 @@ class FileFeed:
                 return
             if left > _WAIT_SECONDS:
                 yield Quiet()
+
+
+def _final(error: SourceError) -> SourceError:
+    """Opening the file again would say the same."""
+    error.is_transient = False
+    return error

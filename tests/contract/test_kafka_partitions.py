@@ -35,6 +35,8 @@ def spread(brokers: str, topic: str) -> None:
     producer = KafkaProducer(bootstrap_servers=[brokers])
     for number in range(NUM_PARTITIONS * LENGTH):
         producer.send(topic, jpeg(number), key=CAMERA.encode(), partition=number % NUM_PARTITIONS).get(timeout=20)
+    for number in range(2):
+        producer.send(topic, jpeg(number), key=b"stranger", partition=number).get(timeout=20)
     producer.close()
 
 
@@ -75,7 +77,9 @@ def test_each_partition_is_committed_up_to_its_own_lowest_open_offset(kafka_brok
         sink.settle()
         until(lambda: committed(kafka_brokers, topic) == {0: 9, 1: 9, 2: 9}, "the rest")
         assert owner.drain(LIMIT_SECONDS)
-        (ledger,) = [each.ledger for each in owner.snapshot()]
+        (snapshot,) = owner.snapshot()
+        ledger = snapshot.ledger
+        assert snapshot.unrouted == {topic: 2}
         assert (ledger.analysed, ledger.in_flight, ledger.unaccounted) == (count, 0, 0)
     finally:
         owner.stop(5.0)

@@ -13,7 +13,7 @@ from kafka.structs import OffsetAndMetadata, TopicPartition
 from pipeline.errors import ConnectError, SourceError
 from pipeline.kafka_client import KafkaSecurity
 from pipeline.secrets import Secrets
-from pipeline.sources.base import Decoded, Feed, Quiet, Undecodable
+from pipeline.sources.base import Decoded, Feed, Quiet, Undecodable, Unrouted
 from pipeline.sources.config import SourceConfig
 from pipeline.sources.kafka_position import Mark
 from pipeline.sources.kafka_producer import RecordProducer
@@ -163,6 +163,7 @@ class TestApacheImages(KafkaContract):
         bad = [event for event in told if isinstance(event, Undecodable)]
         assert [(event.epoch, event.seq) for event in bad] == [(0, LENGTH + 2)]
         assert dict(feed.unrouted) == {"stranger": 2}
+        assert [event for event in told if isinstance(event, Unrouted)] == [Unrouted(self.topic)] * 2
 
     def test_cameras_of_one_topic_stay_apart(self):
         fill(self.brokers, self.topic, [jpeg(500 + number) for number in range(5)], key="yard")
@@ -183,15 +184,18 @@ class TestApacheImages(KafkaContract):
             assert info.details["lost_0"] == 26
             assert take(feed, 1)[0].seq == 30
 
-    def test_a_position_beyond_the_end_is_a_topic_made_anew(self):
+    def test_a_position_beyond_the_end_is_a_topic_made_anew_and_says_what_to_do(self, caplog):
         consumer = KafkaConsumer(bootstrap_servers=[self.brokers], group_id="dinostream", enable_auto_commit=False)
         consumer.commit({TopicPartition(self.topic, 0): OffsetAndMetadata(1000, "", -1)})
         consumer.close()
         feed = feed_of(self.brokers, self.topic, lease=5)
         with opened(feed) as info:
-            assert info.details["lost_0"] == 1000
+            assert (info.details["lost_0"], info.details["made_anew_0"]) == (1000, 1000)
             frames = take(feed, 20)
             feed.commit({CAMERA: frames[10].resume})
+        (error,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+        assert "made anew: expected to go on from offset 1000" in error
+        assert "fresh state_dir" in error
         assert [frame.seq for frame in frames[:3]] == [0, 1, 2]
         assert committed(self.brokers, self.topic).offset == 10
 

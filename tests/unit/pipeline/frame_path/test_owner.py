@@ -15,7 +15,19 @@ from pipeline.frame_path.ledger import ledger_path, read_ledger
 from pipeline.frame_path.owner import FeedPlan, Owner
 from pipeline.messages import Analysed, Drawing, Gone, PictureWanted, Reused
 from pipeline.sources.config import BackoffConfig
-from tests.fakes import End, FakeAnalyzer, FakePublisher, Fault, Hang, PublisherState, Script, Show, Silence, owned
+from tests.fakes import (
+    End,
+    FakeAnalyzer,
+    FakeClock,
+    FakePublisher,
+    Fault,
+    Hang,
+    PublisherState,
+    Script,
+    Show,
+    Silence,
+    owned,
+)
 from tests.fakes import ticket as frame_ticket
 
 LIMIT_SECONDS = 20.0
@@ -285,6 +297,40 @@ def test_an_error_that_trying_again_cannot_help_ends_the_camera(tmp_path):
     with running(tmp_path, [plan(script)], [(FakeAnalyzer(), 1)], FakePublisher()) as owner:
         until(lambda: owner.snapshot()[0].state == "failed", "failed")
     assert len(script.opened) == 1
+
+
+def test_a_failed_camera_stays_failed_says_so_once_and_stops_no_other(tmp_path):
+    error = SourceError("no video", code="unsupported")
+    error.is_transient = False
+    bad, good = Script("bad", [Fault(error)], is_replayable=True), Script("good", [Show(40), End()], is_replayable=True)
+    publisher = FakePublisher()
+    plans = [plan(bad, hung_after_seconds=0.5), plan(good)]
+    with running(tmp_path, plans, [(FakeAnalyzer(), 1)], publisher) as owner:
+        until(lambda: [each.state for each in owner.snapshot()] == ["failed", "ended"], "one failed, one through")
+        reader = owner._readers["bad"]
+        until(lambda: reader.join(0.0), "its reader is done")
+        reader.watch._clock = later = FakeClock()
+        later.advance(1e9)
+        assert not reader.watch.is_hung
+        assert owner.drain(LIMIT_SECONDS)
+        ledgers = [each.ledger for each in owner.snapshot()]
+    assert len(bad.opened) == 1
+    told = [(each.state, each.code) for each in publisher.state.states if each.camera == "bad"]
+    assert told == [("connecting", ""), ("failed", "unsupported")]
+    assert [(each.in_flight, each.unaccounted) for each in ledgers] == [(0, 0), (0, 0)]
+    assert ledgers[1].analysed == 40
+
+
+def test_a_password_that_is_wrong_twice_waits_longest(tmp_path):
+    script = Script("dock-03", [Show(1), Silence(threading.Event())])
+    script.refusals = [ConnectError("no", code="unauthorized")] * 2
+    backoff = BackoffConfig(first=0.01, max=3600.0)
+    whole = FeedPlan((owned("dock-03", sample=EVERY),), script.feed, backoff)
+    with running(tmp_path, [whole], [(FakeAnalyzer(), 1)], FakePublisher()) as owner:
+        until(lambda: len(script.opened) == 2, "two tries")
+        until(lambda: owner._readers["dock-03"]._backoff.failures == 2, "the second pause")
+        until(lambda: owner.snapshot()[0].state == "backoff", "which is said")
+    assert len(script.opened) == 2
 
 
 def test_silence_on_an_open_connection_is_a_stall_and_ends_in_a_new_connection(tmp_path):

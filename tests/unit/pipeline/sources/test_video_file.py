@@ -165,12 +165,14 @@ def test_what_is_no_video_is_unsupported(tmp_path, content):
     with pytest.raises(ConnectError) as caught:
         feed_of(path).open({})
     assert caught.value.code == "unsupported"
+    assert not caught.value.is_transient
 
 
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(ConnectError) as caught:
         feed_of(tmp_path / "nix.mp4").open({})
     assert caught.value.code == "not_found"
+    assert not caught.value.is_transient
 
 
 def test_a_foreign_position_is_refused(clips):
