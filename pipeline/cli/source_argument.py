@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
+from operators.spelling import did_you_mean
 from pipeline.cli.app import UserError
+from pipeline.config.loader import Config
 from pipeline.errors import ConnectError, SourceError
 from pipeline.kafka_client import KafkaSecurity
 from pipeline.secrets import Secrets, redact, redact_url, register
@@ -27,6 +30,13 @@ class SourceArgument:
     shown: str
     config: SourceConfig
     secrets: Secrets
+    camera: str | None = None
+    """Of a configuration."""
+
+    @property
+    def name(self) -> str:
+        """The camera, or the file's or address's last part without its ending."""
+        return self.camera or Path(self.shown).stem
 
     def feed(self, camera: str) -> Feed:
         return build_feed({camera: self.config}, self.secrets, (), KafkaSecurity())
@@ -40,8 +50,11 @@ def parse_source(
     ca_file: str | None = None,
     pace: str = "as_fast_as_possible",
     loop: bool = False,
+    cameras: Sequence[str] = (),
 ) -> SourceArgument:
     """`credentials` names an environment variable that holds `user:password`.
+
+    `cameras` are names that the person might have meant.
 
     Raises:
         UserError: not a source, or one with its password in it.
@@ -56,7 +69,12 @@ def parse_source(
         fields["url"] = text
     else:
         if not Path(text).is_file():
-            raise UserError(f"{text}: expected a file, an address or simulated:SEED, got no such file", 3)
+            named = f", or a camera ({', '.join(cameras)})" if cameras else ""
+            raise UserError(
+                f"{text}: expected a file, an address or simulated:SEED{named}, got none of that name"
+                f"{did_you_mean(text, cameras)}",
+                3,
+            )
         fields["file"] = text
     if credentials is not None:
         fields["credentials"] = _SECRET
@@ -66,6 +84,20 @@ def parse_source(
         first = error.errors()[0]
         raise UserError(f"{shown}: {redact(str(first['msg']))} ({'.'.join(map(str, first['loc']))})") from None
     return SourceArgument(shown, config, Secrets({_SECRET: f"${{env:{credentials}}}"} if credentials else {}))
+
+
+def configured_source(config: Config, camera: str, *, pace: str, loop: bool) -> SourceArgument:
+    """A camera of the configuration, with its secrets; files at the pace that is asked for here.
+
+    Raises:
+        UserError: the camera reads a topic already.
+    """
+    source = config.cameras[camera].source
+    if source.kafka is not None:
+        raise UserError(f"camera {camera} reads topic {source.kafka.topic}: expected a camera that is not in Kafka yet")
+    if source.file is not None:
+        source = source.model_copy(update={"pace": pace, "loop": loop or source.loop})
+    return SourceArgument(camera, source, config.secrets, camera)
 
 
 def as_user_error(error: SourceError) -> UserError:

@@ -16,14 +16,25 @@ from pipeline.sources.kafka_consumer import knock, translate
 
 MAX_MESSAGE_BYTES = 16 << 20
 _DEADLINE_SECONDS = 30.0
+_OPEN, _NO_SECRETS = KafkaSecurity(), Secrets({})
 
 
 class RecordProducer:
     """A context manager. Each `send` waits for the broker, so that nothing queues up here."""
 
-    def __init__(self, brokers: tuple[str, ...], topic: str, *, is_created: bool = False) -> None:
-        """`is_created`: make the topic, with one partition, where it is missing."""
+    def __init__(
+        self,
+        brokers: tuple[str, ...],
+        topic: str,
+        *,
+        security: KafkaSecurity = _OPEN,
+        secrets: Secrets = _NO_SECRETS,
+        is_created: bool = False,
+    ) -> None:
+        """`is_created`: make the topic, with one partition, where it is missing. `secrets` has the password's name."""
         self._brokers = brokers
+        self._security = security
+        self._secrets = secrets
         self._topic = topic
         self._is_created = is_created
         self._producer: Any = None
@@ -80,7 +91,7 @@ class RecordProducer:
             raise translate(error, "publish", self.where) from None
 
     def _settings(self) -> dict[str, Any]:
-        return client_settings(self._brokers, KafkaSecurity(), Secrets({}), "dinostream-publish", ConnectError)
+        return client_settings(self._brokers, self._security, self._secrets, "dinostream-publish", ConnectError)
 
     def _create(self) -> None:
         admin = KafkaAdminClient(**self._settings())

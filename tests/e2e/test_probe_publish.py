@@ -9,9 +9,13 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Consumer
 
+from pipeline.cli.app import UserError
+from pipeline.cli.publish import publish
+from pipeline.local.child import ServerError
 from pipeline.local.rtsp import RtspPublisher, RtspServer
 from pipeline.sources.images import decode_image
 from tests.clips import LIVE, make_clip, number_of
+from tests.servers.apache_kafka import SecureKafka
 
 ROOT = Path(__file__).resolve().parents[2]
 CANARY = "c4n4ry@/:%&#"
@@ -71,6 +75,9 @@ def test_probe_of_a_camera_tells_all_but_the_password(clip):
         (("probe", "simulated:seven"), 2, "whole number"),
         (("probe", "pyproject.toml"), 3, "FFmpeg"),
         (("publish", "simulated:1", "--kafka", "127.0.0.1:1", "--topic", "t"), 3, "127.0.0.1:1"),
+        (("publish", "simulated:1", "--topic", "t"), 2, "--kafka HOST:PORT"),
+        (("publish", "simulated:1", "--topic", "t", "--kafka", "u:c4n4ry@127.0.0.1:1"), 2, "user and password"),
+        (("publish", "simulated:1", "--topic", "t", "--kafka", "127.0.0.1:1", "--kafka-user", "u"), 2, "together"),
         (("publish", "simulated:1", "--kafka", "127.0.0.1:1", "--topic", "t", "--format", "bitstream"), 2, "file"),
     ],
 )
@@ -122,3 +129,62 @@ def test_a_published_bitstream_is_the_file_s_own(clip, kafka_brokers, prefix):
     assert "50 messages" in ran.stdout
     found = records(kafka_brokers, topic, 50)
     assert all(record.key() == b"dock" and record.value()[:3] in {b"\0\0\0", b"\0\0\1"} for record in found)
+
+
+SITE = """
+version: 1
+secrets: {{broker: "${{env:RIGHT}}"}}
+sinks: {{kafka: {{brokers: ["{brokers}"], security: {security}}}}}
+cameras:
+  dock-sim: {{source: {{simulated: dock, seed: 3}}}}
+  gate: {{source: {{file: {clip}}}}}
+  belt: {{source: {{kafka: {{topic: belt.frames}}}}}}
+"""
+
+
+@pytest.mark.kafka
+def test_a_configured_camera_is_published_to_the_configured_brokers(clip, kafka_brokers, prefix, tmp_path):
+    site, topic = tmp_path / "site.yaml", f"{prefix}.frames"
+    site.write_text(SITE.format(brokers=kafka_brokers, security="{}", clip=clip))
+    publish("dock-sim", config=site, topic=topic, count=2, create=True)
+    publish("gate", config=site, topic=topic, fast=True, count=3, key="other")
+    found = records(kafka_brokers, topic, 5)
+    assert [record.key() for record in found] == [b"dock-sim"] * 2 + [b"other"] * 3
+    assert decode_image(found[0].value()).shape == (360, 640, 3)
+    assert [number_of(decode_image(record.value())) for record in found[2:]] == [0, 1, 2]
+    with pytest.raises(UserError, match="did you mean 'gate'"):
+        publish("gat", config=site, topic=topic)
+    with pytest.raises(UserError, match=r"reads topic belt\.frames"):
+        publish("belt", config=site, topic=topic)
+
+
+@pytest.fixture
+def secure_kafka(tmp_path, missing_server):
+    try:
+        server = SecureKafka(tmp_path, "eve", f"{CANARY}-right")
+    except ServerError as error:
+        missing_server(str(error))
+    with server:
+        yield server
+
+
+@pytest.mark.kafka
+def test_brokers_behind_sasl_and_tls_take_the_options_or_the_configuration(
+    secure_kafka, prefix, clip, tmp_path, monkeypatch
+):
+    brokers, ca_file, topic = secure_kafka.brokers, str(secure_kafka.ca_file), f"{prefix}.frames"
+    monkeypatch.setenv("RIGHT", f"{CANARY}-right")
+    monkeypatch.setenv("WRONG", f"{CANARY}-wrong")
+    options = {"topic": topic, "fast": True, "count": 2, "create": True}
+    named = {**options, "kafka": brokers, "kafka_ca_file": ca_file, "kafka_user": "eve"}
+    publish(str(clip), **named, kafka_password="RIGHT")
+    site = tmp_path / "site.yaml"
+    security = f"{{protocol: SASL_SSL, mechanism: SCRAM-SHA-512, user: eve, password: broker, ca_file: {ca_file}}}"
+    site.write_text(SITE.format(brokers=brokers, security=security, clip=clip))
+    publish("gate", config=site, **options)
+    for variable in ("WRONG", "ABSENT"):
+        with pytest.raises(UserError) as caught:
+            publish(str(clip), **named, kafka_password=variable)
+        assert caught.value.exit_code == 3
+        assert "c4n4ry" not in str(caught.value)
+    assert "ABSENT" in str(caught.value)
