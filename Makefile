@@ -3,6 +3,7 @@ PYTHON ?= python3
 SECONDS ?= 60
 COMPARE ?=
 TORCH_BACKEND ?=
+WORKERS ?= auto
 VENV := .venv
 BIN := $(VENV)/bin
 UV := VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv
@@ -14,7 +15,7 @@ UVFLAGS := $(if $(TORCH_BACKEND),--torch-backend=$(TORCH_BACKEND),)
 
 help:
 	@echo "make demo [SECONDS=60] [COMPARE=random]   see it work: servers, cameras, alerts, and a proof"
-	@echo "make test [PYTEST_ARGS=...]               unit, contract, golden and end-to-end tests on real servers"
+	@echo "make test [PYTEST_ARGS=...] [WORKERS=N]   unit, contract, golden and end-to-end tests on real servers"
 	@echo "make check                                lint, format, types, import rules, lock and docs up to date"
 	@echo "make format                               let ruff repair what it can"
 	@echo "make acceptance                           does it do what it is for? up to 20 minutes; writes docs/acceptance.md"
@@ -42,7 +43,7 @@ demo: $(STAMP)
 	$(BIN)/python main.py demo --seconds $(SECONDS) $(if $(COMPARE),--compare $(COMPARE),)
 
 test: $(STAMP)
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""Servers for every test, and what to do where one is missing.
+"""Servers for every test, what to do where one is missing, and what runs where when several workers share the suite.
 
 `REQUIRE_SERVERS=1` turns each skip for a missing server into a failure. `TEST_REDIS_URL` and `KAFKA_BOOTSTRAP` point
 the tests at servers of your own; names are unique per test, so that they may be shared.
@@ -24,6 +24,29 @@ def pytest_configure(config: pytest.Config) -> None:
     # kafka-python reads its schemas that way when it is imported.
     config.addinivalue_line("filterwarnings", "ignore:read_text is deprecated:DeprecationWarning")
     config.addinivalue_line("filterwarnings", "ignore:open_text is deprecated:DeprecationWarning")
+
+    if "PYTEST_XDIST_WORKER" in os.environ:  # as many workers as cores: each computes on one
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With `--dist loadgroup`: a file stays on one worker and Ray on one alone, which begins with it.
+
+    Beside it run the tests that mostly wait for servers, then those that compute.
+    """
+    if not hasattr(config, "workerinput"):
+        return
+    for item in items:
+        is_ray = item.get_closest_marker("ray") is not None
+        item.add_marker(pytest.mark.xdist_group("ray" if is_ray else item.path.relative_to(config.rootpath).as_posix()))
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    marks = ["ray", "kafka", "redis", "rtsp", "slow"]
+    return next((number for number, mark in enumerate(marks) if item.get_closest_marker(mark)), len(marks))
 
 
 def _missing(what: str) -> NoReturn:
