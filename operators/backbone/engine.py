@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import torch
 
-from operators.backbone.preprocess import normalise
+from operators.backbone.preprocess import centre_pad, normalise
 from operators.backbone.vit import Tokens, VisionTransformer
 
 BUCKETS = (1, 2, 4, 8, 16, 32)
@@ -55,6 +55,8 @@ class Engine:
         taps: Sequence[int] = (),
         stop_after: int | None = None,
         normed: Sequence[int] = (),
+        *,
+        is_padded: bool = False,
     ) -> EngineOutput:
         """One pass.
 
@@ -63,6 +65,7 @@ class Engine:
             taps: 0-based blocks whose raw tokens are wanted too.
             stop_after: Run only up to this block; `cls` and `patches` are then the norm of its output.
             normed: 0-based blocks whose tokens are wanted after the model's final norm.
+            is_padded: Take sides of any length and pad them (`preprocess.centre_pad`).
         """
         if pixels.ndim != 4 or pixels.shape[3] != 3 or pixels.dtype != np.uint8 or not len(pixels):
             raise ValueError(f"pixels: expected uint8 (B, H, W, 3) RGB with B >= 1, got {pixels.dtype} {pixels.shape}")
@@ -71,7 +74,8 @@ class Engine:
                 uploaded = self._upload(pixels, self._stream)
             else:
                 uploaded = torch.from_numpy(np.ascontiguousarray(pixels))
-            return self._forward(uploaded, len(pixels), taps, stop_after, normed)
+            x = normalise(uploaded, self.backbone.dtype)
+            return self._forward(centre_pad(x) if is_padded else x, len(pixels), taps, stop_after, normed)
 
     def _upload(self, pixels: np.ndarray, stream: torch.cuda.Stream) -> torch.Tensor:
         """Padded to a bucket, uploaded from pinned memory on a side stream; normalised on the device later."""
@@ -88,10 +92,11 @@ class Engine:
         return uploaded
 
     def _forward(
-        self, pixels: torch.Tensor, count: int, taps: Sequence[int], stop_after: int | None, normed: Sequence[int]
+        self, x: torch.Tensor, count: int, taps: Sequence[int], stop_after: int | None, normed: Sequence[int]
     ) -> EngineOutput:
+        """`x`: normalised (B, 3, H, W)."""
         wanted = sorted({*taps, *normed})
-        final, raw = self.backbone.taps(normalise(pixels, self.backbone.dtype), wanted, stop_after)
+        final, raw = self.backbone.taps(x, wanted, stop_after)
         last = self.backbone.arch.depth - 1 if stop_after is None else stop_after
         after = {index: final if index == last else self.backbone.normed(raw[index]) for index in sorted(set(normed))}
         return EngineOutput(

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from operators.frames import Placement
+from operators.backbone.pil_resize import resize_as_pil
+from operators.frames import PATCH, Placement
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
@@ -68,14 +69,25 @@ def resize_rgb(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.ascontiguousarray(x[0].permute(1, 2, 0).numpy())
 
 
-def classification_view(pixels: np.ndarray) -> np.ndarray:
-    """uint8 (H, W, 3) to uint8 (224, 224, 3): shorter side to 256, centre 224 x 224.
+def classification_pixels(pixels: np.ndarray) -> np.ndarray:
+    """uint8 (H, W, 3) RGB of any size to uint8 (224, 224, 3): shorter side to 256 as PIL does it, centre 224 x 224.
 
-    Source: facebookresearch/dinov2 `make_classification_eval_transform` @b8931f7.
+    Source: facebookresearch/dinov2 `make_classification_eval_transform` @b8931f7, whose resize and crop are
+    torchvision's on a PIL picture. Slower than `resize_rgb`: for pictures from files.
     """
     height, width = pixels.shape[:2]
     short = min(height, width)
     size = (256, int(256 * width / height)) if short == height else (int(256 * height / width), 256)
-    resized = resize_rgb(pixels, size)
+    resized = resize_as_pil(pixels, size)
     top, left = round((size[0] - 224) / 2), round((size[1] - 224) / 2)
     return np.ascontiguousarray(resized[top : top + 224, left : left + 224])
+
+
+def centre_pad(x: torch.Tensor) -> torch.Tensor:
+    """Normalised (B, 3, H, W) with zeros around it until both sides are multiples of 14; an odd pixel at the end.
+
+    Source: facebookresearch/dinov2 `dinov2/hub/utils.py` `CenterPadding` @b8931f7; its depth and segmentation heads
+    read such pictures, and their maps are then squeezed to the size without the padding.
+    """
+    rows, columns = (-side % PATCH for side in x.shape[2:])
+    return F.pad(x, (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2))

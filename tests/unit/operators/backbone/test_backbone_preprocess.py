@@ -11,7 +11,8 @@ from operators.backbone import Engine, load_backbone
 from operators.backbone.preprocess import (
     MEAN,
     STD,
-    classification_view,
+    centre_pad,
+    classification_pixels,
     decode_picture,
     fit,
     normalise,
@@ -109,12 +110,39 @@ def test_fit_of_a_picture_smaller_than_the_shape_enlarges_it() -> None:
     assert placement.scale[0] < 1
 
 
-def test_classification_view_is_resize_256_crop_224() -> None:
-    rgb = scene(300, 401)
-    pil = Image.fromarray(rgb).resize((int(256 * 401 / 300), 256), Image.Resampling.BICUBIC)
-    left, top = round((pil.width - 224) / 2), 16
+@pytest.mark.parametrize(
+    "size", [(300, 401), (401, 300), (1080, 1920), (200, 300), (256, 700), (256, 256), (97, 100)], ids=str
+)
+def test_classification_pixels_are_pils_to_the_last_bit(size: tuple[int, int]) -> None:
+    height, width = size
+    wide = (256, int(256 * width / height)) if height <= width else (int(256 * height / width), 256)
+    pil = Image.fromarray(scene(height, width)).resize(wide[::-1], Image.Resampling.BICUBIC)
+    left, top = round((pil.width - 224) / 2), round((pil.height - 224) / 2)
     expected = np.array(pil.crop((left, top, left + 224, top + 224)))
-    assert np.abs(classification_view(rgb).astype(int) - expected).max() <= 1
+    assert np.array_equal(classification_pixels(scene(height, width)), expected)
+
+
+@pytest.mark.parametrize(
+    ("size", "padded", "start"),
+    [((480, 640), (490, 644), (5, 2)), ((352, 1216), (364, 1218), (6, 1)), ((15, 28), (28, 28), (6, 0))],
+)
+def test_padding_surrounds_the_picture_and_the_odd_pixel_comes_last(size, padded, start) -> None:
+    x = torch.rand((1, 3, *size)) + 1
+    got = centre_pad(x)
+    assert tuple(got.shape[2:]) == padded
+    inside = got[:, :, start[0] : start[0] + size[0], start[1] : start[1] + size[1]]
+    assert torch.equal(inside, x)
+    assert float(got.sum()) == pytest.approx(float(x.sum()), rel=1e-6)
+
+
+def test_the_engine_pads_after_normalising() -> None:
+    engine = Engine(load_backbone("dinov2_vits14", "random"), "fp32")
+    pixels = scene(50, 71)[None]
+    with torch.inference_mode():
+        expected = engine.backbone.forward_features(centre_pad(normalise(torch.from_numpy(pixels)))).patches.numpy()
+    assert np.array_equal(engine.run(pixels, is_padded=True).patches, expected)
+    with pytest.raises(ValueError, match="multiples of 14"):
+        engine.run(pixels)
 
 
 @pytest.mark.parametrize("data", [b"", b"not a picture", b"\xff\xd8\xff\xe0broken"])

@@ -61,9 +61,7 @@ def test_a_head_that_is_not_published_is_said(name: str, arch: str, expected: st
 
 def test_a_file_under_the_name_of_another_head_is_refused(tmp_path: Path) -> None:
     torch.save({"weight": torch.ones(1000, 1920), "bias": torch.ones(1000)}, tmp_path / "dinov2_vits14_linear_head.pth")
-    with pytest.raises(
-        WeightsError, match=r"is not imagenet_linear: expected a classify head on 1 layers, got .* on 4"
-    ):
+    with pytest.raises(WeightsError, match=r"is not imagenet_linear: expected a classify .* got .* on 4"):
         read_official_head("imagenet_linear", "dinov2_vits14", tmp_path)
     torch.save({"weight": torch.ones(1000, 768), "bias": torch.ones(1000)}, tmp_path / "dinov2_vits14_linear_head.pth")
     head, file = read_official_head("imagenet_linear", "dinov2_vits14", tmp_path)
