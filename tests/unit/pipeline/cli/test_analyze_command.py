@@ -14,11 +14,10 @@ from PIL import Image
 from operators.backbone import load_backbone
 from operators.heads.depth_linear import DepthAbout, DepthLinear
 from operators.retrieval.bank import Bank
-from pipeline.cli import analyze as analyze_module
+from pipeline.cli import analyze_model
 from pipeline.cli.analyze import analyze
 from pipeline.cli.app import UserError
 from pipeline.cli.bank import build
-from pipeline.cli.depth_pictures import coloured, upsampled
 from pipeline.cli.models import list_models, verify
 
 
@@ -102,19 +101,37 @@ def test_depth_is_written_in_millimetres_and_in_colour(folder: Path, tmp_path: P
     assert depth.dtype == np.uint16
     assert depth.shape == (112, 196)
     assert np.abs(depth.astype(int) - 5000).max() <= 3
-    assert cv2.imread(str(tmp_path / "out/depth/0_colour.png")).shape == (112, 196, 3)
     line = lines(tmp_path / "out")[0]
     assert line["depth"]["file"] == "depth/0.png"
     assert line["depth"]["is_calibrated"] is False
 
 
-def test_unknown_depth_is_zero_and_black() -> None:
-    metres = np.array([[1.0, 2.0], [np.nan, 4.0]], np.float32)
-    full = upsampled(metres, (8, 8))
-    assert np.isnan(full[7, 0])
-    assert full[0, 7] == pytest.approx(2.0)
-    assert coloured(full)[7, 0].tolist() == [0, 0, 0]
-    assert coloured(np.full((4, 4), np.nan)).max() == 0
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_pictures_to_look_at_are_those_that_apply(folder: Path, tmp_path: Path, capsys) -> None:
+    out = tmp_path / "out"
+    analyze(folder / "red", out=out, weights="standin", shape=["112x196"], depth="none")
+    assert names(out / "pictures") == [f"{index}_{kind}.jpg" for index in range(3) for kind in ("neighbours", "pca")]
+    sheet = cv2.imread(str(out / "sheet.jpg"))
+    assert sheet.shape[0] > 3 * 190
+    assert sheet.shape[1] > 2 * 320
+    assert "to look at: " in capsys.readouterr().out
+    assert [each for each in names(out) if each.startswith(".")] == []  # what was kept for the end is gone
+    analyze(folder / "red", out=tmp_path / "none", weights="standin", shape=["112x196"], depth="none", pictures="none")
+    assert names(tmp_path / "none") == ["embeddings.npz", "labels.jsonl"]
+    analyze(folder / "red", out=tmp_path / "one", weights="standin", shape=["112x196"], pictures="depth")
+    assert names(tmp_path / "one/pictures") == [f"{index}_depth.jpg" for index in range(3)]
+
+
+def test_neighbours_are_those_of_the_same_colour(tmp_path: Path) -> None:
+    for name, colour in (("red1", (20, 20, 220)), ("red2", (20, 20, 220)), ("blue", (220, 30, 20))):
+        draw(tmp_path / f"in/{name}.png", colour, at=90 if name == "red2" else 30)
+    analyze(tmp_path / "in", out=tmp_path / "out", weights="standin", shape=["112x196"], pictures="neighbours")
+    strip = cv2.imread(str(tmp_path / "out/pictures/red1_neighbours.jpg"))
+    second = strip[:, 340:640].reshape(-1, 3).astype(int)
+    assert ((second[:, 2] > 180) & (second[:, 0] < 60)).sum() > 1000
 
 
 def test_a_tall_picture_says_what_was_cut_off(tmp_path: Path, capsys) -> None:
@@ -137,6 +154,9 @@ def test_a_tall_picture_says_what_was_cut_off(tmp_path: Path, capsys) -> None:
         ({"hfov": "74"}, "--hfov: expected an angle"),
         ({"depth": "no.safetensors"}, "--depth: cannot read"),
         ({"precision": "int8"}, "--precision: expected auto, fp32 or bf16"),
+        ({"pictures": "depht"}, "--pictures: expected all, none or some of depth,segments,pca,neighbours, got 'depht'"),
+        ({"pictures": "pca,depth"}, "--pictures depth: no depth head; name one with --depth"),
+        ({"pictures": "segments"}, "--pictures segments: no head gives segments"),
     ],
 )
 def test_a_mistake_is_one_sentence(folder: Path, tmp_path: Path, change: dict, message: str) -> None:
@@ -166,7 +186,7 @@ def test_the_shipped_head_is_left_out_loudly_for_other_weights(
     about = DepthAbout("log", (2,), 196.0, (0.5, 40.0), "f" * 64)
     head = DepthLinear(np.zeros((1, 768), np.float32), np.zeros(1, np.float32), about)
     (tmp_path / "head.safetensors").write_bytes(head.to_bytes())
-    monkeypatch.setattr(analyze_module, "_SHIPPED_DEPTH", tmp_path / "head.safetensors")
+    monkeypatch.setattr(analyze_model, "_SHIPPED_DEPTH", tmp_path / "head.safetensors")
     analyze(folder / "red/0.png", out=tmp_path / "out", weights="standin", shape=["112x196"])
     assert "no depth: " in capsys.readouterr().out
     assert "depth" not in lines(tmp_path / "out")[0]
