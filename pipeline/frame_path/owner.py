@@ -13,8 +13,8 @@ from pipeline.frame_path.batching import BatchLimits
 from pipeline.frame_path.camera_flow import CameraFlow
 from pipeline.frame_path.dispatch import Dispatch
 from pipeline.frame_path.handles import AnalyzerHandle, FeedPlan, OwnedCamera, PublisherHandle, PublisherOf
-from pipeline.frame_path.positions import PositionFile
-from pipeline.frame_path.publish_lane import PublishLane
+from pipeline.frame_path.positions import SettledPositions
+from pipeline.frame_path.publish_lanes import PublishLanes
 from pipeline.frame_path.reader import Reader
 from pipeline.messages import CameraSnapshot
 
@@ -62,17 +62,12 @@ class Owner:
             newest_read: dict[int, tuple[int, str]] = {}
             for owned in plan.cameras:
                 self._flows[owned.camera] = CameraFlow(owned, state_dir, clock, newest_read)
-        self._position_files = {
-            plan.cameras[0].camera: PositionFile(state_dir / "positions" / f"{plan.cameras[0].camera}.json")
-            for plan in feeds
-        }
-        self._positions = {key: file.load() for key, file in self._position_files.items()}
-        self._unsaved: set[str] = set()
+        feed_names = [plan.cameras[0].camera for plan in feeds]
+        self._positions = SettledPositions(state_dir / "positions", feed_names)
+        self._lanes = PublishLanes(self._flows, self._guard, clock, self._on_receipt)
         self._readers = {plan.cameras[0].camera: self._reader(plan) for plan in feeds}
         self._feed_of = {owned.camera: plan.cameras[0].camera for plan in feeds for owned in plan.cameras}
-        self._dispatch = Dispatch(self._flows, limits, self._guard, clock, self._wake_lanes)
-        self._lanes: dict[str, PublishLane] = {}
-        self._in_lanes: set[str] = set()
+        self._dispatch = Dispatch(self._flows, limits, self._guard, clock, self._lanes.wake)
         self._reached_at = clock.monotonic()
         self._is_closing = threading.Event()
         self._is_stopped = threading.Event()
@@ -83,7 +78,7 @@ class Owner:
     def start(self) -> None:
         """Starts every thread; returns at once. Cameras that are down and missing publishers hold up nobody."""
         self._reached_at = self._clock.monotonic()
-        self._assign_lanes()
+        self._lanes.assign(self._publisher_of)
         self._dispatch.seat(self._analyzers)
         for reader in self._readers.values():
             reader.start()
@@ -106,7 +101,7 @@ class Owner:
     def replace_publisher(self, publisher_of: PublisherOf | None = None) -> None:
         """The publishers from now on; what the old ones had not settled goes to the new ones."""
         self._publisher_of = publisher_of or self._publisher_of
-        self._assign_lanes()
+        self._lanes.assign(self._publisher_of)
 
     def snapshot(self) -> list[CameraSnapshot]:
         """Every camera, now."""
@@ -122,7 +117,7 @@ class Owner:
             for flow in self._flows.values():
                 if flow.status.state not in {"ended", "failed"}:
                     flow.change("ended", code="stopped", reason="the pipeline was stopped")
-        self._wake_lanes()
+        self._lanes.wake()
         while not self._is_idle():
             left = deadline - self._clock.monotonic()
             if left <= 0:
@@ -130,7 +125,7 @@ class Owner:
             self._moved.clear()
             if not self._is_idle():
                 self._clock.wait(self._moved, min(left, PULSE_SECONDS))
-        self._save_positions()
+        self._positions.save(self._guard)
         return True
 
     def stop(self, timeout_seconds: float) -> None:
@@ -139,16 +134,15 @@ class Owner:
         self._is_closing.set()
         self._quiet_readers(deadline)
         self._dispatch.stop()
-        for lane in self._lanes.values():
-            lane.stop()
+        self._lanes.stop()
         ended = [self._dispatch.join(deadline - self._clock.monotonic())]
-        ended += [lane.join(deadline - self._clock.monotonic()) for lane in self._lanes.values()]
+        ended += [self._lanes.join(deadline)]
         for reader in self._readers.values():
             reader.release()
         ended += [reader.join(deadline - self._clock.monotonic()) for reader in self._readers.values()]
         if not all(ended):
             log.warning("%s: some calls did not return in time; their threads are left behind", self.name)
-        self._save_positions()
+        self._positions.save(self._guard)
         with self._guard:
             for flow in self._flows.values():
                 flow.lose_all("drained")
@@ -160,52 +154,19 @@ class Owner:
     def _reader(self, plan: FeedPlan) -> Reader:
         key = plan.cameras[0].camera
         flows = {owned.camera: self._flows[owned.camera] for owned in plan.cameras}
-        resume = self._positions[key]
-        return Reader(plan, flows, self._guard, self._clock, resume=resume, on_news=self._wake_lanes)
-
-    def _wake_lanes(self) -> None:
-        for lane in list(self._lanes.values()):
-            lane.wake.set()
-
-    def _assign_lanes(self) -> None:
-        """Each camera to the lane of its publisher, for good; new handles to the lanes that have their name."""
-        started: list[PublishLane] = []
-        for camera, flow in self._flows.items():
-            try:
-                handle = self._publisher_of(camera)
-            except KeyError:
-                continue  # none yet: the next call of `replace_publisher` brings it
-            with self._guard:
-                lane = self._lanes.get(handle.name)
-                if lane is None:
-                    lane = PublishLane(handle, self._guard, self._clock, self._on_receipt)
-                    self._lanes[handle.name] = lane
-                    started.append(lane)
-                lane.offer(handle)
-                if camera not in self._in_lanes:
-                    self._in_lanes.add(camera)
-                    lane.add(flow)
-        for lane in started:
-            lane.start()
+        resume = self._positions.of(key)
+        return Reader(plan, flows, self._guard, self._clock, resume=resume, on_news=self._lanes.wake)
 
     def _on_receipt(self, settled: dict[str, list[str]]) -> None:
         """On a lane's thread, outside the guard."""
         for camera, moved in settled.items():
             key = self._feed_of[camera]
             with self._guard:
-                self._positions[key] = self._positions[key] | {camera: moved[-1]}
-                self._unsaved.add(key)
+                self._positions.note(key, camera, moved[-1])
                 reader = self._readers[key]
             for resume in moved:
                 reader.commit({camera: resume})
         self._moved.set()
-
-    def _save_positions(self) -> None:
-        with self._guard:
-            unsaved = {key: self._positions[key] for key in self._unsaved}
-            self._unsaved.clear()
-        for key, positions in unsaved.items():
-            self._position_files[key].save(positions)
 
     def _is_idle(self) -> bool:
         with self._guard:
@@ -236,8 +197,8 @@ class Owner:
             if not self._is_closing.is_set():
                 self._look_after_readers()
             if beats % _SAVE_EVERY == 0:
-                self._save_positions()
-            self._wake_lanes()
+                self._positions.save(self._guard)
+            self._lanes.wake()
 
     def _look_after_readers(self) -> None:
         if self._clock.monotonic() - self._reached_at > self._unreached_seconds:
@@ -247,7 +208,7 @@ class Owner:
             if reader.watch.is_hung:
                 self._replace_reader(key, reader)
         crashed = [key for key, reader in self._readers.items() if reader.has_crashed]
-        crashed += [lane.name for lane in list(self._lanes.values()) if not lane.is_alive]
+        crashed += self._lanes.crashed
         with self._guard:
             crashed += self._dispatch.crashed
         if crashed:

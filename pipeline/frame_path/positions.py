@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 Position = tuple[int, int]
@@ -103,3 +104,37 @@ class PositionFile:
         draft = self._path.with_suffix(".new")
         draft.write_text(json.dumps(positions), "utf-8")
         os.replace(draft, self._path)  # noqa: PTH105 - the one call that replaces in one step on every system
+
+
+class SettledPositions:
+    """How far the sources of all feeds are settled, by feed and camera, and the files that keep it.
+
+    Not thread-safe but for `save`, which writes outside the caller's lock.
+    """
+
+    def __init__(self, folder: Path, feeds: Iterable[str]) -> None:
+        """Reads what was saved last.
+
+        Raises:
+            ValueError: a file is damaged.
+        """
+        self._files = {feed: PositionFile(folder / f"{feed}.json") for feed in feeds}
+        self._of = {feed: file.load() for feed, file in self._files.items()}
+        self._unsaved: set[str] = set()
+
+    def of(self, feed: str) -> dict[str, str]:
+        """By camera; empty at first."""
+        return self._of[feed]
+
+    def note(self, feed: str, camera: str, resume: str) -> None:
+        """The camera goes on from here."""
+        self._of[feed] = self._of[feed] | {camera: resume}
+        self._unsaved.add(feed)
+
+    def save(self, guard: AbstractContextManager[object]) -> None:
+        """Writes what has moved; `guard` is held while it is looked up alone."""
+        with guard:
+            unsaved = {feed: self._of[feed] for feed in self._unsaved}
+            self._unsaved.clear()
+        for feed, positions in unsaved.items():
+            self._files[feed].save(positions)

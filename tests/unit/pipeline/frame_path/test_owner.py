@@ -10,9 +10,11 @@ import pytest
 from pipeline.clock import SystemClock
 from pipeline.errors import AnalyzeError, ConnectError, PipelineError, PublishError, SourceError, StreamStalled
 from pipeline.frame_path.batching import BatchLimits
+from pipeline.frame_path.camera_flow import CameraFlow
 from pipeline.frame_path.config import GateConfig, SampleConfig
 from pipeline.frame_path.ledger import ledger_path, read_ledger
 from pipeline.frame_path.owner import FeedPlan, Owner
+from pipeline.frame_path.reader import Reader
 from pipeline.messages import Analysed, Drawing, Gone, PictureWanted, Reused
 from pipeline.sources.config import BackoffConfig
 from tests.fakes import (
@@ -321,16 +323,28 @@ def test_a_failed_camera_stays_failed_says_so_once_and_stops_no_other(tmp_path):
     assert ledgers[1].analysed == 40
 
 
-def test_a_password_that_is_wrong_twice_waits_longest(tmp_path):
-    script = Script("dock-03", [Show(1), Silence(threading.Event())])
-    script.refusals = [ConnectError("no", code="unauthorized")] * 2
-    backoff = BackoffConfig(first=0.01, max=3600.0)
-    whole = FeedPlan((owned("dock-03", sample=EVERY),), script.feed, backoff)
-    with running(tmp_path, [whole], [(FakeAnalyzer(), 1)], FakePublisher()) as owner:
-        until(lambda: len(script.opened) == 2, "two tries")
-        until(lambda: owner._readers["dock-03"]._backoff.failures == 2, "the second pause")
-        until(lambda: owner.snapshot()[0].state == "backoff", "which is said")
-    assert len(script.opened) == 2
+def test_a_password_that_is_wrong_again_waits_longest(tmp_path):
+    class Pauses(FakeClock):
+        def wait(self, event, seconds):
+            asked.append(seconds)
+            self.advance(seconds)
+            return event.is_set()
+
+    asked: list[float] = []
+    script = Script("archive", [Show(1), End()], is_replayable=True)
+    script.refusals = [ConnectError("no", code=code) for code in ("unauthorized", "unauthorized", "unauthorized")]
+    camera, clock = owned("archive", is_replayable=True, sample=EVERY), Pauses()
+    flow = CameraFlow(camera, tmp_path, clock)
+    flow.attached.set()
+    whole = FeedPlan((camera,), script.feed, BackoffConfig(first=1.0, max=60.0))
+    reader = Reader(whole, {"archive": flow}, threading.Condition(), clock, resume={}, on_news=lambda: None)
+    reader.start()
+    until(lambda: flow.status.state == "ended", "it gets in at last")
+    reader.release()
+    assert reader.join(LIMIT_SECONDS)
+    pauses = [each for each in asked if each > 0.6]
+    assert pauses[0] < 2.0
+    assert [48.0 <= each <= 72.0 for each in pauses[1:]] == [True, True]
 
 
 def test_silence_on_an_open_connection_is_a_stall_and_ends_in_a_new_connection(tmp_path):
