@@ -31,14 +31,19 @@ COMMANDS: tuple[Command, ...] = (
         "Show everything at once: servers, four cameras, alerts, pictures, and a proof.",
     ),
     Command("docs", "pipeline.cli.docs_reference:docs", "Write docs/configuration.md from the configuration structs."),
+    Command("gallery", "pipeline.cli.gallery:gallery", "Keep what cameras show, so that `search` finds it."),
     Command("gpu-check", "pipeline.cli.gpu_check:gpu_check", "Compare a GPU with the CPU and measure it."),
     Command("models", "pipeline.cli.models:app", "List, download and verify backbone weights."),
     Command("probe", "pipeline.cli.probe:probe", "Open a camera or file once and say what it sends."),
     Command("publish", "pipeline.cli.publish:publish", "Write a file or camera into a Kafka topic."),
     Command("run", "pipeline.cli.run:run", "Run the pipeline."),
     Command("schema", "pipeline.cli.schema:schema", "JSON Schema of the configuration or of the events."),
+    Command("search", "pipeline.cli.search:search", "Find moments that look like a picture or like a published frame."),
     Command("subscribe", "pipeline.cli.subscribe:subscribe", "Print events from Redis or Kafka as JSON lines."),
     Command("topics", "pipeline.cli.topics:app", "Create or check the Kafka topics that the pipeline writes to."),
+    Command(
+        "try", "pipeline.cli.try_source:try_source", "Look at a camera or file for half a minute; no configuration."
+    ),
     Command("validate", "pipeline.cli.validate:validate", "Check a configuration and show the plan."),
 )
 

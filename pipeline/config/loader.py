@@ -21,6 +21,7 @@ from pipeline.config.problems import ConfigError, Mark, Place, Problem
 from pipeline.config.schema import CAMERA_ID, CameraConfig, RuntimeConfig, Sections, SiteConfig
 from pipeline.config.simulated import complete
 from pipeline.config.validation import validate
+from pipeline.gallery.config import GalleryConfig
 from pipeline.secrets import Secrets
 from pipeline.sinks.config import EvidenceConfig, OutboxConfig, SinksConfig
 
@@ -62,6 +63,10 @@ class Config:
     @property
     def evidence(self) -> EvidenceConfig:
         return self.sections.evidence
+
+    @property
+    def gallery(self) -> GalleryConfig:
+        return self.sections.gallery
 
     @property
     def runtime(self) -> RuntimeConfig:

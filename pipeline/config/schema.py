@@ -12,6 +12,7 @@ from operators.rules.config import RuleConfig
 from operators.scene.config import Line, Polygon, SceneConfig, ViewConfig
 from operators.section import Section
 from pipeline.frame_path.config import SampleConfig
+from pipeline.gallery.config import GalleryConfig
 from pipeline.sinks.config import EvidenceConfig, OutboxConfig, SinksConfig
 from pipeline.sources.config import SourceConfig
 
@@ -102,6 +103,7 @@ class Sections(Section):
     sinks: SinksConfig
     outbox: OutboxConfig = OutboxConfig()
     evidence: EvidenceConfig = EvidenceConfig()
+    gallery: GalleryConfig = GalleryConfig()
     runtime: RuntimeConfig = RuntimeConfig()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -24,6 +24,9 @@ COLUMNS = np.dtype(
     ]
 )
 """`frame` is `hash_of` the frame's id, `times` counts sightings, `offset` and `size` say where the details lie."""
+
+ALIASES = np.dtype([("frame", "<u8"), ("row", "<u4")])
+"""A frame that only showed a record's thing again, and the record."""
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Record)
@@ -75,6 +78,8 @@ class Block:
     columns: np.ndarray
     """`COLUMNS` (n,)."""
     vectors: FrameVectors
+    aliases: np.ndarray
+    """`ALIASES` (m,)."""
     details: Callable[[int, int], bytes]
     """(offset, size) to an encoded record without its vector."""
 
@@ -89,8 +94,10 @@ class Block:
         return msgspec.structs.replace(found, vector=vector)
 
     def rows_of(self, frame: str) -> list[int]:
-        """Of a frame's id."""
-        return np.flatnonzero(self.columns["frame"] == np.uint64(hash_of(frame))).tolist()
+        """Of a frame's id, also where it only showed the same again."""
+        wanted = np.uint64(hash_of(frame))
+        again = self.aliases["row"][self.aliases["frame"] == wanted]
+        return sorted({*np.flatnonzero(self.columns["frame"] == wanted).tolist(), *again.tolist()})
 
     def nearest(self, query: np.ndarray, k: int, wanted: Wanted) -> list[Candidate]:
         """The `k` best of those that may answer, best first."""
@@ -121,6 +128,7 @@ def gathered(batches: Sequence[Batch]) -> list[Block]:
     """The records of a log, one block per space, with what later batches say of them."""
     records: dict[str, list[Record]] = {}
     last: dict[tuple[str, int], tuple[int, int]] = {}
+    again: dict[tuple[str, int], list[int]] = {}
     for batch in batches:
         for record in batch.records:
             records.setdefault(record.space, []).append(record)
@@ -128,10 +136,15 @@ def gathered(batches: Sequence[Batch]) -> list[Block]:
         for sighting in batch.sightings:
             times, until_ns = last.get((sighting.frame, sighting.part), (0, 0))
             last[sighting.frame, sighting.part] = (times + 1, max(until_ns, sighting.until_ns))
-    return [_block(of_space, last) for of_space in records.values()]
+            again.setdefault((sighting.frame, sighting.part), []).append(sighting.by)
+    return [_block(of_space, last, again) for of_space in records.values()]
 
 
-def _block(records: Sequence[Record], last: dict[tuple[str, int], tuple[int, int]]) -> Block:
+def _block(
+    records: Sequence[Record],
+    last: Mapping[tuple[str, int], tuple[int, int]],
+    again: Mapping[tuple[str, int], Sequence[int]],
+) -> Block:
     cameras = tuple(sorted({record.camera for record in records}))
     numbers = {camera: number for number, camera in enumerate(cameras)}
     columns = np.zeros(len(records), COLUMNS)
@@ -153,10 +166,12 @@ def _block(records: Sequence[Record], last: dict[tuple[str, int], tuple[int, int
         encoded.append(data)
         offset += len(data)
     details = b"".join(encoded)
+    pairs = [(by, row) for row, each in enumerate(records) for by in again.get((each.frame, each.part), ())]
     first = records[0]
     return Block(
         About(first.space, first.tap, first.made_with, cameras),
         columns,
         FrameVectors.of(np.stack([record.values for record in records])),
+        np.array(pairs, ALIASES),
         lambda at, size: details[at : at + size],
     )

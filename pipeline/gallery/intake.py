@@ -119,7 +119,7 @@ class Intake:
                 yield frame, body
 
     def _one(self, frame: str, body: ResultBody, gathering: Gathering) -> None:
-        num_before = len(gathering.records)
+        num_before = len(gathering.records) + len(gathering.sightings)
         if body.reused_of is not None:
             gathering.counts["unchanged"] += 1
         elif body.view is not None and not any(not each.is_held for each in body.subjects):
@@ -130,7 +130,7 @@ class Intake:
                 gathering.counts["without_vector"] += 1
             for record in found:
                 self._place(record, gathering)
-        if len(gathering.records) == num_before:
+        if len(gathering.records) + len(gathering.sightings) == num_before:
             gathering.seen.append(hash_of(frame))
 
     def _records(self, frame: str, body: ResultBody) -> Iterator[Record]:
@@ -147,7 +147,7 @@ class Intake:
         if same is not None:
             gathering.counts["same_again"] += 1
             first, part = same
-            gathering.sightings.append(Sighting(first, part, record.time_ns))
+            gathering.sightings.append(Sighting(first, part, record.time_ns, hash_of(record.frame)))
             return
         gathering.counts["kept"] += 1
         thumbnail = self._thumbnails.of(record.frame)

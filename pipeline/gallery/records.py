@@ -58,6 +58,8 @@ class Sighting(msgspec.Struct, frozen=True, array_like=True):
     part: int
     until_ns: int
     """As `Record.time_ns`."""
+    by: int
+    """Hash of the frame that showed it."""
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):

@@ -85,9 +85,12 @@ class Gallery:
         return sorted(found, key=lambda shelf: -shelf.num_records)
 
     def records_of(self, frame: str) -> list[Record]:
-        """Of a published frame's id, `camera/epoch/seq`; empty: it is not here."""
+        """What a published frame, `camera/epoch/seq`, showed; empty: it is not here.
+
+        A record's own `frame` is another one where this frame only showed the same again.
+        """
         found = [block.record(row) for block in self._blocks for row in block.rows_of(frame)]
-        return sorted((record for record in found if record.frame == frame), key=lambda record: record.part)
+        return sorted(found, key=lambda record: (record.frame, record.part))
 
     def search(
         self, query: np.ndarray, space: str, top: int, wanted: Wanted | None = None, apart_ns: int = SAME_MOMENT_NS

@@ -16,6 +16,8 @@ from pipeline.gallery.blocks import About, Block
 from pipeline.gallery.disk import bytes_under, sync_file, sync_folder
 
 _VERSION = 1
+_EMPTY_NPY_BYTES = 192
+"""Of a file with no values or few: not worth a page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class Segment:
     blocks: tuple[Block, ...]
     """One per space."""
     frames: np.ndarray
-    """uint64 (n,) sorted hashes of the frames that have a record here."""
+    """uint64 (n,) sorted hashes of the frames that are here, as a record or as another sighting of one."""
     num_records: int
     written_ns: int
     """Wall clock of the last batch in it."""
@@ -50,8 +52,10 @@ def write_segment(folder: Path, blocks: Sequence[Block], written_ns: int) -> Non
     for number, block in enumerate(blocks):
         block.vectors.save(part / f"{number}.vectors")
         np.save(part / f"{number}.columns.npy", block.columns)
+        np.save(part / f"{number}.aliases.npy", block.aliases)
         (part / f"{number}.details").write_bytes(_all_details(block))
-    np.save(part / "frames.npy", np.sort(np.concatenate([block.columns["frame"] for block in blocks])))
+    frames = [column for block in blocks for column in (block.columns["frame"], block.aliases["frame"])]
+    np.save(part / "frames.npy", np.unique(np.concatenate(frames)))
     about = {
         "version": _VERSION,
         "records": sum(len(block.columns) for block in blocks),
@@ -82,7 +86,7 @@ def open_segment(folder: Path) -> Segment:
     return Segment(
         folder=folder,
         blocks=tuple(_mapped(folder, number, of) for number, of in enumerate(about["blocks"])),
-        frames=np.load(folder / "frames.npy", mmap_mode="r"),
+        frames=_array(folder / "frames.npy"),
         num_records=about["records"],
         written_ns=about["written_ns"],
         num_bytes=bytes_under(folder),
@@ -93,10 +97,17 @@ def _mapped(folder: Path, number: int, about: dict[str, Any]) -> Block:
     details = np.memmap(folder / f"{number}.details", np.uint8, "r")
     return Block(
         About(about["space"], about["tap"], about["made_with"], tuple(about["cameras"])),
-        np.load(folder / f"{number}.columns.npy", mmap_mode="r"),
+        _array(folder / f"{number}.columns.npy"),
         FrameVectors.open(folder / f"{number}.vectors"),
+        _array(folder / f"{number}.aliases.npy"),
         lambda at, size: details[at : at + size].tobytes(),
     )
+
+
+def _array(path: Path) -> np.ndarray:
+    """Mapped; an array without a value cannot be."""
+    found = np.load(path, mmap_mode="r" if path.stat().st_size > _EMPTY_NPY_BYTES else None)
+    return np.asarray(found)
 
 
 def remove_segment(folder: Path) -> None:

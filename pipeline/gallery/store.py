@@ -107,6 +107,7 @@ class GalleryStore:
         self.counts.update(batch.counts)
         self.live.extend(batch.records)
         self._hashes.update(hash_of(record.frame) for record in batch.records)
+        self._hashes.update(sighting.by for sighting in batch.sightings)
         self._hashes.update(batch.seen)
         if batch.records and not self._began_ns:
             self._began_ns = batch.written_ns

@@ -8,10 +8,11 @@ from typing import Any
 from kafka import KafkaConsumer
 from kafka import errors as foreign
 from kafka.net.compat import KafkaNetClient
+from kafka.structs import TopicPartition
 
 from pipeline import kafka_log
 from pipeline.errors import ConnectError, SourceError, StreamStalled
-from pipeline.kafka_client import KafkaSecurity, client_settings, closed_doors
+from pipeline.kafka_client import ANSWER_SECONDS, KafkaSecurity, client_settings, closed_doors
 from pipeline.secrets import Secrets
 
 _MAX_FETCH_BYTES = 8 << 20
@@ -56,6 +57,31 @@ def connect(
         for each in clients:  # a constructor that raises leaves its thread behind
             each.close()
         raise translate(error, where, ",".join(brokers)) from None
+
+
+def read_one(
+    where: str, brokers: tuple[str, ...], at: tuple[str, int, int], security: KafkaSecurity, secrets: Secrets
+) -> bytes | None:
+    """The value of the message at `at` (topic, partition, offset); None: it is no longer there.
+
+    Raises:
+        SourceError: the broker is not there, or does not let us read.
+    """
+    topic, number, offset = at
+    consumer = connect(where, brokers, "dinostream-again", security, secrets)
+    partition = TopicPartition(topic, number)
+    try:
+        consumer.assign([partition])
+        consumer.seek(partition, offset)
+        batches: Any = consumer.poll(timeout_ms=int(ANSWER_SECONDS * 1000), max_records=1)
+        found = next((record for records in batches.values() for record in records), None)
+    except LOST:
+        return None
+    except (foreign.KafkaError, OSError, ValueError) as error:
+        raise translate(error, where, ",".join(brokers)) from None
+    finally:
+        consumer.close()
+    return found.value if found is not None and found.offset == offset else None
 
 
 def knock(where: str, brokers: tuple[str, ...]) -> None:

@@ -1,0 +1,67 @@
+"""A picture that somebody brings, as the vectors that galleries are searched with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from operators.backbone import Engine
+from operators.backbone.preprocess import place
+from operators.frames import nearest_shape
+from operators.heads.embedding import pool
+from operators.retrieval.build_bank import patch_mask
+from operators.retrieval.vectors import unit
+
+Box = tuple[float, float, float, float]
+"""(x0, y0, x1, y1) in 0..1 of the picture."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class QueryVectors:
+    """Both kinds, each with the space that it lives in."""
+
+    frame: np.ndarray
+    """float32 (D,) class token."""
+    frame_space: str
+    subject: np.ndarray
+    """float32 (D,) mean of the patches in the box, or of all."""
+    subject_space: str
+
+
+def embed_query(engine: Engine, rgb: np.ndarray, shapes: Sequence[tuple[int, int]], box: Box | None) -> QueryVectors:
+    """Embeds a picture as a camera's frame would be.
+
+    Args:
+        engine: Of the backbone that the cameras use.
+        rgb: uint8 (H, W, 3).
+        shapes: (H, W) that the cameras use, of one shorter side; the one nearest by proportions is taken.
+        box: Where the thing is; None: the picture shows it alone.
+    """
+    height, width = rgb.shape[:2]
+    pixels, placement = place(rgb, nearest_shape((height, width), shapes))
+    shape = placement.model_size
+    out = engine.run(pixels[None])
+    mask = np.ones((height, width), bool)
+    if box is not None:
+        mask[:] = False
+        mask[round(box[1] * height) : round(box[3] * height), round(box[0] * width) : round(box[2] * width)] = True
+    backbone = engine.backbone
+    return QueryVectors(
+        frame=unit(out.cls[0]),
+        frame_space=backbone.space(shape),
+        subject=pool(out.patches[0], _some(patch_mask(mask, placement))),
+        subject_space=backbone.space(shape, tap="patches", pooling="mask_mean"),
+    )
+
+
+def _some(mask: np.ndarray) -> np.ndarray:
+    """A box in what is cut off the picture's edges touches no patch.
+
+    Raises:
+        ValueError: it does.
+    """
+    if not mask.any():
+        raise ValueError("the box lies in what is cut off the picture's edges: expected it nearer to the middle")
+    return mask

@@ -1,0 +1,104 @@
+"""The picture of a record, from wherever it can still be had.
+
+The results topic carries no pictures. But a file can be decoded again, a message of a topic read again, a simulated
+dock drawn again; of a live camera there is the thumbnail that the gallery was given, or nothing, and that is said.
+`privacy` polygons are black in each of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from operators.backbone.preprocess import decode_picture
+from operators.scene.config import Polygon
+from pipeline.errors import PipelineError
+from pipeline.frame_path.model_picture import blacked_out
+from pipeline.gallery.records import Record
+from pipeline.kafka_client import KafkaSecurity
+from pipeline.secrets import Secrets
+from pipeline.sources.config import KafkaSourceConfig, SourceConfig
+from pipeline.sources.images import NotAPicture, decode_image
+from pipeline.sources.kafka_consumer import read_one
+from pipeline.sources.simulated import dock_for, frame_at
+from pipeline.sources.video_again import frame_again
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Shown:
+    """A picture, or why there is none."""
+
+    rgb: np.ndarray | None
+    """uint8 (H, W, 3), privacy polygons black."""
+    why: str = ""
+    """Where it comes from, or why it is missing; for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class CameraPictures:
+    """What is needed of a camera to have its pictures again."""
+
+    source: SourceConfig
+    privacy: Sequence[Polygon] = ()
+
+
+class Pictures:
+    """Of the cameras of one configuration. One thread; opens what it needs for each picture and closes it again."""
+
+    def __init__(
+        self,
+        cameras: Mapping[str, CameraPictures],
+        secrets: Secrets,
+        brokers: tuple[str, ...],
+        security: KafkaSecurity,
+    ) -> None:
+        self._cameras = cameras
+        self._secrets = secrets
+        self._brokers = brokers
+        self._security = security
+
+    def of(self, record: Record) -> Shown:
+        """Never fails: what cannot be had again is the record's thumbnail, or a sentence."""
+        camera = self._cameras.get(record.camera)
+        if camera is None:
+            return _thumbnail(record, f"camera {record.camera} is not in this configuration")
+        try:
+            rgb = self._again(record, camera.source)
+        except PipelineError as error:
+            return _thumbnail(record, error.message)
+        if isinstance(rgb, str):
+            return _thumbnail(record, rgb)
+        return Shown(blacked_out(rgb, camera.privacy) if camera.privacy else rgb)
+
+    def _again(self, record: Record, source: SourceConfig) -> np.ndarray | str:
+        if source.simulated is not None and record.pts_ns is not None:
+            scene, schedule, _ = dock_for(source.seed, source.schedule_seconds)
+            return frame_at(scene, schedule, record.pts_ns / 1e9).rgb
+        if source.file is not None and record.pts_ns is not None:
+            return frame_again(record.camera, source.file, record.pts_ns)
+        if source.kafka is not None and source.kafka.format == "image":
+            return self._from_topic(record, source.kafka)
+        if source.kafka is not None:
+            return "video in a topic is not decoded again"
+        return "a live camera's pictures are not kept: see `gallery.thumbnails`"
+
+    def _from_topic(self, record: Record, kafka: KafkaSourceConfig) -> np.ndarray | str:
+        _, partition, offset = record.frame.rsplit("/", 2)
+        brokers = kafka.brokers or self._brokers
+        value = read_one(
+            record.camera, brokers, (kafka.topic, int(partition), int(offset)), self._security, self._secrets
+        )
+        if value is None:
+            return f"message {offset} of {kafka.topic}/{partition} is no longer there"
+        try:
+            return decode_image(value)
+        except NotAPicture as error:
+            return f"message {offset} of {kafka.topic}/{partition}: {error}"
+
+
+def _thumbnail(record: Record, why: str) -> Shown:
+    if not record.thumbnail:
+        return Shown(None, why)
+    return Shown(decode_picture(record.thumbnail), "thumbnail")
