@@ -20,6 +20,7 @@ from pipeline.frame_path.ledger import Ledger, ledger_path
 from pipeline.frame_path.mailbox import Frame, Mailbox
 from pipeline.frame_path.positions import ResumeLine
 from pipeline.frame_path.stamping import Stamping
+from pipeline.frame_path.ticks import Ticks
 from pipeline.frame_path.wishes import Wishes
 from pipeline.messages import (
     Attachment,
@@ -29,7 +30,6 @@ from pipeline.messages import (
     Entry,
     Gone,
     LostReason,
-    Tick,
 )
 from pipeline.sources.base import Decoded, Undecodable
 
@@ -39,8 +39,6 @@ LIVE_WINDOW = 32
 """Results of a live camera that may wait for a lost publisher; then nothing more of it is analysed."""
 MAILBOX_CAPACITY = 16
 """Of a replayable camera; more than one batch, so that a model's worker never waits for the reader."""
-TICK_SECONDS = 0.25
-_TICK_SLACK_SECONDS = 0.05
 
 
 class CameraFlow:
@@ -73,7 +71,7 @@ class CameraFlow:
         self._stamping = Stamping(self.camera, self.lease, clock)
         self._wishes = Wishes()
         self._is_looking = False
-        self._sent_at = clock.monotonic()
+        self._ticks = Ticks(self.status, self.book, clock, is_replayable=owned.is_replayable)
         self.book.say(self.status.now())
 
     # --- the reader ---------------------------------------------------------------------------------------------
@@ -158,17 +156,8 @@ class CameraFlow:
     def candidate(self, now: float) -> Candidate | None:
         """Its next frame, if one may be analysed now; what is too old is dropped on the way."""
         self.expire(now)
-        frame = self._mailbox.oldest
-        if frame is None or (not self.owned.is_replayable and self.book.num_waiting >= LIVE_WINDOW):
-            return None
-        return Candidate(
-            camera=self.camera,
-            shape=(frame.pixels.shape[0], frame.pixels.shape[1]),
-            num_bytes=frame.pixels.nbytes,
-            deadline=frame.admitted_at + self.owned.sample.max_age,
-            waiting=len(self._mailbox),
-            weight=self.owned.weight,
-        )
+        is_full = not self.owned.is_replayable and self.book.num_waiting >= LIVE_WINDOW
+        return None if is_full else self._mailbox.candidate(self.owned)
 
     def take(self) -> tuple[Item, float]:
         """The next frame as an item, and the monotonic time at which it was admitted."""
@@ -177,15 +166,8 @@ class CameraFlow:
         wants_sample = self._wishes.is_sample_wanted and self.book.sample_in_flight is None
         if wants_sample:
             self.book.sample_in_flight, self._wishes.is_sample_wanted = frame.ticket, False
-        item = Item(
-            ticket=frame.ticket,
-            times=frame.times,
-            placement=frame.placement,
-            pixels=frame.pixels,
-            artefacts=self._wishes.versions.at(frame.ticket.position),
-            wants_preview=self.owned.wants_evidence,
-            wants_view_sample=wants_sample,
-        )
+        artefacts = self._wishes.versions.at(frame.ticket.position)
+        item = frame.item(artefacts, wants_preview=self.owned.wants_evidence, wants_view_sample=wants_sample)
         return item, frame.admitted_at
 
     def is_stale(self, admitted_at: float, now: float) -> bool:
@@ -237,9 +219,12 @@ class CameraFlow:
         """What goes out next, in order, at most `most` entries, or a tick where there is nothing; to be answered by
         `accept` or `give_back`.
         """
-        entries = self.book.send(budget_bytes, most) or [each for each in (self._tick(),) if each is not None]
+        entries: list[Entry] = [*self.book.send(budget_bytes, most)]
+        if not entries and not self.is_over:
+            tick = self._ticks.due(self._stamping.rule_clock, is_looking=self._is_looking)
+            entries = [] if tick is None else [tick]
         if entries:
-            self._sent_at = self._clock.monotonic()
+            self._ticks.sent()
         return entries
 
     def accept(self, receipt: CameraReceipt) -> None:
@@ -257,16 +242,6 @@ class CameraFlow:
         is_silent = self.is_over or not self.owned.is_replayable
         return [] if is_silent else self.resumes.settled(self.book.first_open)
 
-    def _tick(self) -> Tick | None:
-        is_replayable = self.owned.is_replayable
-        is_idle = not self.book.num_pending and (is_replayable or not self._is_looking)
-        is_due = self._clock.monotonic() - self._sent_at >= TICK_SECONDS - _TICK_SLACK_SECONDS
-        is_done = self.status.state in {"ended", "failed"} and not self.book.num_unsettled
-        if self.is_over or not is_idle or not is_due or is_done:
-            return None
-        rule_time_ns = self.book.last_rule_time_ns if is_replayable else self._stamping.rule_clock.now_ns()
-        return None if rule_time_ns is None else Tick(self.camera, self.lease, rule_time_ns, self.status.state)
-
     # --- for everybody ------------------------------------------------------------------------------------------
 
     @property
@@ -276,17 +251,4 @@ class CameraFlow:
 
     def snapshot(self) -> CameraSnapshot:
         """Now."""
-        meters = self.book.meters
-        return CameraSnapshot(
-            camera=self.camera,
-            lease=self.lease,
-            state=self.status.state,
-            since_ns=self.status.since_ns,
-            ledger=self.book.ledger.snapshot(),
-            measured_fps=meters.fps(self._clock.monotonic()),
-            age_p50_seconds=meters.age_seconds(0.50),
-            age_p99_seconds=meters.age_seconds(0.99),
-            last_frame_ns=meters.last_frame_ns,
-            reason=self.status.reason,
-            unrouted=dict(meters.unrouted),
-        )
+        return self.book.meters.snapshot(self.status, self.book.ledger.snapshot(), self._clock.monotonic())

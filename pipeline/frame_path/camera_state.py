@@ -15,8 +15,8 @@ class CameraStatus:
     """Which state a camera is in since when and why. Not thread-safe: the caller holds the owner's lock."""
 
     def __init__(self, camera: str, lease: int, clock: Clock) -> None:
-        self._camera = camera
-        self._lease = lease
+        self.camera = camera
+        self.lease = lease
         self._clock = clock
         self.state: CameraState = "connecting"
         self.since_ns = clock.wall_ns()
@@ -35,7 +35,7 @@ class CameraStatus:
 
     def now(self, code: str = "", details: Details | None = None) -> Status:
         """The state as an event."""
-        return Status(self._camera, self._lease, self.state, self.since_ns, code, self.reason, dict(details or {}))
+        return Status(self.camera, self.lease, self.state, self.since_ns, code, self.reason, dict(details or {}))
 
 
 class RuleClock:

@@ -152,11 +152,10 @@ class Desk:
             with self._records.transaction().transaction():
                 enter(draft)
                 routed = self._records.write(draft, books)
-        except OSError as error:  # of the artefact store; nobody's entry is at fault
+        except BaseException as error:
             self._roll_back(books)
-            raise PublishError(f"state cannot be written: {error}. Free disk space", code="state_unwritable") from None
-        except BaseException:
-            self._roll_back(books)
+            if isinstance(error, OSError):  # of the artefact store: nobody's entry is at fault
+                raise PublishError(f"state cannot be written: {error}. Free space", code="state_unwritable") from None
             raise
         self._records.commit(draft.counted)
         results = {message.ticket for message in draft.messages if message.ticket is not None}

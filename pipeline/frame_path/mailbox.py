@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from operators.frames import Placement, Ticket, Times
+from operators.frames import Item, Placement, Ticket, Times
+from pipeline.frame_path.batching import Candidate
+from pipeline.frame_path.handles import OwnedCamera
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -23,6 +25,18 @@ class Frame:
     """uint8 (H, W, 3) RGB, blacked out alike; only where evidence may be asked for."""
     admitted_at: float = 0.0
     """Monotonic seconds."""
+
+    def item(self, artefacts: tuple[str, ...], *, wants_preview: bool, wants_view_sample: bool) -> Item:
+        """What the model is asked, now that its turn has come."""
+        return Item(
+            ticket=self.ticket,
+            times=self.times,
+            placement=self.placement,
+            pixels=self.pixels,
+            artefacts=artefacts,
+            wants_preview=wants_preview,
+            wants_view_sample=wants_view_sample,
+        )
 
     def __repr__(self) -> str:
         return f"Frame({self.ticket.id}, pixels={self.pixels.shape})"
@@ -51,6 +65,20 @@ class Mailbox:
     def oldest(self) -> Frame | None:
         """The frame whose turn is next."""
         return self._frames[0] if self._frames else None
+
+    def candidate(self, owned: OwnedCamera) -> Candidate | None:
+        """The oldest frame, as one that waits for the model."""
+        frame = self.oldest
+        if frame is None:
+            return None
+        return Candidate(
+            camera=owned.camera,
+            shape=(frame.pixels.shape[0], frame.pixels.shape[1]),
+            num_bytes=frame.pixels.nbytes,
+            deadline=frame.admitted_at + owned.sample.max_age,
+            waiting=len(self),
+            weight=owned.weight,
+        )
 
     def put(self, frame: Frame) -> list[Frame]:
         """Takes `frame` in; returns those that it replaced."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections import Counter, deque
 
+from pipeline.frame_path.camera_state import CameraStatus
+from pipeline.messages import CameraSnapshot, LedgerSnapshot
+
 _FRAMES = 64
 _AGES = 512
 
@@ -42,6 +45,22 @@ class CameraMeters:
         first, last = self._seen_at[0], self._seen_at[-1]
         silence = max(0.0, now - last - 2 * period)
         return (len(self._seen_at) - 1) / max(1e-9, last - first + silence)
+
+    def snapshot(self, status: CameraStatus, ledger: LedgerSnapshot, now: float) -> CameraSnapshot:
+        """The camera as people see it, at `now`, monotonic."""
+        return CameraSnapshot(
+            camera=status.camera,
+            lease=status.lease,
+            state=status.state,
+            since_ns=status.since_ns,
+            ledger=ledger,
+            measured_fps=self.fps(now),
+            age_p50_seconds=self.age_seconds(0.50),
+            age_p99_seconds=self.age_seconds(0.99),
+            last_frame_ns=self.last_frame_ns,
+            reason=status.reason,
+            unrouted=dict(self.unrouted),
+        )
 
     def age_seconds(self, share: float) -> float | None:
         """A quantile of the ages, None before the first result."""
