@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from operators.results import ViewSample
 from operators.scene.empty_view import EmptyView, build_view
 from operators.scene.view_learner import ViewLearner
+from pipeline.errors import PublishError
 from pipeline.frame_path.artefacts import ArtefactStore
 from pipeline.messages import Delivery
 from tests.fakes_publisher import CAMERA, GRID, MODEL, HandSink, body, camera, frame, publisher
@@ -42,6 +44,19 @@ def test_a_view_is_learnt_from_samples_and_becomes_valid_with_the_next_live_fram
     assert (view.num_lights, view.made_by) == (1, MODEL.fingerprint)
     assert made.snapshot().views == {CAMERA: "view/dock-03@1"}
     assert made.attach(CAMERA, 18).artefacts == ("view/dock-03@1",)
+    made.close(1.0)
+
+
+def test_a_store_that_cannot_be_written_is_the_state_and_no_fault_of_the_frame(tmp_path):
+    made = publisher(tmp_path, [camera()], [HandSink()])
+    blocked = tmp_path / "state/artefacts/view"
+    blocked.parent.mkdir(exist_ok=True)
+    blocked.touch()
+    with pytest.raises(PublishError) as caught:
+        learn(made)
+    assert caught.value.code == "state_unwritable"
+    blocked.unlink()
+    assert [each.name for each in deliver(made, looked(40)).of(CAMERA).artefacts] == ["view/dock-03@1"]
     made.close(1.0)
 
 
