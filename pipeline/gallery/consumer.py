@@ -16,6 +16,8 @@ from pipeline.gallery.results_topic import Chunk, Topic
 from pipeline.gallery.store import GalleryStore
 
 _FIRST_SECONDS, _LONGEST_SECONDS = 0.5, 30.0
+_QUIET_READS = 2
+"""One alone may be a broker that is slow to answer its first fetch."""
 _log = logging.getLogger(__name__)
 
 
@@ -63,15 +65,15 @@ class Consumer:
 
     def _read(self, stop: threading.Event, told: Callable[[Counter[str]], None], *, is_catching_up: bool) -> bool:
         """One connection; returns whether there is nothing more to do."""
-        is_first = True
+        num_quiet = -1  # the first one only says that we are connected
         with closing(self._topic(self._store.position)) as chunks:
             for chunk in chunks:
                 self._was_reached = True
                 self._backoff.reset()
                 told(self._take(chunk))
-                if stop.is_set() or (is_catching_up and not is_first and not chunk.position):
+                num_quiet = 0 if chunk.position or chunk.missed else num_quiet + 1
+                if stop.is_set() or (is_catching_up and num_quiet == _QUIET_READS):
                     break
-                is_first = False
         return True
 
     def _take(self, chunk: Chunk) -> Counter[str]:

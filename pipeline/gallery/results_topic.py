@@ -8,7 +8,7 @@ from typing import Any
 
 import redis
 from kafka import KafkaConsumer
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, OffsetOutOfRangeError
 from kafka.structs import TopicPartition
 
 from pipeline import kafka_log
@@ -26,6 +26,7 @@ _WAIT_MS = 1000
 _AT_ONCE = 400
 """Results per chunk, so that what is stored in one go stays a few megabytes."""
 _CLIENT_ID = "dinostream-gallery"
+_SETTINGS: dict[str, Any] = {"enable_auto_commit": False, "auto_offset_reset": "none", "fetch_max_wait_ms": 100}
 _RESULT = event_type("result").encode()
 
 
@@ -96,11 +97,16 @@ def kafka_results(config: KafkaSinkConfig, secrets: Secrets, site: str) -> Topic
         complaint = kafka_log.listen()
         settings = client_settings(config.brokers, config.security, secrets, _CLIENT_ID, SinkError)
         try:
-            consumer: Any = KafkaConsumer(**settings, enable_auto_commit=False, fetch_max_wait_ms=100)
+            consumer: Any = KafkaConsumer(**settings, **_SETTINGS)
             try:
                 yield Chunk(missed=_assign(consumer, topic, position))
                 while True:
-                    yield _kafka_chunk(consumer.poll(timeout_ms=_WAIT_MS, max_records=_AT_ONCE), site)
+                    try:
+                        batches = consumer.poll(timeout_ms=_WAIT_MS, max_records=_AT_ONCE)
+                    except OffsetOutOfRangeError as error:
+                        yield Chunk(missed=_from_start(consumer, error))
+                    else:
+                        yield _kafka_chunk(batches, site)
             finally:
                 consumer.close()
         except (KafkaError, OSError, ValueError) as error:
@@ -126,19 +132,23 @@ def _assign(consumer: Any, topic: str, position: Mapping[str, str]) -> list[str]
         raise SinkError(f"Kafka has no topic {topic}: run `main.py topics create`", code="no_topic")
     partitions = [TopicPartition(topic, number) for number in sorted(numbers)]
     consumer.assign(partitions)
-    oldest, newest = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
+    oldest = consumer.beginning_offsets(partitions)
     missed: list[str] = []
     for partition in partitions:
         name = f"{topic}/{partition.partition}"
         wanted = int(position.get(name, oldest[partition]))
-        if wanted < oldest[partition]:
-            gone = oldest[partition] - wanted
+        if gone := max(0, oldest[partition] - wanted):
             missed.append(f"{name}: {gone} results were deleted before they were read. See the topic's retention")
-        elif wanted > newest[partition]:
-            missed.append(
-                f"{name} ends at {newest[partition]}, but was read to {wanted}: it was made anew, and is read from its "
-                "start"
-            )
-            wanted = oldest[partition]
         consumer.seek(partition, max(wanted, oldest[partition]))
     return missed
+
+
+def _from_start(consumer: Any, error: OffsetOutOfRangeError) -> list[str]:
+    """A broker's end is not asked for beforehand, since not every broker tells it right; reading beyond it fails."""
+    beyond: dict[Any, int] = error.args[0]
+    consumer.seek_to_beginning(*beyond)
+    return [
+        f"{partition.topic}/{partition.partition} does not reach to {offset}, where reading was to go on: it was made "
+        "anew, and is read from its start"
+        for partition, offset in beyond.items()
+    ]
