@@ -1,0 +1,196 @@
+"""`kind: segment`: a class for each patch or pixel by a linear layer, ours and the published ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from operators.backbone.architectures import Architecture, architecture
+from operators.backbone.download import Progress
+from operators.backbone.errors import WeightsError
+from operators.heads.base import FrameTokens
+from operators.heads.class_names import class_names
+from operators.heads.head_about import HeadAbout, head_from_bytes, head_to_bytes
+from operators.heads.head_files import HeadFile, read_head
+from operators.heads.official_heads import OFFICIAL_HEAD_NAMES, read_official_head
+from operators.results import Segments
+
+KIND = "segment_linear"
+NORM_EPS = 1e-5
+"""Of batch norm. Source: torch's default, which facebookresearch/dinov2
+`dinov2/eval/segmentation/models/decode_heads/linear_head.py` @b8931f7 keeps."""
+_SHORT_SIDES = {1: 512, 4: 640}
+"""Pixels of the pictures that heads on one layer and on four were trained on. Source: Meta's training configurations
+`dinov2_vitb14_ade20k_linear_config.py`, `dinov2_vits14_voc2012_ms_config.py`."""
+_MAX_CLASSES = 256
+_CHUNK_BYTES = 32 << 20
+"""Of enlarged logits that are held at a time."""
+
+Normed = Mapping[int, tuple[np.ndarray, np.ndarray]]
+"""Per 0-based block, after the final norm: float32 class token (B, D) and patch tokens (B, N, D)."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SegmentLinear:
+    """One linear layer over the patches of `about.blocks`, batch norm folded in."""
+
+    weight: np.ndarray
+    """float32 (C, D L) for L blocks, earlier ones first."""
+    bias: np.ndarray
+    """float32 (C,)."""
+    about: HeadAbout
+
+    def __repr__(self) -> str:
+        return f"SegmentLinear({self.weight.shape}, blocks {self.about.blocks})"
+
+    def logits(self, normed: Normed, grid: tuple[int, int]) -> np.ndarray:
+        """float32 (B, h, w, C) of the patches of `grid` (h, w)."""
+        dim = self.weight.shape[1] // len(self.about.blocks)
+        total = self.bias
+        for index, block in enumerate(self.about.blocks):
+            total = total + normed[block][1] @ self.weight[:, dim * index : dim * (index + 1)].T  # (B, N, C)
+        return total.reshape(len(total), *grid, -1)
+
+    def predict(self, normed: Normed, grid: tuple[int, int]) -> np.ndarray:
+        """uint8 (B, h, w): best class of each patch."""
+        return self.logits(normed, grid).argmax(axis=-1).astype(np.uint8)
+
+    def predict_map(self, normed: Normed, grid: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
+        """uint8 (B, H, W): best class of each pixel of `size` (H, W), logits enlarged as Meta does it."""
+        best: torch.Tensor | None = None
+        result = torch.zeros(0, dtype=torch.uint8)
+        for first, larger in enlarged(self.logits(normed, grid), size):
+            score, index = larger.max(dim=1)
+            index = (index + first).to(torch.uint8)
+            if best is None:
+                best, result = score, index
+            else:  # of equal scores the first class wins, as argmax has it
+                result = torch.where(score > best, index, result)
+                best = torch.maximum(best, score)
+        return result.numpy()
+
+    def to_bytes(self) -> bytes:
+        """As a safetensors file."""
+        return head_to_bytes(KIND, self.weight, self.bias, self.about)
+
+    @staticmethod
+    def from_bytes(data: bytes) -> SegmentLinear:
+        """What `to_bytes` wrote.
+
+        Raises:
+            ValueError: it is no segmenting head, or is damaged.
+        """
+        head = SegmentLinear(*head_from_bytes(KIND, data))
+        about = head.about
+        if about.reads != "patches" or not about.blocks or head.weight.shape[1] % len(about.blocks):
+            raise ValueError(f"damaged {KIND}: {head.weight.shape[1]} inputs for blocks {about.blocks}, {about.reads}")
+        if len(about.classes) > _MAX_CLASSES:
+            raise ValueError(f"damaged {KIND}: expected at most {_MAX_CLASSES} classes, got {len(about.classes)}")
+        return head
+
+    @staticmethod
+    def published(file: HeadFile, arch: Architecture, trained_on: str = "") -> SegmentLinear:
+        """One of Meta's `linear` or `ms` heads for the backbone `arch`.
+
+        Exact: batch norm is a scale and a shift of each input, and goes into the 1 x 1 convolution that follows.
+
+        Raises:
+            WeightsError: it is no segmenting head, or one for another width.
+        """
+        if file.family != "segment":
+            raise WeightsError(f"{file.path} is no segmenting head: got a {file.family} head.")
+        layers = file.layers(arch.dim)
+        doubles = {name: tensor.numpy().astype(np.float64) for name, tensor in file.tensors.items()}
+        scale = doubles["bn.weight"] / np.sqrt(doubles["bn.running_var"] + NORM_EPS)
+        shift = doubles["bn.bias"] - doubles["bn.running_mean"] * scale
+        weight = doubles["conv_seg.weight"][:, :, 0, 0]
+        about = HeadAbout(
+            reads="patches",
+            classes=_names(len(weight), file.path),
+            blocks=tuple(range(arch.depth - layers, arch.depth)),
+            fingerprint="",
+            backbone=arch.name,
+            recipe="windows of 512, a new one every 341" if layers == 1 else "five scales of 640, flipped too",
+            trained_on=trained_on,
+            short_side=_SHORT_SIDES[layers],
+        )
+        bias = doubles["conv_seg.bias"] + weight @ shift
+        return SegmentLinear((weight * scale).astype(np.float32), bias.astype(np.float32), about)
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentHead:
+    """A segmenting head under its name in `heads:`; no state, thread-safe."""
+
+    name: str
+    model: SegmentLinear
+    is_mask_wanted: bool = False
+
+    @property
+    def normed_blocks(self) -> frozenset[int]:
+        """0-based blocks that it reads from `FrameTokens.normed`."""
+        return frozenset(self.model.about.blocks)
+
+    def of_frame(self, tokens: FrameTokens) -> Segments:
+        """What each patch belongs to."""
+        indices = self.model.predict(tokens.normed, tokens.grid)[0]
+        return segments(self.name, self.model.about.classes, indices, is_mask_wanted=self.is_mask_wanted)
+
+
+def segments(head: str, classes: tuple[str, ...], indices: np.ndarray, *, is_mask_wanted: bool = False) -> Segments:
+    """`indices` uint8 (h, w) with the share of each class, largest first."""
+    counts = np.bincount(indices.ravel(), minlength=len(classes))
+    order = [int(index) for index in np.argsort(-counts, kind="stable") if counts[index]]
+    shares = tuple((classes[index], float(counts[index] / indices.size)) for index in order)
+    return Segments(head, classes, indices, shares, is_mask_wanted=is_mask_wanted)
+
+
+def enlarged(logits: np.ndarray, size: tuple[int, int]) -> Iterator[tuple[int, torch.Tensor]]:
+    """Some classes at a time, so that memory stays bounded: (first class, float32 (B, c, H, W)).
+
+    Args:
+        logits: float32 (B, h, w, C).
+        size: (H, W); bilinear, corners not aligned.
+    """
+    at_once = max(1, _CHUNK_BYTES // (4 * len(logits) * size[0] * size[1]))
+    for first in range(0, logits.shape[-1], at_once):
+        part = torch.from_numpy(np.ascontiguousarray(np.moveaxis(logits[..., first : first + at_once], -1, 1)))
+        yield first, F.interpolate(part, size=size, mode="bilinear", align_corners=False)
+
+
+def load_segmenter(
+    checkpoint: str | Path, arch_name: str, cache_dir: Path, progress: Progress | None = None
+) -> SegmentLinear:
+    """The segmenting head that a configuration names: as `classify_linear.load_classifier`.
+
+    Raises:
+        WeightsError: it cannot be had, is damaged, or is no segmenting head for that backbone.
+        ValueError: no such official head or backbone.
+    """
+    arch = architecture(arch_name)
+    if str(checkpoint) in OFFICIAL_HEAD_NAMES:
+        head, file = read_official_head(str(checkpoint), arch.name, cache_dir, progress)
+        return SegmentLinear.published(file, arch, head.row.trained_on)
+    path = Path(checkpoint)
+    if path.suffix != ".safetensors":
+        return SegmentLinear.published(read_head(path), arch)
+    try:
+        return SegmentLinear.from_bytes(path.read_bytes())
+    except OSError as error:
+        raise WeightsError(f"no head: {path} cannot be read ({error.strerror}). Give an existing file.") from None
+    except ValueError as error:
+        raise WeightsError(f"{path} is no segmenting head: {error}.") from None
+
+
+def _names(outputs: int, path: Path) -> tuple[str, ...]:
+    if outputs > _MAX_CLASSES:
+        raise WeightsError(f"{path} tells too many classes apart: expected at most {_MAX_CLASSES}, got {outputs}.")
+    for names in (class_names("ade20k"), class_names("voc2012")):
+        if outputs == len(names):
+            return names
+    return tuple(f"class {index}" for index in range(outputs))
