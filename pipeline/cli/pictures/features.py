@@ -13,7 +13,9 @@ _DIMMED = 0.25
 """Of the picture's brightness where it is background."""
 
 
-def draw_features(rgb: np.ndarray, tokens: np.ndarray, grid: tuple[int, int], colours: FeatureColours) -> np.ndarray:
+def draw_features(
+    rgb: np.ndarray, tokens: np.ndarray, grid: tuple[int, int], colours: FeatureColours, what: str = "patch features"
+) -> np.ndarray:
     """The picture, and its foreground in the colours of its features; the background is the dimmed picture in grey.
 
     Args:
@@ -21,10 +23,11 @@ def draw_features(rgb: np.ndarray, tokens: np.ndarray, grid: tuple[int, int], co
         tokens: float (N, D) patch tokens after the final norm.
         grid: (h, w) of them.
         colours: Of all pictures together.
+        what: Begins the title.
     """
-    title = "patch features: principal components 1, 2, 3 of the foreground as red, green, blue"
+    title = f"{what}: principal components 1, 2, 3 of the foreground as red, green, blue"
     if not colours.is_split:
-        title = "patch features: principal components 1, 2, 3 as red, green, blue (no foreground found)"
+        title = f"{what}: principal components 1, 2, 3 as red, green, blue (no foreground found)"
     return titled(beside([rgb, feature_map(rgb, tokens, grid, colours)]), title)
 
 

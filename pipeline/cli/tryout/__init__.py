@@ -1,0 +1,1 @@
+"""What `main.py try` is made of."""
