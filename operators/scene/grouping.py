@@ -24,19 +24,20 @@ _STEPS = ((0, 1), (1, 0), (1, 1), (1, -1))
 """(rows, columns) to half of a patch's eight neighbours; the other half is found from them."""
 
 
-def split_subjects(candidates: np.ndarray, ground_distance: np.ndarray) -> list[np.ndarray]:
-    """Groups of 8-connected patches, cut where the ground distance jumps and where a group has two distances.
+def split_subjects(candidates: np.ndarray, ground_distance: np.ndarray) -> list[list[np.ndarray]]:
+    """Groups of 8-connected patches, cut where the ground distance jumps; each in parts where it has two distances.
 
     Args:
         candidates: bool (h, w).
         ground_distance: float (h, w) metres.
 
     Returns:
-        One bool (h, w) mask per group, those that touched in one run, the nearer part first.
+        Per group of at least `MIN_PATCHES`, in reading order: one bool (h, w) mask per part, the nearer ones first. The
+        parts of a group are its patches.
     """
     logs = np.log(np.maximum(np.nan_to_num(ground_distance, nan=_NEAREST_METRES), _NEAREST_METRES))
     groups = _connected(candidates, logs, CUT_LOG_DISTANCE)
-    return [part for group in groups for part in _at_two_distances(group, logs)]
+    return [_at_two_distances(group, logs) for group in groups if group.sum() >= MIN_PATCHES]
 
 
 def _at_two_distances(group: np.ndarray, logs: np.ndarray) -> list[np.ndarray]:

@@ -10,7 +10,7 @@ from operators.geometry import FloorCamera
 from operators.results import LineDistance, Subject
 from operators.scene.config import Line
 from operators.scene.empty_view import EmptyView
-from operators.scene.grouping import MIN_PATCHES, split_subjects
+from operators.scene.grouping import split_subjects
 
 CLOSER_SHARE = 0.05
 """A patch of a subject is at least this much nearer than the empty view. Source: own measurements: without it one of
@@ -69,19 +69,29 @@ def find_subjects(
     candidates = subject_patches(view, log_depth, tokens)
     depth = np.exp(log_depth.astype(np.float64))
     ahead = camera.ground_distance(depth)
-    masks = [mask for mask in split_subjects(candidates, ahead) if mask.sum() >= MIN_PATCHES]
-    masks.sort(key=lambda mask: float(np.percentile(ahead[mask], PERCENTILE)))
     distances = {name: camera.ground_distance(depth, line) for name, line in lines.items()}
-    return [_subject(mask, camera, lines, distances, relative_error) for mask in masks]
+    found: list[tuple[float, Subject]] = []
+    for parts in split_subjects(candidates, ahead):
+        whole = np.logical_or.reduce(parts)
+        nearest = float(np.percentile(ahead[whole], PERCENTILE))
+        for part in parts:
+            metres = max(nearest, float(np.percentile(ahead[part], PERCENTILE)))
+            found.append(
+                (metres, _subject(part, whole, camera, lines, distances=distances, relative_error=relative_error))
+            )
+    return [subject for _, subject in sorted(found, key=lambda each: each[0])]
 
 
 def _subject(
     mask: np.ndarray,
+    whole: np.ndarray,
     camera: FloorCamera,
     lines: Mapping[str, Line],
+    *,
     distances: Mapping[str, np.ndarray],
     relative_error: float,
 ) -> Subject:
+    """One part of a group. It reads no nearer than the group: the near end of a van is no subject of its own."""
     height, width = mask.shape
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     left, right = float(columns[0]) / width, float(columns[-1] + 1) / width
@@ -92,7 +102,7 @@ def _subject(
         values = values[np.isfinite(values)]
         if values.size == 0:
             continue
-        metres = float(np.percentile(values, PERCENTILE))
+        metres = max(_percentile(values), _percentile(distances[name][whole]))
         spread = float(np.subtract(*np.percentile(values, [75, 25]))) / 1.349 / np.sqrt(values.size)
         found.append(
             LineDistance(
@@ -103,3 +113,7 @@ def _subject(
             )
         )
     return Subject(box=(left, top, right, bottom), mask=mask, distances=tuple(found))
+
+
+def _percentile(metres: np.ndarray) -> float:
+    return float(np.percentile(metres[np.isfinite(metres)], PERCENTILE))

@@ -94,6 +94,30 @@ def test_two_things_that_overlap_in_the_picture_are_cut_where_the_ground_distanc
     np.testing.assert_array_equal(found[0].mask, near)
 
 
+def test_no_part_of_a_group_reads_nearer_than_the_group():
+    mask = block(slice(4, 8), slice(8, 17))
+    depth = empty_depth()
+    for metres, columns in ((3.0, slice(8, 12)), (3.7, slice(12, 13)), (4.73, slice(13, 17))):
+        part = block(slice(4, 8), columns)
+        depth[part] = standing(part, metres)[part]
+    near, far = find_subjects(view(), np.log(depth), tokens(3, mask), CAMERA, {"dock": "here"})
+    assert not (near.mask & far.mask).any()
+    np.testing.assert_array_equal(near.mask | far.mask, mask)
+    whole = np.percentile(CAMERA.ground_distance(depth)[mask], 25)
+    assert [each.distances[0].metres for each in (near, far)] == pytest.approx([whole, 4.73])
+    assert whole == pytest.approx(3.0)
+
+
+def test_the_near_end_of_a_long_thing_does_not_come_nearer_by_being_a_part():
+    mask = block(slice(2, 5), slice(6, 16))
+    ahead = np.interp(np.arange(GRID[1]), [6, 15], [2.5, 8.0])
+    depth = np.where(mask, ahead / CAMERA.ground_distance(np.ones(GRID)), empty_depth())
+    found = find_subjects(view(), np.log(depth), tokens(3, mask), CAMERA, {"dock": "here"})
+    assert len(found) > 1
+    whole = np.percentile(CAMERA.ground_distance(depth)[mask], 25)
+    assert found[0].distances[0].metres == pytest.approx(whole)
+
+
 def test_a_depth_map_of_another_shape_is_refused():
     with pytest.raises(ValueError, match="as in the view"):
         find_subjects(view(), np.zeros((2, 2)), tokens(1), CAMERA, LINES)
