@@ -58,6 +58,10 @@ class PipelineProcess:
     def text(self) -> str:
         return "".join(self.output)
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def get(self, path: str) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection(self.address, timeout=10)
         try:

@@ -6,12 +6,13 @@ import os
 from pathlib import Path
 
 
-def tree_bytes() -> int:
-    """Proportional set size of the process tree, so that shared pages count once. Linux."""
-    return sum(_pss(pid) for pid in _tree(os.getpid()))
+def tree_bytes(root: int | None = None) -> int:
+    """Proportional set size of the tree below `root`, so that shared pages count once; ours if left out. Linux."""
+    return sum(_pss(pid) for pid in tree_pids(os.getpid() if root is None else root))
 
 
-def _tree(root: int) -> list[int]:
+def tree_pids(root: int) -> list[int]:
+    """`root` and every process below it."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():

@@ -63,7 +63,7 @@ def write_page(path: Path, story: Story) -> None:
         parts.append("<div class='alerts'>" + "".join(_alert(each) for each in dock.episodes) + "</div>")
     if story.sheet:
         parts.append(f"<h2>Contact sheet</h2><img src='{html.escape(story.sheet)}' alt='contact sheet'>")
-    path.write_text("\n".join(parts), encoding="utf-8")
+    path.write_text("\n".join([*parts, "</html>"]), encoding="utf-8")
 
 
 def _alert(episode: Episode) -> str:
