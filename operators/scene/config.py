@@ -16,7 +16,7 @@ FloorPoint = tuple[float, float]
 
 
 class ViewConfig(Section):
-    """How pixels become metres; written by `commission`."""
+    """How pixels become metres: where the camera hangs and where it looks."""
 
     hfov: Degrees
     """Horizontal field of view of the whole picture."""

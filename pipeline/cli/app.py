@@ -52,7 +52,8 @@ EXIT_CODES = {
     1: "ran, and something failed (a proof, a probe, a check)",
     2: "wrong usage or configuration",
     3: "a server, camera or file could not be reached",
-    130: "interrupted",
+    130: "interrupted (Ctrl-C)",
+    143: "left at once on a second SIGTERM",
 }
 
 

@@ -29,7 +29,8 @@ def build_sinks(
 ) -> tuple[list[Sink], frozenset[str]]:
     """Every sink that `config` names, not started, and the names of those that replayable sources wait for.
 
-    Where `required` is left out, it holds for the first sink alone, in the order redis, kafka, jsonl.
+    `load_config` fills `required` in by the order of the file. Where it is left out all the same, it holds for the
+    first sink alone, in the order of the fields of `SinksConfig`.
     """
     sections = {name: getattr(config, name) for name in _SINKS if getattr(config, name) is not None}
     first = next(iter(sections), None)
