@@ -10,12 +10,12 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
-
-import torch
+from typing import TYPE_CHECKING, Any, Literal
 
 from operators.backbone.errors import WeightsError
-from operators.backbone.weights_only import read_pickle
+
+if TYPE_CHECKING:  # the table of published heads is part of the configuration, which does without torch's seconds
+    import torch
 
 HeadFamily = Literal["classify", "depth_linear", "depth_dpt", "segment"]
 
@@ -100,6 +100,8 @@ def read_head(path: Path) -> HeadFile:
         raise WeightsError(f"no head: {path} does not exist. Give an existing file, or an official name.")
     if path.is_dir():
         return _checked(_from_folder(path))
+    from operators.backbone.weights_only import read_pickle
+
     raw = _state_dict(read_pickle(path), path)
     family = _family(raw, path)
     needed = _NEEDED[family]
@@ -109,6 +111,8 @@ def read_head(path: Path) -> HeadFile:
 
 def _state_dict(content: Any, path: Path) -> dict[str, torch.Tensor]:
     """Of the head alone, by names without `decode_head.`."""
+    import torch
+
     inner = content.get("state_dict", content) if isinstance(content, dict) else content
     if not isinstance(inner, dict) or not inner:
         raise WeightsError(f"{path} is no head: expected a dictionary of tensors, got {type(inner).__name__}.")
@@ -178,6 +182,8 @@ def _checked(file: HeadFile) -> HeadFile:
     Raises:
         WeightsError: it is not so.
     """
+    import torch
+
     missing = [name for name in _NEEDED[file.family] if name not in file.tensors]
     if missing:
         raise WeightsError(f"{file.path} is incomplete: expected {', '.join(missing)} too. Fetch it again.")

@@ -124,7 +124,7 @@ class SegmentLinear:
 
 
 @dataclass(frozen=True, slots=True)
-class SegmentHead:
+class PatchSegments:
     """A segmenting head under its name in `heads:`; no state, thread-safe."""
 
     name: str

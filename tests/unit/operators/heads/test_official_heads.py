@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -66,3 +68,9 @@ def test_a_file_under_the_name_of_another_head_is_refused(tmp_path: Path) -> Non
     torch.save({"weight": torch.ones(1000, 768), "bias": torch.ones(1000)}, tmp_path / "dinov2_vits14_linear_head.pth")
     head, file = read_official_head("imagenet_linear", "dinov2_vits14", tmp_path)
     assert (head.layers, file.layers(384)) == (1, 1)
+
+
+def test_the_table_does_without_torch() -> None:
+    """It is part of the configuration, whose commands answer at once."""
+    code = "import operators.heads.official_heads, sys; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
