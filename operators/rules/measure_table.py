@@ -16,6 +16,8 @@ Argument = Literal["line", "zone", "head", "head.class"]
 
 _GRAMMAR = re.compile(r"^\s*([a-z_]+)\s*(?:\(([^()]*)\))?\s*(?:\.\s*(\w+))?\s*$")
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
+_CLASS = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_' -]*$")
+"""As published heads write them: `traffic light`, `carpenter's kit`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,6 @@ MEASURES: dict[str, MeasureKind] = {
         "Share of the zone's patches that a segmenting head gives to the class, 0..1.",
         "",
         ("head.class", "zone"),
-        is_built=False,
     ),
     "similarity": MeasureKind(
         "similarity(HEAD)", "Cosine to the nearest of the head's wanted pictures, -1..1.", "", ("head",)
@@ -127,7 +128,8 @@ def parse_measure(text: str) -> MeasureSpec:
     needs: dict[str, tuple[str, ...]] = {}
     for argument, value in zip(kind.arguments, written, strict=True):
         parts = value.split(".") if argument == "head.class" else [value]
-        if len(parts) != argument.count(".") + 1 or not all(_NAME.match(part) for part in parts):
+        forms = (_NAME, _CLASS)[: argument.count(".") + 1]
+        if len(parts) != len(forms) or not all(form.match(part) for form, part in zip(forms, parts, strict=True)):
             msg = f"expected {kind.signature}, got {value!r} for {argument.upper()} in {text!r}"
             raise ValueError(msg)
         args.extend(parts)

@@ -167,6 +167,24 @@ def _score(
     return Reading.of(dict(label.top).get(wanted, 0.0))
 
 
+def _share_of(
+    spec: MeasureSpec, rule: RuleConfig, camera: CameraSpec, analysis: Analysis, held: Sequence[Subject]
+) -> Reading:
+    del rule, held
+    head, wanted, zone = spec.args
+    found = next((each for each in analysis.segments if each.head == head), None)
+    if found is None:
+        return Reading.unknown(f"head {head} is missing")
+    if wanted not in found.classes:
+        msg = f"unknown class {wanted!r}: head {head} knows {', '.join(found.classes[:5])}, ... ({camera.camera})"
+        raise ValueError(msg)
+    grid = (found.indices.shape[0], found.indices.shape[1])
+    inside = found.indices[zone_mask(_polygon(camera, zone), grid)]
+    if not inside.size:
+        return Reading.unknown(f"zone {zone} covers no whole patch")
+    return Reading.of(float((inside == found.classes.index(wanted)).mean()))
+
+
 def _similarity(
     spec: MeasureSpec, rule: RuleConfig, camera: CameraSpec, analysis: Analysis, held: Sequence[Subject]
 ) -> Reading:
@@ -183,5 +201,6 @@ _READERS: dict[str, _Reader] = {
     "count_in": _count_in,
     "camera_depth": _camera_depth,
     "score": _score,
+    "share_of": _share_of,
     "similarity": _similarity,
 }

@@ -1,15 +1,21 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from operators.camera import CameraSpec
 from operators.frames import Placement, Ticket, Times
+from operators.heads.segment import segments
 from operators.results import Analysis, Depth, Label, LineDistance, Subject
 from operators.rules.config import RuleConfig
 from operators.rules.measures import MEASURES, Reading, parse_measure, read_measure
 
 LEFT = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
+CORNER = ((0.0, 0.0), (0.1, 0.0), (0.1, 0.1), (0.0, 0.1))
 RIGHT = ((0.5, 0.0), (1.0, 0.0), (1.0, 1.0), (0.5, 1.0))
-CAMERA = CameraSpec(camera="dock", shape=(56, 56), zones={"left": LEFT, "right": RIGHT}, lines={"dock": "here"})
+CAMERA = CameraSpec(
+    camera="dock", shape=(56, 56), zones={"left": LEFT, "right": RIGHT, "corner": CORNER}, lines={"dock": "here"}
+)
 
 
 def subject(column, metres, label="forklift", line="dock", *, is_unknown=False):
@@ -43,6 +49,8 @@ def read(measure, frame, held=(), **rule):
         ("camera_depth(apron).median", "camera_depth", ("apron",), 50.0, "m"),
         ("score(vehicles.fork-lift)", "score", ("vehicles", "fork-lift"), None, ""),
         ("share_of(parts.bottle, table)", "share_of", ("parts", "bottle", "table"), None, ""),
+        ("share_of(ade.chest of drawers,table)", "share_of", ("ade", "chest of drawers", "table"), None, ""),
+        ("score(imagenet.jack-o'-lantern)", "score", ("imagenet", "jack-o'-lantern"), None, ""),
         ("similarity(wanted)", "similarity", ("wanted",), None, ""),
         ("novelty", "novelty", (), None, ""),
     ],
@@ -163,12 +171,24 @@ def test_scores_come_from_the_frame_label():
     assert read("similarity(vehicles)", frame).value == 0.7
 
 
-@pytest.mark.parametrize("measure", ["novelty", "share_of(parts.bottle, left)"])
+def test_a_share_is_of_the_zones_own_patches():
+    indices = np.array([[0, 1, 2, 2], [0, 1, 2, 2], [1, 1, 2, 0], [0, 0, 2, 2]], np.uint8)
+    frame = replace(analysis(), segments=(segments("parts", ("floor", "bottle", "traffic light"), indices),))
+    assert read("share_of(parts.bottle, left)", frame).value == 4 / 8
+    assert read("share_of(parts.bottle, right)", frame).value == 0.0
+    assert read("share_of(parts.traffic light, right)", frame).value == 7 / 8
+    assert read("share_of(other.bottle, left)", frame) == Reading.unknown("head other is missing")
+    assert read("share_of(parts.bottle, corner)", frame) == Reading.unknown("zone corner covers no whole patch")
+    with pytest.raises(ValueError, match="unknown class 'botle': head parts knows floor, bottle"):
+        read("share_of(parts.botle, left)", frame)
+
+
+@pytest.mark.parametrize("measure", ["novelty"])
 def test_what_is_not_built_says_so(measure):
     with pytest.raises(ValueError, match="not built yet"):
         read(measure, analysis())
 
 
 def test_every_measure_is_built_or_says_that_it_is_not():
-    built = {"distance_to", "count_in", "camera_depth", "score", "similarity"}
+    built = {"distance_to", "count_in", "camera_depth", "score", "share_of", "similarity"}
     assert {name for name, kind in MEASURES.items() if kind.is_built} == built
