@@ -69,43 +69,50 @@ def try_source(
     found = _source(source, credentials=credentials, transport=transport, ca_file=ca_file)
     camera = _camera(name, source)
     folder = out / camera
-    folder.mkdir(parents=True, exist_ok=True)
     fps = min(_FPS, _MAX_PICTURES / seconds)
-    with KeptPictures(folder) as kept, Watcher(found.feed, seconds=seconds, fps=fps) as watcher:
+    with Watcher(found.feed, seconds=seconds, fps=fps) as watcher:
         info = _opened(watcher)
         print(f"{found.shown}: {claimed(info)}", flush=True)
         engine = engine_of(ModelConfig().backbone, weights or _weights_here(), "auto")
         print(f"weights: {engine.backbone.info.weights} ({engine.backbone.info.origin})", flush=True)
         head = load_depth_head(engine, "simulated")
         shapes = ModelConfig().shapes
-        session = Session(folder, build_analyzer(engine, shapes, {}, head=head, hfov=hfov), shapes, kept)
-        outcome = _look(watcher, session)
-        if not session.seconds:
-            why = f": {outcome.trouble}" if outcome.trouble else ""
-            message = f"{found.shown}: opened, but no picture came{why}"
-            raise UserError(message, _INTERRUPTED if outcome.is_interrupted else 1)
-        machine_fps = machine_rate(engine, session.shape)
-        lines = report(session, outcome, machine_fps)
+        analyzer = build_analyzer(engine, shapes, {}, head=head, hfov=hfov)
+        folder.mkdir(parents=True, exist_ok=True)
+        with KeptPictures(folder) as kept:
+            session = Session(folder, analyzer, shapes, kept)
+            outcome = _look(watcher, session)
+            if not session.seconds:
+                raise _nothing_came(found.shown, outcome)
+            machine_fps = machine_rate(engine, session.shape)
+            lines = report(session, outcome, machine_fps)
     print("\n".join(lines))
-    if found.config is None:
-        print("a webcam has no address that a configuration could name: there is no cameras/NAME.yaml for it")
-    else:
-        tried = Tried(
-            camera=camera,
-            source=found.config,
-            credentials=credentials,
-            weights=weights or engine.backbone.info.weights,
-            has_depth=head is not None,
-            stream_fps=outcome.measured.fps,
-            machine_fps=machine_fps,
-            notes=(claimed(info), *(line for line in lines if line.startswith(("rate", "machine")))),
-        )
-        path = write_configuration(folder, tried)
-        print(f"{'configuration':14}{path}; check it with: python main.py validate {folder}")
+    tried = Tried(
+        camera=camera,
+        source=found.config,
+        credentials=credentials,
+        weights=weights or engine.backbone.info.weights,
+        has_depth=head is not None,
+        stream_fps=outcome.measured.fps,
+        machine_fps=machine_fps,
+        notes=(claimed(info), *(" ".join(line.split()) for line in lines[:2])),
+    )
+    print(f"{'configuration':14}{_written(folder, tried)}")
     if outcome.is_interrupted:
         raise typer.Exit(_INTERRUPTED)
     if outcome.trouble:
         raise UserError(f"ended early: {outcome.trouble}", 1)
+
+
+def _written(folder: Path, tried: Tried) -> str:
+    if tried.source is None:
+        return "none: a webcam has no address that a configuration could name"
+    return f"{write_configuration(folder, tried)}; check it with: python main.py validate {folder}"
+
+
+def _nothing_came(shown: str, outcome: Outcome) -> UserError:
+    why = f": {outcome.trouble}" if outcome.trouble else ""
+    return UserError(f"{shown}: opened, but no picture came{why}", _INTERRUPTED if outcome.is_interrupted else 1)
 
 
 def _one_thread() -> None:

@@ -24,7 +24,8 @@ class Tried:
     """What is known of a camera after it was tried."""
 
     camera: str
-    source: SourceConfig
+    source: SourceConfig | None
+    """None: nothing that a configuration could name."""
     credentials: str | None
     """Environment variable that holds `user:password`."""
     weights: str
@@ -45,7 +46,13 @@ def camera_id(text: str) -> str:
 
 
 def write_configuration(folder: Path, tried: Tried) -> Path:
-    """Writes site.yaml and cameras/NAME.yaml; returns the latter's path."""
+    """Writes site.yaml and cameras/NAME.yaml; returns the latter's path.
+
+    Raises:
+        ValueError: the source cannot be named.
+    """
+    if tried.source is None:
+        raise ValueError(f"a configuration needs a source, got none for {tried.camera}")
     folder.joinpath("cameras").mkdir(parents=True, exist_ok=True)
     site: dict[str, Any] = {"version": 1, "site": {"name": "tried"}, "model": _model(tried)}
     if tried.credentials is not None:
@@ -58,7 +65,7 @@ def write_configuration(folder: Path, tried: Tried) -> Path:
     (folder / "site.yaml").write_text(head + _yaml(site), encoding="utf-8")
     path = folder / "cameras" / f"{tried.camera}.yaml"
     comments = "".join(f"# {note}\n" for note in tried.notes)
-    path.write_text(comments + _yaml(_camera(tried)) + _HINTS, encoding="utf-8")
+    path.write_text(comments + _yaml(_camera(tried, tried.source)) + _HINTS, encoding="utf-8")
     return path
 
 
@@ -75,20 +82,20 @@ def _model(tried: Tried) -> dict[str, Any]:
     return {"backbone": ModelConfig().backbone, "weights": tried.weights}
 
 
-def _camera(tried: Tried) -> dict[str, Any]:
-    source = tried.source.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
+def _camera(tried: Tried, found: SourceConfig) -> dict[str, Any]:
+    source = found.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
     source.pop("credentials", None)
     if tried.credentials is not None:
         source["credentials"] = _SECRET
     if "file" in source:
         source["file"] = str(Path(source["file"]).resolve())
-    camera: dict[str, Any] = {"source": source, "sample": _sample(tried)}
+    camera: dict[str, Any] = {"source": source, "sample": _sample(tried, found)}
     camera["heads"] = ["embedding", "depth"] if tried.has_depth else ["embedding"]
     return camera
 
 
-def _sample(tried: Tried) -> dict[str, Any]:
-    if tried.source.is_replayable:
+def _sample(tried: Tried, source: SourceConfig) -> dict[str, Any]:
+    if source.is_replayable:
         return {"policy": "every_frame"}
     wanted = min(_SHARE * tried.machine_fps, tried.stream_fps or _MAX_FPS, _MAX_FPS)
     return {"fps": max(0.1, round(wanted, 1))}

@@ -122,7 +122,7 @@ class Session:
         return save(self._folder / "new.jpg", contact_sheet(cells, min(2, len(cells)), _NEW_CELL)), chosen
 
     def draw_earlier(self) -> tuple[Path, Sequence[tuple[float, float]]] | None:
-        """Earlier moments most like the latest at which something was new, else like the last picture.
+        """Earlier moments most like the latest one of `draw_new`, else like the last picture.
 
         Cosines are of embeddings less the mean of the run: what all pictures of one camera share says nothing.
 
@@ -132,7 +132,7 @@ class Session:
         vectors = np.stack(self._vectors)
         vectors -= vectors.mean(axis=0)
         vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
-        query = self.new[-1].row if self.new else len(vectors) - 1
+        query = max((each.row for each in self._newest_apart()), default=len(vectors) - 1)
         times_ns = (np.array(self.seconds) * 1e9).astype(np.int64)
         later = np.arange(len(vectors)) > query
         apart_ns = round(APART_SECONDS * 1e9)
