@@ -113,17 +113,23 @@ def connect(address: str, *, cpus: int | None = None, gpus: int | None = None) -
         return Cluster(wanted, is_ours=False, _environment=before)
     clear_leftovers()
     temp_dir, lock = claim_temp_dir()
-    ray.init(
-        address="local",
-        num_cpus=cpus or os.cpu_count(),
-        num_gpus=gpus,
-        resources={STATE_RESOURCE: 1},
-        include_dashboard=False,
-        object_store_memory=256 * 2**20,
-        _temp_dir=str(temp_dir),
-        **common,
-    )
-    return Cluster("local", is_ours=True, temp_dir=temp_dir, _lock=lock, _environment=before)
+    ours = Cluster("local", is_ours=True, temp_dir=temp_dir, _lock=lock, _environment=before)
+    try:
+        ray.init(
+            address="local",
+            num_cpus=cpus or os.cpu_count(),
+            num_gpus=gpus,
+            resources={STATE_RESOURCE: 1},
+            include_dashboard=False,
+            object_store_memory=256 * 2**20,
+            _temp_dir=str(temp_dir),
+            **common,
+        )
+    except Exception as error:  # noqa: BLE001 - Ray raises the bare class when one of its own servers is late
+        ours.close()
+        msg = f"Ray did not start on this machine: {error} Try again when the machine is less busy"
+        raise PipelineError(msg, code="no_ray") from None
+    return ours
 
 
 def _python_path() -> list[str]:

@@ -45,7 +45,7 @@ def main(few: int = FEW, many: int = MANY) -> int:
 def _cost(clip: Path, count: int) -> tuple[int, float]:
     """Bytes and cores of the whole process tree, but for this process."""
     source = {"file": str(clip), "loop": True, "pace": "realtime"}
-    cameras = {f"cam-{n}": {"source": source, "sample": {"fps": 0.1}} for n in range(count)}
+    cameras = {f"cam-{n}": {"source": {**source}, "sample": {"fps": 0.1}} for n in range(count)}
     with running(cameras) as pipeline:
         pipeline.await_results(count)
         threading.Event().wait(SETTLE_SECONDS)
