@@ -12,12 +12,12 @@ from operators.backbone import Engine
 from operators.camera import CameraSpec
 from operators.frames import PATCH, Item
 from operators.geometry import FloorCamera
-from operators.heads.base import FrameTokens, LabelHead
+from operators.heads.base import DepthModel, FrameTokens
 from operators.heads.config import HeadConfig
-from operators.heads.depth_heads import DepthHeads, depth_result
-from operators.heads.depth_linear import DepthLinear
+from operators.heads.depth_heads import DepthHeads
 from operators.heads.embedding import embedding, pool
-from operators.heads.kinds import build_label_head, label_kind
+from operators.heads.kinds import Head, build_head, head_kind
+from operators.heads.segment import PatchSegments
 from operators.preview import preview_jpeg
 from operators.results import Analysis, Label, ModelInfo, Subject, ViewSample
 from operators.scene.empty_view import VIEW_BLOCK, EmptyView
@@ -47,7 +47,7 @@ class Analyzer:
         heads: Mapping[str, HeadConfig],
         cameras: Sequence[CameraSpec],
         load_artefact: Callable[[str], bytes],
-        depth: Mapping[str, DepthLinear],
+        depth: Mapping[str, DepthModel],
     ) -> None:
         """Checks that every depth head belongs to these weights.
 
@@ -63,11 +63,12 @@ class Analyzer:
         """
         self._engine = engine
         self._cameras = {spec.camera: spec for spec in cameras}
-        self._depth = DepthHeads(heads, depth, engine.backbone.fingerprint)
-        self._labelling = {name for name, head in heads.items() if label_kind(head) is not None}
+        backbone = engine.backbone
+        self._depth = DepthHeads(heads, depth, backbone.fingerprint, backbone.info.published_as)
+        self._applied = {name for name, head in heads.items() if head_kind(head) is not None}
         self._view = lru_cache(len(cameras) + _SPARE)(lambda name: EmptyView.from_bytes(load_artefact(name)))
-        self._label_head = lru_cache(len(heads) + _SPARE)(
-            lambda name, version: build_label_head(name, heads, load_artefact(version))
+        self._head = lru_cache(len(heads) + _SPARE)(
+            lambda name, version: build_head(name, heads, load_artefact(version))
         )
 
     @property
@@ -105,7 +106,7 @@ class Analyzer:
         specs = [self._camera(item) for item in items]
         pairs = list(zip(items, specs, strict=True))
         taps = sorted({block for pair in pairs for block in self._taps(*pair)})
-        normed = sorted({block for pair in pairs for head in self._label_heads(*pair) for block in head.normed_blocks})
+        normed = sorted({block for pair in pairs for block in self._normed(*pair)})
         out = self._engine.run(np.stack([item.pixels for item in items]), taps, normed=normed)
         shape = (items[0].pixels.shape[0], items[0].pixels.shape[1])
         backbone = self._engine.backbone
@@ -131,20 +132,24 @@ class Analyzer:
         return spec
 
     def _taps(self, item: Item, spec: CameraSpec) -> set[int]:
-        head = self._depth.of(spec)
-        blocks = set(head[1].about.blocks) if head else set[int]()
+        blocks = set(self._depth.blocks(spec, normed=False))
         if item.wants_view_sample or _named(item, "view"):
             blocks.add(VIEW_BLOCK)
-        return blocks.union(*(head.blocks for head in self._label_heads(item, spec)))
+        heads = (each for each in self._heads(item, spec) if not isinstance(each, PatchSegments))
+        return blocks.union(*(each.blocks for each in heads))
 
-    def _label_heads(self, item: Item, spec: CameraSpec) -> list[LabelHead]:
+    def _normed(self, item: Item, spec: CameraSpec) -> set[int]:
+        own = set(self._depth.blocks(spec, normed=True))
+        return own.union(*(each.normed_blocks for each in self._heads(item, spec)))
+
+    def _heads(self, item: Item, spec: CameraSpec) -> list[Head]:
         """Those of the camera, each with the version that the item names; without one a head says nothing."""
-        versions = {name: _named(item, f"head/{name}") for name in spec.heads if name in self._labelling}
-        return [self._label_head(name, version) for name, version in versions.items() if version is not None]
+        versions = {name: _named(item, f"head/{name}") for name in spec.heads if name in self._applied}
+        return [self._head(name, version) for name, version in versions.items() if version is not None]
 
     def _analyze_frame(self, item: Item, spec: CameraSpec, tokens: FrameTokens) -> Analysis:
-        head = self._depth.of(spec)
-        metres = self._depth.metres(spec, tokens.taps, tokens.grid, item.placement)
+        metres = self._depth.metres(spec, tokens.taps, tokens.grid, item.placement, tokens.normed)
+        inverse = self._depth.inverse(spec, tokens.taps, tokens.grid, tokens.normed)
         with np.errstate(divide="ignore", invalid="ignore"):
             log_depth = None if metres is None else np.log(metres)
         seen = self._look(item, spec, tokens, log_depth)
@@ -158,8 +163,12 @@ class Analyzer:
             space=tokens.cls_space,
             subject_space=tokens.pooled_space if "embedding" in spec.heads else "",
             embedding=embedding(tokens.cls) if "embedding" in spec.heads else None,
-            depth=None if head is None or metres is None else depth_result(head[0], spec, metres),
+            depth=None if metres is None else self._depth.result(spec, item.placement, metres),
+            inverse_depth=None if inverse is None else self._depth.inverse_result(spec, item.placement, inverse),
             labels=labels,
+            segments=tuple(
+                each.of_frame(tokens) for each in self._heads(item, spec) if isinstance(each, PatchSegments)
+            ),
             subjects=subjects,
             view=seen.view,
             view_lights=seen.lights,
@@ -199,7 +208,9 @@ class Analyzer:
         """Labels of the frame and of each subject. A lone subject of a bank without masks takes the frame's label."""
         frame: list[Label] = []
         per_subject: list[list[Label]] = [[] for _ in seen.subjects]
-        for head in self._label_heads(item, spec):
+        for head in self._heads(item, spec):
+            if isinstance(head, PatchSegments):
+                continue
             if seen.view is not None and not seen.subjects:
                 frame.append(Label(head.name, (), is_empty=True))
                 continue

@@ -75,9 +75,24 @@ class Depth:
     valid_share: float
     is_calibrated: bool
     """False where the camera's field of view is not known: then the numbers are not metres of this camera."""
+    off_recipe: str = ""
+    """What of the camera lies far from what the head was trained with; empty: nothing."""
 
     def __repr__(self) -> str:
         return f"Depth({self.head}, {self.metres.shape}, median={self.median:.2f} m)"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class InverseDepth:
+    """What a relative head says: larger is nearer, up to an unknown scale and shift. Never metres."""
+
+    head: str
+    values: np.ndarray
+    """float16 (h, w)."""
+    off_recipe: str = ""
+
+    def __repr__(self) -> str:
+        return f"InverseDepth({self.head}, {self.values.shape})"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -137,6 +152,7 @@ class Analysis:
     """Stamped by whoever called the analyzer; operators have no clock."""
     segments: tuple[Segments, ...] = ()
     """One per segmenting head."""
+    inverse_depth: InverseDepth | None = None
     subject_space: str = ""
     """As `space`, of the subjects' embeddings."""
     patches: np.ndarray | None = None

@@ -8,11 +8,14 @@ from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field
 
+from operators.heads.official_heads import official_names
 from operators.section import Section
 from operators.spelling import did_you_mean
 
-Gives = Literal["metres", "subject_labels", "class_scores", "similarity"]
+Gives = Literal["metres", "subject_labels", "class_scores", "similarity", "class_shares"]
 """What rules may ask of a head."""
+MADE_HERE = ("simulated", "fit_for_view")
+"""Depth heads that are fitted on simulated pictures."""
 Finding = tuple[tuple[str, ...], str]
 """Where below the head it stands, and the sentence."""
 
@@ -53,40 +56,73 @@ class EmbeddingHead(HeadSection):
     kind: Literal["embedding"]
 
 
-class DepthHead(HeadSection):
-    """Metric depth from a linear head on four layers."""
+class CheckpointSection(HeadSection):
+    """Base of the kinds whose weights have a name of ours, an official name, or lie in a file."""
 
-    gives: ClassVar[frozenset[Gives]] = frozenset({"metres"})
+    named: ClassVar[tuple[str, ...]] = ()
+    """Checkpoints that are not files."""
 
-    kind: Literal["depth"]
-    checkpoint: str = "simulated"
-    """`simulated` (fitted on simulated pictures), `fit_for_view` (the same for this camera's pose), an official name
-    such as `kitti_linear4`, or a path."""
+    checkpoint: str
 
-    @property
-    def needs_view(self) -> bool:
-        return self.checkpoint == "fit_for_view"
-
-    def not_built(self) -> Iterator[Finding]:
-        if self.checkpoint not in _MADE_HERE and not self._is_path:
+    def mistakes(self) -> Iterator[Finding]:
+        if not self._is_path and self.checkpoint not in self.named:
             yield (
                 ("checkpoint",),
                 (
-                    f"depth checkpoint {self.checkpoint} is not built yet: write simulated, fit_for_view or a path"
-                    f"{did_you_mean(self.checkpoint, _MADE_HERE)}"
+                    f"unknown checkpoint {self.checkpoint!r}: expected one of {', '.join(self.named)}, or the path of "
+                    f"a file{did_you_mean(self.checkpoint, self.named)}"
                 ),
             )
 
     def files(self) -> Iterator[tuple[str, str, str]]:
-        if self.checkpoint not in _MADE_HERE and self._is_path:
-            yield "checkpoint", self.checkpoint, "depth checkpoint"
+        if self._is_path:
+            yield "checkpoint", self.checkpoint, "checkpoint"
 
     @property
     def _is_path(self) -> bool:
         return "/" in self.checkpoint or "." in self.checkpoint
 
 
-_MADE_HERE = ("simulated", "fit_for_view")
+class DepthHead(CheckpointSection):
+    """Depth: metres along the optical axis, or inverse depth from a relative head."""
+
+    gives: ClassVar[frozenset[Gives]] = frozenset({"metres"})
+    named: ClassVar[tuple[str, ...]] = (*MADE_HERE, "depth_anything", *official_names("depth_linear", "depth_dpt"))
+
+    kind: Literal["depth"]
+    checkpoint: str = "simulated"
+    """`simulated` (fitted on simulated pictures), `fit_for_view` (the same for this camera's pose), `depth_anything`
+    (the head in the file of a Depth Anything backbone), an official name such as `kitti_linear4` or `nyu_dpt`, or the
+    path of a head."""
+
+    @property
+    def needs_view(self) -> bool:
+        return self.checkpoint == "fit_for_view"
+
+
+class ClassifyHead(CheckpointSection):
+    """Classes of the whole picture by a linear layer."""
+
+    gives: ClassVar[frozenset[Gives]] = frozenset({"subject_labels", "class_scores"})
+    named: ClassVar[tuple[str, ...]] = official_names("classify")
+
+    kind: Literal["classify"]
+    checkpoint: str
+    """`imagenet_linear`, `imagenet_linear4`, or the path of a head: Meta's, Hugging Face's or one of `fit classify`."""
+
+
+class SegmentHead(CheckpointSection):
+    """A class for each patch by a linear layer."""
+
+    gives: ClassVar[frozenset[Gives]] = frozenset({"class_shares"})
+    named: ClassVar[tuple[str, ...]] = official_names("segment")
+
+    kind: Literal["segment"]
+    checkpoint: str
+    """`ade20k_linear`, `ade20k_ms`, `voc2012_linear`, `voc2012_ms`, or the path of a head: Meta's, or one of
+    `fit segment`."""
+    mask: bool = False
+    """Whether results carry the class of each patch besides the shares."""
 
 
 class KnnHead(HeadSection):
@@ -121,7 +157,9 @@ class SimilarityHead(HeadSection):
         yield "pictures", self.pictures, "folder of pictures"
 
 
-HeadConfig = Annotated[EmbeddingHead | DepthHead | KnnHead | SimilarityHead, Field(discriminator="kind")]
+HeadConfig = Annotated[
+    EmbeddingHead | DepthHead | KnnHead | SimilarityHead | ClassifyHead | SegmentHead, Field(discriminator="kind")
+]
 
 
 def kinds_giving(what: Gives) -> list[str]:

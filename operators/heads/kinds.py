@@ -1,7 +1,7 @@
-"""The one table of heads that give labels: a new kind is its config struct, its class, and a row here.
+"""The one table of heads that apply an artefact: a new kind is its config struct, its class, and a row here.
 
-Such a head applies an *artefact*: bytes that are made once from the configuration, travel through the artefact store
-under a version (`head/vehicles@7`) and are loaded by every analyzer. Heads that give metres are in `depth_heads.py`.
+An artefact is bytes that are made once from the configuration, travel through the artefact store under a version
+(`head/vehicles@7`) and are loaded by every analyzer. Depth heads are in `depth_heads.py`.
 """
 
 from __future__ import annotations
@@ -12,18 +12,25 @@ from pathlib import Path
 from typing import Any
 
 from operators.backbone import Engine
+from operators.backbone.checkpoints import default_cache_dir
 from operators.heads.base import LabelHead
+from operators.heads.class_names import class_names
 from operators.heads.classify import KnnLabels
-from operators.heads.config import HeadConfig, KnnHead, SimilarityHead
+from operators.heads.classify_linear import ClassifyLabels, ClassifyLinear, load_classifier
+from operators.heads.config import ClassifyHead, HeadConfig, KnnHead, SegmentHead, SimilarityHead
+from operators.heads.depth_about import HeadMismatchError
+from operators.heads.head_about import HeadAbout
+from operators.heads.segment import PatchSegments, SegmentLinear, load_segmenter
 from operators.heads.similarity import SimilarityLabels
 from operators.retrieval.bank import Bank
 from operators.retrieval.build_bank import wanted_bank
 
 Shapes = Sequence[tuple[int, int]]
+Head = LabelHead | PatchSegments
 
 
 @dataclass(frozen=True, slots=True)
-class LabelKind:
+class HeadKind:
     """How heads of one kind come to be. `Any` is the kind's own config struct."""
 
     made_from: str
@@ -32,24 +39,25 @@ class LabelKind:
     """Made before the pipeline starts; raises ValueError or OSError where it cannot be."""
     misfit: Callable[[bytes, Engine, Shapes], str | None]
     """Why these bytes cannot be used with these weights at these shapes."""
-    build: Callable[[str, Any, bytes], LabelHead]
+    build: Callable[[str, Any, bytes], Head]
     """(name under `heads:`, section, artefact)."""
     classes: Callable[[Any], tuple[str, ...]] | None = None
-    """That rules may name, read from what the configuration names; raises as `artefact` does. None: any."""
+    """That rules may name, read from what the configuration names without loading a model; raises as `artefact` does.
+    None: any."""
 
 
-def label_kind(head: HeadConfig) -> LabelKind | None:
-    """The head's row; None: it gives no labels."""
-    return LABEL_KINDS.get(head.kind)
+def head_kind(head: HeadConfig) -> HeadKind | None:
+    """The head's row; None: it applies no artefact."""
+    return HEAD_KINDS.get(head.kind)
 
 
-def build_label_head(name: str, heads: Mapping[str, HeadConfig], artefact: bytes) -> LabelHead:
+def build_head(name: str, heads: Mapping[str, HeadConfig], artefact: bytes) -> Head:
     """The head `name`, with one version of its artefact.
 
     Raises:
         ValueError: the artefact is none of its kind.
     """
-    return LABEL_KINDS[heads[name].kind].build(name, heads[name], artefact)
+    return HEAD_KINDS[heads[name].kind].build(name, heads[name], artefact)
 
 
 def _bank_misfit(data: bytes, engine: Engine, shapes: Shapes) -> str | None:
@@ -74,19 +82,76 @@ def _bank(head: KnnHead, _engine: Callable[[], Engine], _shapes: Shapes) -> byte
     return Bank.load(Path(head.bank)).to_bytes()
 
 
-LABEL_KINDS: dict[str, LabelKind] = {
-    "knn": LabelKind(
+def _classifier(head: ClassifyHead, engine: Callable[[], Engine], _shapes: Shapes) -> bytes:
+    return load_classifier(head.checkpoint, engine().backbone.arch.name, default_cache_dir()).to_bytes()
+
+
+def _segmenter(head: SegmentHead, engine: Callable[[], Engine], _shapes: Shapes) -> bytes:
+    return load_segmenter(head.checkpoint, engine().backbone.arch.name, default_cache_dir()).to_bytes()
+
+
+def _linear_misfit(about: HeadAbout, engine: Engine, shapes: Shapes) -> str | None:
+    backbone = engine.backbone
+    try:
+        about.check_backbone(backbone.fingerprint, backbone.info.published_as)
+    except HeadMismatchError as error:
+        return str(error)
+    tap, pooling = ("patches", "mask_mean") if about.reads == "pooled" else ("cls", "none")
+    wrong = [shape for shape in shapes if backbone.space(shape, tap=tap, pooling=pooling) != about.space]
+    if not about.space or not wrong:
+        return None
+    return (
+        f"the head was fitted on pictures of another shorter side than {wrong[0][0]}x{wrong[0][1]}. Fit it again at "
+        "that shape, or choose model.shapes of the side it was fitted at"
+    )
+
+
+def _classify_classes(head: ClassifyHead) -> tuple[str, ...]:
+    if head.checkpoint in head.named:
+        return class_names("imagenet1k")
+    return _file_classes(head.checkpoint, ClassifyLinear.from_bytes)
+
+
+def _segment_classes(head: SegmentHead) -> tuple[str, ...]:
+    if head.checkpoint in head.named:
+        return class_names("ade20k" if head.checkpoint.startswith("ade20k") else "voc2012")
+    return _file_classes(head.checkpoint, SegmentLinear.from_bytes)
+
+
+def _file_classes(checkpoint: str, read: Callable[[bytes], ClassifyLinear | SegmentLinear]) -> tuple[str, ...]:
+    """Of a file of ours; those of published files are known once it is loaded (empty: not known yet)."""
+    path = Path(checkpoint)
+    is_ours = path.suffix == ".safetensors" and path.is_file()
+    return read(path.read_bytes()).about.classes if is_ours else ()
+
+
+HEAD_KINDS: dict[str, HeadKind] = {
+    "knn": HeadKind(
         made_from="bank",
         artefact=_bank,
         misfit=_bank_misfit,
         build=lambda name, head, data: KnnLabels(name, head, Bank.from_bytes(data)),
         classes=lambda head: Bank.load(Path(head.bank)).classes,
     ),
-    "similarity": LabelKind(
+    "similarity": HeadKind(
         made_from="pictures",
         artefact=_wanted_pictures,
         misfit=_bank_misfit,
         build=lambda name, head, data: SimilarityLabels(name, head, Bank.from_bytes(data)),
+    ),
+    "classify": HeadKind(
+        made_from="checkpoint",
+        artefact=_classifier,
+        misfit=lambda data, engine, shapes: _linear_misfit(ClassifyLinear.from_bytes(data).about, engine, shapes),
+        build=lambda name, _head, data: ClassifyLabels(name, ClassifyLinear.from_bytes(data)),
+        classes=_classify_classes,
+    ),
+    "segment": HeadKind(
+        made_from="checkpoint",
+        artefact=_segmenter,
+        misfit=lambda data, engine, shapes: _linear_misfit(SegmentLinear.from_bytes(data).about, engine, shapes),
+        build=lambda name, head, data: PatchSegments(name, SegmentLinear.from_bytes(data), head.mask),
+        classes=_segment_classes,
     ),
 }
 """By `kind:`."""

@@ -117,6 +117,11 @@ classifiers), the names here are those that its code loads.
 OFFICIAL_HEAD_NAMES = tuple(series.name for series in _SERIES)
 
 
+def official_names(*families: HeadFamily) -> tuple[str, ...]:
+    """Names of the heads of these families."""
+    return tuple(series.name for series in _SERIES if series.family in families)
+
+
 def official_head(name: str, arch: str) -> OfficialHead:
     """The row of head `name` for the backbone `arch`.
 

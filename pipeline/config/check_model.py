@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from operators.backbone.architectures import ARCHITECTURES
 from operators.backbone.config import ModelConfig
 from operators.frames import PATCH
 from operators.heads.config import HeadConfig
@@ -12,8 +13,7 @@ from operators.spelling import did_you_mean
 from pipeline.config.problems import Place
 from pipeline.config.schema import CameraConfig
 
-BACKBONES = tuple(f"dinov2_vit{size}14{registers}" for size in "sblg" for registers in ("", "_reg4"))
-"""Source: arXiv 2304.07193 and 2309.16588."""
+BACKBONES = tuple(ARCHITECTURES)
 NAMED_WEIGHTS = ("official", "standin", "random")
 
 Findings = Iterator[tuple[Place, str]]

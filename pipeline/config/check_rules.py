@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from operators.heads.config import Gives, HeadConfig, kinds_giving
 from operators.rules.config import FalseAlarms, RuleConfig
@@ -17,12 +17,27 @@ Findings = Iterator[tuple[Place, str]]
 _WANTED: dict[str, tuple[Gives, str]] = {
     "score": ("class_scores", "class scores"),
     "similarity": ("similarity", "similarity"),
+    "share_of": ("class_shares", "shares of classes"),
 }
 """By measure: what its head must give."""
 
 
-def check_rule(place: Place, rule: RuleConfig, camera: CameraConfig, heads: Mapping[str, HeadConfig]) -> Findings:
-    """The measure exists and can be read at this camera; thresholds have its unit and lie apart."""
+def check_rule(
+    place: Place,
+    rule: RuleConfig,
+    camera: CameraConfig,
+    heads: Mapping[str, HeadConfig],
+    relative: Collection[str] = (),
+) -> Findings:
+    """The measure exists and can be read at this camera; thresholds have its unit and lie apart.
+
+    Args:
+        place: of the rule.
+        rule: itself.
+        camera: whose it is.
+        heads: `heads:` of the configuration.
+        relative: those of them that give inverse depth alone.
+    """
     yield from _check_filters(place, rule, camera, heads)
     yield from _check_thresholds(place, rule)
     try:
@@ -35,7 +50,7 @@ def check_rule(place: Place, rule: RuleConfig, camera: CameraConfig, heads: Mapp
         which = "in" if rule.in_ else "of"
         yield (*place, which), f"`{which}` chooses among subjects, but {spec.name} looks at the whole: leave it out"
     if spec.needs.depth:
-        yield from _check_metres(place, rule, camera, heads)
+        yield from _check_metres(place, rule, camera, heads, relative)
     for name, threshold in (("enter", rule.enter), ("exit", rule.exit)):
         if isinstance(threshold, Threshold) and threshold.unit != spec.unit:
             wanted = f"{threshold.comparator} {threshold.value:g} {spec.unit}".rstrip()
@@ -80,8 +95,19 @@ def _check_needs(place: Place, spec: MeasureSpec, camera: CameraConfig, heads: M
                 yield place, f"head {head} gives no {said}: {_expected(what, giving)}"
 
 
-def _check_metres(place: Place, rule: RuleConfig, camera: CameraConfig, heads: Mapping[str, HeadConfig]) -> Findings:
-    if not _giving("metres", camera, heads):
+def _check_metres(
+    place: Place, rule: RuleConfig, camera: CameraConfig, heads: Mapping[str, HeadConfig], relative: Collection[str]
+) -> Findings:
+    giving = _giving("metres", camera, heads)
+    if giving and set(giving) <= set(relative):
+        yield (
+            (*place, "measure"),
+            (
+                f"{rule.measure} needs metres, and head {giving[0]} gives inverse depth of unknown scale: expected a "
+                "metric model, such as backbone depth_anything_v2_small_metric_outdoor, or another depth head"
+            ),
+        )
+    elif not giving:
         given = ", ".join(camera.heads) or "none"
         yield (
             (*place, "measure"),

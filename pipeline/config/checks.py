@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from operators.zones import crossing_edges, zone_mask
 from pipeline.config.check_connections import check_broker, check_sinks, check_source
+from pipeline.config.check_depth import check_named_ranges, check_published, relative_heads
 from pipeline.config.check_model import check_head_list, check_heads, check_model
 from pipeline.config.check_rules import check_rule
 from pipeline.config.check_site import check_runtime, check_timezone
@@ -25,6 +26,7 @@ def check(config: Config) -> Iterator[Finding]:
     yield from check_timezone(config.site)
     yield from check_model(config.model)
     yield from check_heads(config.heads)
+    yield from check_published(config.model, config.heads)
     yield from check_sinks(config.sinks, names)
     yield from check_runtime(config.runtime, names)
     for camera, found in config.cameras.items():
@@ -52,8 +54,11 @@ def _check_camera(config: Config, place: Place, camera: CameraConfig) -> Iterato
     for line, points in camera.lines.items():
         if points != "here" and points[0] == points[1]:
             yield (*place, "lines", line), f"expected two different points on the floor, got {points[0]} twice"
+    relative = relative_heads(config.model, config.heads)
     for rule, found in camera.rules.items():
-        yield from check_rule((*place, "rules", rule), found, camera, config.heads)
+        yield from check_rule((*place, "rules", rule), found, camera, config.heads, relative)
+    if config.model.shapes:
+        yield from check_named_ranges(place, config.camera_spec(str(place[1])), config.model, config.heads)
 
 
 def _check_polygon(

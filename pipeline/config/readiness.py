@@ -5,10 +5,10 @@ Apart from `load_config`, since a file may be checked on another machine than th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from operators.heads.kinds import label_kind
+from operators.heads.kinds import head_kind
 from operators.rules.config import FalseAlarms
 from operators.rules.measures import parse_measure
 from operators.spelling import did_you_mean
@@ -77,12 +77,14 @@ def _not_there(config: Config) -> Findings:
     for name, head in config.heads.items():
         for key, path, what in head.files():
             yield from _file(("heads", name, key), path, what)
-        kind = label_kind(head)
+        kind = head_kind(head)
         if kind is not None and kind.classes is not None:
             try:
-                classes[name] = kind.classes(head)
+                known = kind.classes(head)
             except (ValueError, OSError) as error:
                 yield ("heads", name, kind.made_from), str(error)
+            else:
+                classes |= {name: known} if known else {}
     if config.sinks.kafka is not None and config.sinks.kafka.security.ca_file is not None:
         yield from _file(("sinks", "kafka", "security", "ca_file"), config.sinks.kafka.security.ca_file, "certificate")
     for camera, found in config.cameras.items():
@@ -100,14 +102,14 @@ def _file(place: Place, path: str, what: str) -> Findings:
 
 
 def _classes(camera: str, found: CameraConfig, classes: dict[str, tuple[str, ...]]) -> Findings:
-    """Classes that rules name and banks do not have; `unknown` is always one."""
+    """Classes that rules name and heads do not know; `unknown` is always one."""
     for rule, each in found.rules.items():
         place: Place = ("cameras", camera, "rules", rule)
         named: list[tuple[Place, str, str]] = []
         if each.of is not None:
             named += [((*place, "of", "is", index), each.of.head, name) for index, name in enumerate(each.of.is_)]
         spec = parse_measure(each.measure)
-        if spec.name == "score":
+        if len(spec.args) >= 2 and spec.needs.heads:
             named.append(((*place, "measure"), spec.args[0], spec.args[1]))
         for at, head, name in named:
             known = (*classes.get(head, (name,)), "unknown")
@@ -115,7 +117,12 @@ def _classes(camera: str, found: CameraConfig, classes: dict[str, tuple[str, ...
                 yield (
                     at,
                     (
-                        f"class {name!r} is not in the bank of head {head}: expected one of {', '.join(known)}"
+                        f"class {name!r} is not one that head {head} knows: expected one of {_shown(known)}"
                         f"{did_you_mean(name, known)}"
                     ),
                 )
+
+
+def _shown(names: Sequence[str], most: int = 30) -> str:
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")

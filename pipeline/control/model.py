@@ -5,7 +5,7 @@ Used by the analyze actor, `validate`, the acceptance run and the demo.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,10 +15,14 @@ from operators.backbone import Engine, load_backbone
 from operators.backbone.checkpoints import default_cache_dir
 from operators.backbone.config import ModelConfig
 from operators.camera import CameraSpec
+from operators.heads.base import DepthModel
 from operators.heads.config import DepthHead, HeadConfig
-from operators.heads.depth_linear import DepthLinear
-from operators.heads.kinds import label_kind
+from operators.heads.depth_dpt import DepthDpt
+from operators.heads.depth_files import depth_from_bytes, load_depth_head
+from operators.heads.kinds import head_kind
+from pipeline.config.check_depth import beyond_range
 from pipeline.config.loader import Config
+from pipeline.config.problems import ConfigError, Problem
 from pipeline.errors import PipelineError
 from pipeline.frame_path.artefacts import ArtefactStore
 from pipeline.simulation.depth_heads import PICTURES_PER_FIT, head_for_view, simulated_head
@@ -36,7 +40,8 @@ class ModelSpec:
     cameras: tuple[CameraSpec, ...]
     artefacts: Path
     depth: Mapping[str, bytes]
-    """Depth heads (12 kB each) by head, or by `head@camera` for one fitted at that camera's view."""
+    """Depth heads (linear ones 12 kB, DPT 56 MB and more) by head, or by `head@camera` for one fitted at that camera's
+    view."""
 
 
 def load_engine(model: ModelConfig, device: str = "cpu") -> Engine:
@@ -65,7 +70,7 @@ def build_analyzer(spec: ModelSpec, device: str = "cpu", engine: Engine | None =
         spec.heads,
         spec.cameras,
         store.get,
-        {name: DepthLinear.from_bytes(data) for name, data in spec.depth.items()},
+        {name: _on(device, depth_from_bytes(data)) for name, data in spec.depth.items()},
     )
     analyzer.warm_up()
     return analyzer
@@ -79,6 +84,7 @@ def model_spec(config: Config, engine: Engine | None = None, progress: Progress 
 
     Raises:
         PipelineError: a bank or a depth head is missing.
+        ConfigError: a threshold lies beyond what a depth head can tell.
         WeightsError: as for `load_engine`.
     """
     artefacts = Path(config.runtime.state_dir) / "artefacts"
@@ -89,7 +95,29 @@ def model_spec(config: Config, engine: Engine | None = None, progress: Progress 
         return engine or load_engine(config.model)
 
     _store_banks(config, ArtefactStore(artefacts), loaded)
-    return ModelSpec(config.model, config.heads, specs, artefacts, _depth_heads(config, loaded, progress))
+    depth = _depth_heads(config, loaded, progress)
+    _check_ranges(config, specs, depth)
+    return ModelSpec(config.model, config.heads, specs, artefacts, depth)
+
+
+def _check_ranges(config: Config, specs: Sequence[CameraSpec], depth: Mapping[str, bytes]) -> None:
+    """Thresholds against the ranges of the heads as they were loaded.
+
+    Raises:
+        ConfigError: one lies beyond what its head can tell.
+    """
+    heads = {name: depth_from_bytes(data).about for name, data in depth.items()}
+    problems: list[Problem] = []
+    for spec in specs:
+        for name in spec.heads:
+            about = heads.get(f"{name}@{spec.camera}") or heads.get(name)
+            if about is None or about.output != "metric":
+                continue
+            place = ("cameras", spec.camera)
+            found = beyond_range(place, spec, name, about.range_metres[1], about.reference_focal_px)
+            problems += [Problem(config.mark(at), at, message) for at, message in found]
+    if problems:
+        raise ConfigError(problems)
 
 
 def _depth_heads(config: Config, loaded: Callable[[], Engine], progress: Progress) -> dict[str, bytes]:
@@ -112,19 +140,21 @@ def _depth_heads(config: Config, loaded: Callable[[], Engine], progress: Progres
 def _general_head(
     model: ModelConfig, head: DepthHead, loaded: Callable[[], Engine], folder: Path, progress: Progress
 ) -> bytes:
-    """For cameras of any pose: `simulated`, or a file."""
+    """For cameras of any pose: `simulated`, a published head, or a file."""
     if head.checkpoint == "simulated":
         engine = loaded()
         shape = model.shapes[0]
         return simulated_head(engine, shape, folder, _told("fitting depth", progress)).to_bytes()
-    path = Path(head.checkpoint)
-    if not path.is_file():
-        msg = (
-            f"depth head {head.checkpoint!r} is not there: expected simulated, fit_for_view or a safetensors file that "
-            "`DepthLinear.to_bytes` made; Meta's own heads are not built yet"
-        )
-        raise PipelineError(msg, code="no_depth_head")
-    return path.read_bytes()
+    try:
+        return load_depth_head(head.checkpoint, model.backbone, model.weights, licences=model.licences).to_bytes()
+    except ValueError as error:
+        msg = f"depth head {head.checkpoint}: {error}"
+        raise PipelineError(msg, code="no_depth_head") from None
+
+
+def _on(device: str, head: DepthModel) -> DepthModel:
+    """Decoders of many layers compute where the backbone does; linear ones are quicker where their tokens arrive."""
+    return head.to(device) if isinstance(head, DepthDpt) else head
 
 
 def _own_head(spec: CameraSpec, engine: Engine, folder: Path, progress: Progress) -> bytes:
@@ -142,7 +172,7 @@ def _told(what: str, progress: Progress) -> Callable[[int], None]:
 def _store_banks(config: Config, store: ArtefactStore, engine: Callable[[], Engine]) -> None:
     """What the heads that label apply, as their kinds make it; a new version only where the bytes are new."""
     for name, head in config.heads.items():
-        kind = label_kind(head)
+        kind = head_kind(head)
         if kind is None:
             continue
         try:
@@ -159,7 +189,7 @@ def _check_banks(spec: ModelSpec, engine: Engine, store: ArtefactStore) -> None:
     """Before the first frame, since every single one would fail."""
     for name in sorted({name for camera in spec.cameras for name in camera.heads}):
         version, head = store.latest(f"head/{name}"), spec.heads.get(name)
-        kind = None if head is None else label_kind(head)
+        kind = None if head is None else head_kind(head)
         if version is None or kind is None:
             continue
         if (why := kind.misfit(store.get(version), engine, spec.model.shapes)) is not None:

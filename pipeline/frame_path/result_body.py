@@ -17,6 +17,7 @@ from pipeline.frame_path.wire import (
     encode_array,
     finite,
     wire_depth,
+    wire_inverse_depth,
     wire_labels,
     wire_model,
     wire_placement,
@@ -66,6 +67,7 @@ class ResultWriter:
             placement=wire_placement(analysis.placement),
             embedding=encode_array(analysis.embedding) if analysis.embedding is not None else None,
             depth=wire_depth(analysis.depth) if analysis.depth is not None else None,
+            inverse_depth=None if analysis.inverse_depth is None else wire_inverse_depth(analysis.inverse_depth),
             model=wire_model(self.model, analysis.space, analysis.subject_space or None),
             subjects=[*map(wire_vector, look.subjects, analysis.subjects), *look.subjects[len(analysis.subjects) :]],
             segments={

@@ -12,13 +12,14 @@ import msgspec
 import numpy as np
 
 from operators.frames import Placement, Ticket, Times
-from operators.results import Depth, Label, ModelInfo, Segments, Subject
+from operators.results import Depth, InverseDepth, Label, ModelInfo, Segments, Subject
 from operators.zones import zone_mask
 from pipeline.frame_path.wire_schema import (
     BODIES,
     Array,
     WireDepth,
     WireDistance,
+    WireInverseDepth,
     WireLabel,
     WireMask,
     WireModel,
@@ -158,7 +159,12 @@ def wire_depth(depth: Depth) -> WireDepth:
         median=finite(depth.median),
         valid_share=float(depth.valid_share),
         is_calibrated=bool(depth.is_calibrated),
+        off_recipe=depth.off_recipe or None,
     )
+
+
+def wire_inverse_depth(depth: InverseDepth) -> WireInverseDepth:
+    return WireInverseDepth(depth.head, encode_array(depth.values), depth.off_recipe or None)
 
 
 def wire_labels(labels: Sequence[Label]) -> dict[str, WireLabel]:

@@ -67,6 +67,16 @@ class WireDepth(msgspec.Struct, frozen=True):
     valid_share: float
     is_calibrated: bool
     """False: the camera's field of view is not known, so these are not metres of this camera."""
+    off_recipe: str | None = None
+    """What of the camera lies more than 30 % off what the head was trained with."""
+
+
+class WireInverseDepth(msgspec.Struct, frozen=True):
+    """Of a relative head, on the patch grid: larger is nearer, up to an unknown scale and shift. Never metres."""
+
+    head: str
+    values: Array
+    off_recipe: str | None = None
 
 
 class WireLabel(msgspec.Struct, frozen=True):
@@ -169,6 +179,7 @@ class ResultBody(msgspec.Struct, frozen=True, kw_only=True):
     view_lights: int = 0
     embedding: Array | None = None
     depth: WireDepth | None = None
+    inverse_depth: WireInverseDepth | None = None
     frame_label: dict[str, WireLabel] = {}
     """Of the whole frame, by head."""
     subjects: list[WireSubject] = []

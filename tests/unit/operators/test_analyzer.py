@@ -19,7 +19,7 @@ from operators.heads.base import FrameTokens
 from operators.heads.config import DepthHead, EmbeddingHead, HeadSection, KnnHead, SimilarityHead
 from operators.heads.depth_linear import DepthAbout, DepthLinear, HeadMismatchError
 from operators.heads.embedding import pool
-from operators.heads.kinds import LABEL_KINDS, LabelKind
+from operators.heads.kinds import HEAD_KINDS, HeadKind
 from operators.results import Label, ViewSample
 from operators.retrieval.bank import Bank
 from operators.retrieval.vectors import SpaceMismatchError, VectorSet
@@ -232,13 +232,13 @@ class BrightLabels:
 
 
 def test_a_new_kind_of_head_is_one_row_of_the_table(engine, analyzer, artefacts, monkeypatch) -> None:
-    kind = LabelKind(
+    kind = HeadKind(
         made_from="kind",
         artefact=lambda _head, _engine, _shapes: b"",
         misfit=lambda _data, _engine, _shapes: None,
         build=lambda name, _head, data: BrightLabels(name, data.decode()),
     )
-    monkeypatch.setitem(LABEL_KINDS, "bright", kind)
+    monkeypatch.setitem(HEAD_KINDS, "bright", kind)
     wanted = prepared(engine, analyzer, artefacts)
     artefacts["head/light@1"] = b"bright"
     heads = {**HEADS, "light": BrightHead()}

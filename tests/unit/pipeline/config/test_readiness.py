@@ -39,7 +39,9 @@ def test_nothing_is_missing_where_all_is_there(tmp_path, ready):
 
 
 def test_both_kinds_are_told_at_once(tmp_path, ready):
-    text = ready.replace("depth}", "depth, checkpoint: nyu_linear}").replace("weights: random", "weights: ./no.pth")
+    text = ready.replace("version: 1", "version: 1\nevidence: {store: 's3://b/c'}").replace(
+        "weights: random", "weights: ./no.pth"
+    )
     with pytest.raises(ConfigError) as caught:
         check_ready(loaded(tmp_path, text))
     assert len(caught.value.problems) == 2
@@ -48,7 +50,6 @@ def test_both_kinds_are_told_at_once(tmp_path, ready):
 @pytest.mark.parametrize(
     ("edits", "path", "said"),
     [
-        ({"depth}": "depth, checkpoint: nyu_linear}"}, "$.heads.depth.checkpoint", "nyu_linear is not built"),
         (
             {"camera_depth(all).p05": "novelty", "< 3 m": "> 3", "> 4 m": "< 3"},
             "$.cameras.cam.rules.r.measure",
@@ -76,7 +77,7 @@ def test_each_part_that_is_not_built_is_one_clear_error(tmp_path, ready, edits, 
     ("old", "new", "said"),
     [
         ("weights: random", "weights: ./nowhere.pth", "weights ./nowhere.pth is not there"),
-        ("kind: depth}", "kind: depth, checkpoint: ./nowhere.safetensors}", "depth checkpoint ./nowhere.safetensors"),
+        ("kind: depth}", "kind: depth, checkpoint: ./nowhere.safetensors}", "checkpoint ./nowhere.safetensors"),
         ("kind: depth}", "kind: depth}, v: {kind: knn, bank: nowhere}", "no bank"),
         ("a.mp4", "b.mp4", "b.mp4 is not there"),
         ("/pictures}", "/pics}", "pics is not there"),

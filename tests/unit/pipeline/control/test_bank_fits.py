@@ -17,6 +17,7 @@ from pipeline.frame_path.artefacts import ArtefactStore
 class Named:
     name: str = "vits"
     weights: str = "random"
+    published_as: str = ""
 
 
 @dataclass
