@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from pipeline import kafka_log
 from pipeline.clock import Clock, SystemClock
@@ -29,6 +29,8 @@ class Answer:
     name: str
     is_good: bool
     said: str
+    sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict[str, "tuple[int, int]"])
+    """(height, width) by camera, of those whose picture came."""
 
 
 def probe(config: Config, clock: Clock | None = None) -> list[Answer]:
@@ -70,6 +72,7 @@ def _feed(config: Config, cameras: Sequence[str], clock: Clock) -> Answer:
     kafka = config.sinks.kafka
     feed = build_feed(sources, config.secrets, config.brokers, kafka.security if kafka else KafkaSecurity())
     first = sources[cameras[0]]
+    sizes: dict[str, tuple[int, int]] = {}
 
     def ask() -> str:
         try:
@@ -78,7 +81,7 @@ def _feed(config: Config, cameras: Sequence[str], clock: Clock) -> Answer:
             stop = threading.Event()
             for event in feed.events(stop):
                 if isinstance(event, Decoded):
-                    height, width = event.picture.size
+                    sizes[event.camera] = height, width = event.picture.size
                     rate = f", {info.declared_fps:g} fps declared" if info.declared_fps else ""
                     return f"{info.codec} {width}x{height}{rate}"
                 if isinstance(event, Undecodable):
@@ -89,4 +92,4 @@ def _feed(config: Config, cameras: Sequence[str], clock: Clock) -> Answer:
         finally:
             feed.close()
 
-    return _told(", ".join(cameras), ask)
+    return replace(_told(", ".join(cameras), ask), sizes=sizes)

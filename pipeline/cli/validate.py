@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from operators.geometry import FloorCamera
-from operators.rules.measures import parse_measure
-from operators.units import Threshold
 from pipeline.cli.app import UserError
+from pipeline.cli.picture_size import floor_of, shape_shown, size_without_connecting
+from pipeline.config.check_pose import CLEAR, reaches
 from pipeline.config.load_plan import LoadPlan, memory_mib, plan_load, wanted_rate
 from pipeline.config.loader import Config, load_config
 from pipeline.config.problems import ConfigError
@@ -22,9 +21,7 @@ from pipeline.secrets import redact_url
 
 if TYPE_CHECKING:
     from operators.backbone import Engine
-
-_BLIND = 1.25
-"""A threshold below this many times the nearest visible floor is hardly ever seen. Source: own measurements."""
+    from pipeline.cli.connections import Answer
 
 
 def validate(
@@ -38,13 +35,17 @@ def validate(
     secrets that are not on this machine, 1 if a probe failed.
     """
     loaded = load(config)
+    answers = _probe(loaded) if probe else []
+    sizes = {camera: size for each in answers for camera, size in each.sizes.items()}
     typer.echo(f"{config}: right; {len(loaded.cameras)} cameras, site {loaded.site.name} ({loaded.site.timezone})")
     for camera, found in loaded.cameras.items():
-        for line in _camera_lines(loaded, camera, found):
+        size = sizes.get(camera) or size_without_connecting(camera, found.source)
+        for line in _camera_lines(loaded, camera, found, size):
             typer.echo(line)
     unbuilt, missing = not_built(loaded), not_there(loaded)
     plan = _plan(loaded, is_measured=measure)
-    is_good = _probe(loaded) if probe else True
+    for each in answers:
+        typer.echo(f"{'ok  ' if each.is_good else 'FAIL'} {each.name}: {each.said}")
     if unbuilt or missing:
         raise UserError(
             "right, but it cannot run here:\n" + "\n".join(str(each) for each in (*unbuilt, *missing)),
@@ -52,7 +53,7 @@ def validate(
         )
     if plan is not None and (refusal := plan.refusal(loaded.runtime.admission)):
         raise UserError(refusal)
-    if not is_good:
+    if not all(each.is_good for each in answers):
         raise typer.Exit(1)
 
 
@@ -65,26 +66,25 @@ def load(path: Path) -> Config:
         raise UserError(f"{count} mistake{'s' if count > 1 else ''} in {path}\n{error}") from None
 
 
-def _camera_lines(config: Config, camera: str, found: CameraConfig) -> Iterator[str]:
+def _camera_lines(config: Config, camera: str, found: CameraConfig, size: tuple[int, int] | None) -> Iterator[str]:
     spec = config.camera_spec(camera)
     rate = f"{found.sample.fps:g} fps" if found.sample.fps else "all frames"
     yield (
-        f"  {camera}: {_source(found)}, {rate} ({found.sample.policy}), {spec.shape[0]}x{spec.shape[1]}, "
+        f"  {camera}: {_source(found)}, {rate} ({found.sample.policy}), {shape_shown(config, size)}, "
         f"heads {' '.join(found.heads)}{_rules(found)}"
     )
     if spec.needs_subjects:
         yield f"    {_light(config, camera)}"
-    if found.view is None:
+    floor = floor_of(config, camera, size)
+    if floor is None:
         return
-    for name, rule in found.rules.items():
-        measure = parse_measure(rule.measure)
-        if measure.name != "distance_to" or not isinstance(rule.enter, Threshold):
-            continue
-        nearest = FloorCamera(found.view, spec.shape).nearest_visible_floor(found.lines[measure.args[0]])
-        if rule.enter.value < _BLIND * nearest:
+    for each in reaches(found, floor):
+        if each.is_blind or each.is_poor:
+            sees = "nothing of a subject" if each.is_blind else "little of a subject"
             yield (
-                f"    note: {name} starts at {rule.enter}, and the nearest floor in view is {nearest:.1f} m from the "
-                "line: little of a subject is seen there; tilt the camera down or raise the threshold"
+                f"    WARNING: {each.rule} starts at {each.enter}, and the nearest floor in view is "
+                f"{each.nearest_metres:.2f} m from the line: {sees} is seen there. Raise it to at least "
+                f"{CLEAR * each.nearest_metres:.2f} m ({CLEAR:g} times that), or tilt the camera down"
             )
 
 
@@ -181,10 +181,7 @@ def _engine(config: Config) -> Engine | None:
         raise UserError(str(error), exit_code=3) from None
 
 
-def _probe(config: Config) -> bool:
+def _probe(config: Config) -> list[Answer]:
     from pipeline.cli.connections import probe
 
-    answers = probe(config)
-    for each in answers:
-        typer.echo(f"{'ok  ' if each.is_good else 'FAIL'} {each.name}: {each.said}")
-    return all(each.is_good for each in answers)
+    return probe(config)

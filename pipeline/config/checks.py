@@ -9,6 +9,7 @@ from operators.zones import crossing_edges, zone_mask
 from pipeline.config.check_connections import check_broker, check_sinks, check_source
 from pipeline.config.check_depth import check_named_ranges, check_published, relative_heads
 from pipeline.config.check_model import check_head_list, check_heads, check_model
+from pipeline.config.check_pose import check_pose
 from pipeline.config.check_rules import check_rule
 from pipeline.config.check_site import check_runtime, check_timezone
 from pipeline.config.problems import Place
@@ -47,6 +48,7 @@ def _check_camera(config: Config, place: Place, camera: CameraConfig) -> Iterato
             ),
         )
     yield from check_head_list((*place, "heads"), camera, config.heads)
+    yield from check_pose(place, camera, config.model.shapes)
     for zone, polygon in camera.zones.items():
         yield from _check_polygon((*place, "zones", zone), polygon, config.model.shapes[0])
     for index, polygon in enumerate(camera.privacy):

@@ -6,6 +6,7 @@ from typer.testing import CliRunner
 
 from pipeline.cli.app import UserError, build
 from pipeline.cli.docs_reference import docs
+from tests.clips import make_clip
 
 ROOT = Path(__file__).parents[4]
 EXAMPLE = str(ROOT / "tests/unit/pipeline/config/example.yaml")
@@ -34,6 +35,21 @@ def refused(*arguments):
 @pytest.mark.parametrize("name", ["demo", "laptop", "loading_dock", "kafka_in"])
 def test_every_shipped_configuration_can_run_as_it_is(name):
     assert f"configs/{name}.yaml: right" in run("validate", f"configs/{name}.yaml", "--no-measure")
+
+
+def test_validate_shows_the_shape_that_a_camera_gets(tmp_path):
+    """By the pictures of a file and of the simulator; of others only a look tells."""
+    clip = make_clip(tmp_path / "square.mp4", 3, size=(240, 320))
+    path = tmp_path / "cameras.yaml"
+    path.write_text(
+        "version: 1\nsinks: {jsonl: {path: out}}\nmodel: {weights: random}\ncameras:\n"
+        f"  square: {{source: {{file: {clip}}}}}\n  dock: {{source: {{simulated: dock}}}}\n"
+        "  gate: {source: {url: 'rtsp://gate.lan/x'}}\n"
+    )
+    said = {line.split(":")[0].strip(): line for line in run("validate", str(path), "--no-measure").splitlines()}
+    assert ", 224x294, " in said["square"]
+    assert ", 224x392, " in said["dock"]
+    assert ", shape by first picture, " in said["gate"]
 
 
 def test_mistakes_are_one_message_with_file_and_line(tmp_path):

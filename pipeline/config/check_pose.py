@@ -1,0 +1,70 @@
+"""Rules that start at a distance against the floor that the camera can see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import isnan
+
+from operators.geometry import FloorCamera
+from operators.rules.measures import parse_measure
+from operators.units import Threshold
+from pipeline.config.problems import Place
+from pipeline.config.schema import CameraConfig
+
+CLEAR = 1.25
+"""Below this many times the nearest visible floor little of a subject is seen. Source: own measurements."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """One rule that starts below a distance, and the nearest floor in view, both from the rule's line."""
+
+    rule: str
+    enter: Threshold
+    nearest_metres: float
+    """NaN: no floor is in view."""
+
+    @property
+    def is_blind(self) -> bool:
+        """Nothing that stands so near shows its foot."""
+        return isnan(self.nearest_metres) or self.enter.value <= self.nearest_metres
+
+    @property
+    def is_poor(self) -> bool:
+        """Only a part of what stands so near is in the picture."""
+        return not self.is_blind and self.enter.value < CLEAR * self.nearest_metres
+
+
+def reaches(camera: CameraConfig, floor: FloorCamera) -> Iterator[Reach]:
+    """Each rule of the camera that starts below a distance to a line; those with other mistakes are left out."""
+    for name, rule in camera.rules.items():
+        if not isinstance(rule.enter, Threshold) or not rule.enter.points_down:
+            continue
+        try:
+            measure = parse_measure(rule.measure)
+        except ValueError:
+            continue  # `check_rule` says so
+        line = camera.lines.get(measure.args[0]) if measure.name == "distance_to" else None
+        if line == "here" or (line is not None and line[0] != line[1]):
+            yield Reach(name, rule.enter, floor.nearest_visible_floor(line))
+
+
+def check_pose(place: Place, camera: CameraConfig, shapes: Sequence[tuple[int, int]]) -> Iterator[tuple[Place, str]]:
+    """No rule starts where the camera sees no floor, whatever the proportions of its pictures."""
+    if camera.view is None or not shapes:
+        return
+    by_shape = [{each.rule: each for each in reaches(camera, FloorCamera(camera.view, shape))} for shape in shapes]
+    for name, first in by_shape[0].items():
+        best = min((each[name] for each in by_shape), key=lambda reach: (reach.is_blind, reach.nearest_metres))
+        if best.is_blind:
+            what = (
+                "shows no floor at all"
+                if isnan(best.nearest_metres)
+                else f"sees no floor nearer than {best.nearest_metres:.2f} m from the line"
+            )
+            message = (
+                f"the camera is blind there: it starts at {first.enter}, but this pose {what}. Tilt the camera down, "
+                f"raise the threshold (clear from {CLEAR:g} times that), or correct `view`"
+            )
+            yield (*place, "rules", name, "enter"), message
