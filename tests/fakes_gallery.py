@@ -50,7 +50,7 @@ def result(
         seq=seq,
         lease=epoch,
         labels={},
-        times=WireTimes(at, "arrival", 0, at, at, at, at, None),
+        times=WireTimes(at, "arrival", 0, at, at, at, at, at - BEGAN_NS),
         model=WireModel("dinov2_vits14", "random", "f" * 64, FRAME_SPACE, subject_space),
         embedding=None if embedding is None else encode_array(embedding),
         subjects=list(subjects),

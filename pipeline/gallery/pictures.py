@@ -82,7 +82,7 @@ class Pictures:
             return self._from_topic(record, source.kafka)
         if source.kafka is not None:
             return "video in a topic is not decoded again"
-        return "a live camera's pictures are not kept: see `gallery.thumbnails`"
+        return "a live camera's pictures are not kept"
 
     def _from_topic(self, record: Record, kafka: KafkaSourceConfig) -> np.ndarray | str:
         _, partition, offset = record.frame.rsplit("/", 2)
