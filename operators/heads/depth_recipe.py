@@ -1,0 +1,96 @@
+"""Whole pictures through a depth head exactly as its authors do it: their sizes, padding and resizing, no camera."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from operators.backbone.preprocess import MEAN, STD, normalise
+from operators.backbone.vit import VisionTransformer
+from operators.frames import PATCH
+from operators.heads.base import DepthModel
+
+SHORT_SIDE = 518
+"""Of pictures for Depth Anything. Source: DepthAnything/Depth-Anything-V2 `infer_image` @a561b84."""
+
+
+def official_depth(backbone: VisionTransformer, head: DepthModel, picture: np.ndarray) -> np.ndarray:
+    """Depth of every pixel of a picture, by the recipe of the head's authors. Blocks; memory grows with the picture.
+
+    Meta's heads see the picture at its own size, padded with zeros to whole patches, and their map, of the padded
+    picture, is squeezed to the picture's size: nothing is cut off again, as upstream does it. Depth Anything's see it
+    scaled to a shorter side of 518 px.
+
+    Args:
+        backbone: whose weights the head is for.
+        head: any; one of ours is treated as Meta's.
+        picture: uint8 (H, W, 3) RGB.
+
+    Returns:
+        float32 (H, W): metres at the reference focal length with nothing left out, or inverse depth.
+
+    Raises:
+        HeadMismatchError: the head is for other weights.
+        ValueError: it is no such picture.
+    """
+    head.check_backbone(backbone.fingerprint, backbone.info.published_as)
+    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or not picture.size:
+        raise ValueError(f"picture: expected uint8 (H, W, 3) RGB, got {picture.dtype} {picture.shape}")
+    height, width = picture.shape[:2]
+    with torch.inference_mode():
+        if head.about.trained_size == (SHORT_SIDE, SHORT_SIDE):
+            pixels = torch.from_numpy(depth_anything_pixels(picture))[None]
+        else:
+            pixels = centre_padded(normalise(torch.from_numpy(np.ascontiguousarray(picture))[None]))
+        grid = (pixels.shape[2] // PATCH, pixels.shape[3] // PATCH)
+        _, raw = backbone.taps(pixels.to(backbone.device), head.about.blocks, stop_after=max(head.about.blocks))
+        read = {block: backbone.normed(each) if head.about.is_normed else each for block, each in raw.items()}
+        taps = {block: (_host(each.cls), _host(each.patches)) for block, each in read.items()}
+    return head.raw_map(taps, grid, (height, width))[0]
+
+
+def centre_padded(pixels: torch.Tensor) -> torch.Tensor:
+    """(B, 3, H, W) normalised, to whole patches with zeros around; an odd row or column goes to the bottom or right.
+
+    Source: facebookresearch/dinov2 `dinov2/hub/utils.py` `CenterPadding` @b8931f7.
+    """
+    vertical, horizontal = (-side % PATCH for side in pixels.shape[2:])
+    left, top = horizontal // 2, vertical // 2
+    return F.pad(pixels, (left, horizontal - left, top, vertical - top))
+
+
+def depth_anything_size(size: tuple[int, int], short_side: int = SHORT_SIDE) -> tuple[int, int]:
+    """(height, width) of the picture that Depth Anything sees: proportions kept, both sides at least `short_side`.
+
+    Source: DepthAnything/Depth-Anything-V2 `depth_anything_v2/util/transform.py` @a561b84: `lower_bound`, each side
+    rounded half to even to whole patches, up where that is below the bound.
+    """
+    scale = max(short_side / size[0], short_side / size[1])
+    height, width = (_whole_patches(scale * side, short_side) for side in size)
+    return height, width
+
+
+def depth_anything_pixels(picture: np.ndarray, short_side: int = SHORT_SIDE) -> np.ndarray:
+    """float32 (3, h, w) normalised: cubic in float64 without antialias, as cv2 does it.
+
+    Source: DepthAnything/Depth-Anything-V2 `image2tensor` @a561b84.
+
+    Args:
+        picture: uint8 (H, W, 3) RGB.
+        short_side: least length of both sides.
+    """
+    height, width = depth_anything_size((picture.shape[0], picture.shape[1]), short_side)
+    resized = cv2.resize(picture / 255.0, (width, height), interpolation=cv2.INTER_CUBIC)
+    normalised = (resized - np.array(MEAN)) / np.array(STD)
+    return np.ascontiguousarray(normalised.transpose(2, 0, 1)).astype(np.float32)
+
+
+def _whole_patches(side: float, least: int) -> int:
+    rounded = int(np.round(side / PATCH)) * PATCH
+    return rounded if rounded >= least else int(np.ceil(side / PATCH)) * PATCH
+
+
+def _host(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.to("cpu", torch.float32).contiguous().numpy()
