@@ -34,7 +34,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """With `--dist loadgroup`: a file stays on one worker and Ray on one alone, which begins with it.
 
-    Beside it run the tests that mostly wait for servers, then those that compute.
+    Beside it run the tests that mostly wait for servers, then those that compute. The demo, whose rates suppose the
+    whole machine, is the last of the Ray group: the others have mostly ended by then.
     """
     if not hasattr(config, "workerinput"):
         return
@@ -44,9 +45,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=_turn)
 
 
-def _turn(item: pytest.Item) -> int:
+def _turn(item: pytest.Item) -> tuple[int, bool]:
     marks = ["ray", "kafka", "redis", "rtsp", "slow"]
-    return next((number for number, mark in enumerate(marks) if item.get_closest_marker(mark)), len(marks))
+    turn = next((number for number, mark in enumerate(marks) if item.get_closest_marker(mark)), len(marks))
+    return turn, item.path.name == "test_demo.py"
 
 
 def _missing(what: str) -> NoReturn:

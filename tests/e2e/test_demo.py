@@ -16,7 +16,6 @@ CAMERAS = {"archive", "dock-rtsp", "dock-sim", "weighbridge"}
 DOCKS = ["dock-rtsp", "dock-sim"]
 SECONDS = 20
 APPROACHES = re.compile(r"(ok  |FAIL) +(\S+): (\d+) approaches in truth, (\d+) starts and (\d+) ends")
-RATES = re.compile(r"the model alone gives ([\d.]+) pictures/s here; .*: ([\d.]+) in all")
 
 pytestmark = [pytest.mark.ray, pytest.mark.redis, pytest.mark.kafka, pytest.mark.rtsp, pytest.mark.slow]
 
@@ -83,11 +82,6 @@ def test_both_brokers_hold_what_the_ledger_says_of_every_camera(played):
 
 @pytest.mark.timeout(600)
 def test_alerts_are_the_simulators_truth_and_the_proof_holds(played):
-    found = RATES.search(played.said)
-    assert found is not None, played.said
-    model, offered = float(found[1]), float(found[2])
-    if played.code != 0 and model < offered:
-        pytest.skip(f"the machine is too busy to judge: the model gave {model}/s, the cameras need {offered}/s")
     episodes = {found[2]: found for line in played.claims if (found := APPROACHES.match(line))}
     assert sorted(episodes) == DOCKS
     for each in episodes.values():
