@@ -107,21 +107,29 @@ class Gallery:
         Raises:
             SpaceMismatchError: no vector here lives in that space.
         """
+        k = _FIRST_PER_ANSWER * top
+        while True:
+            ranked, is_all = self._ranked(query, space, k, wanted or Wanted())
+            chosen = different_moments(ranked, lambda each: each.moment, top, apart_ns)
+            if len(chosen) == top or is_all:
+                return [_answer(each) for each in chosen]
+            k *= _MORE
+
+    def nearest(self, query: np.ndarray, space: str, k: int) -> list[Candidate]:
+        """The `k` most similar records, whatever their moments. Raises as `search` does."""
+        return self._ranked(query, space, k, Wanted())[0][:k]
+
+    def _ranked(self, query: np.ndarray, space: str, k: int, wanted: Wanted) -> tuple[list[Candidate], bool]:
+        """At least the `k` best, best first, without gaps; and whether these are all."""
         blocks = [block for block in self._blocks if block.about.space == space]
         if not blocks:
             raise SpaceMismatchError(_other_space(space, self.shelves()))
-        k = _FIRST_PER_ANSWER * top
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            while True:
-                per_block = list(pool.map(lambda block: block.nearest(query, k, wanted or Wanted()), blocks))  # noqa: B023 - the map is read before k changes
-                # Below the worst of a block that has more to give, the ranking has gaps.
-                floor = max((found[-1].cosine for found in per_block if len(found) == k), default=-np.inf)
-                ranked = sorted(chain.from_iterable(per_block), key=lambda each: -each.cosine)
-                sure = (each for each in ranked if each.cosine >= floor)
-                chosen = different_moments(sure, lambda each: each.moment, top, apart_ns)
-                if len(chosen) == top or floor == -np.inf:
-                    return [_answer(each) for each in chosen]
-                k *= _MORE
+            per_block = list(pool.map(lambda block: block.nearest(query, k, wanted), blocks))
+        # Below the worst of a block that has more to give, the ranking has gaps.
+        floor = max((found[-1].cosine for found in per_block if len(found) == k), default=-np.inf)
+        ranked = sorted(chain.from_iterable(per_block), key=lambda each: -each.cosine)
+        return [each for each in ranked if each.cosine >= floor], floor == -np.inf
 
 
 def _answer(candidate: Candidate) -> Answer:
