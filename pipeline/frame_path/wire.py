@@ -13,6 +13,7 @@ import numpy as np
 
 from operators.frames import Placement, Ticket, Times
 from operators.results import Depth, InverseDepth, Label, ModelInfo, Segments, Subject
+from operators.run_lengths import run_lengths
 from operators.zones import zone_mask
 from pipeline.frame_path.wire_schema import (
     BODIES,
@@ -218,16 +219,6 @@ def _shares(segments: Segments, inside: np.ndarray) -> dict[str, float]:
     counts = np.bincount(inside, minlength=len(segments.classes))
     best = [index for index in np.argsort(-counts, kind="stable") if counts[index]]
     return {segments.classes[index]: round(float(counts[index] / inside.size), 4) for index in best}
-
-
-def run_lengths(indices: np.ndarray) -> list[tuple[int, int]]:
-    """(value, length) of each run of equal values of an integer array, row-major."""
-    flat = indices.ravel()
-    if not flat.size:
-        return []
-    starts = np.flatnonzero(np.r_[True, flat[1:] != flat[:-1]])
-    lengths = np.diff(np.r_[starts, flat.size])
-    return [(int(value), int(length)) for value, length in zip(flat[starts], lengths, strict=True)]
 
 
 def finite(value: float | None) -> float | None:

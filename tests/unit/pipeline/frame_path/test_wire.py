@@ -12,7 +12,6 @@ from pipeline.frame_path.wire import (
     encode_array,
     encode_event,
     rfc3339,
-    run_lengths,
     wire_segments,
     wire_subject,
 )
@@ -77,15 +76,6 @@ def test_numbers_of_numpy_travel_as_plain_json():
     assert said["box"] == [0.25, 0.25, 0.5, 0.5]
     assert said["distances"] == [{"line": "dock", "metres": 2.5, "sigma_metres": None, "contact_metres": None}]
     assert said["labels"]["vehicles"]["top"] == [["forklift", 0.5]]
-
-
-def test_runs_give_the_mask_back_row_by_row():
-    indices = np.array([[0, 0, 1], [1, 1, 2]], np.uint8)
-    runs = run_lengths(indices)
-    assert runs == [(0, 2), (1, 3), (2, 1)]
-    values, lengths = zip(*runs, strict=True)
-    np.testing.assert_array_equal(np.repeat(values, lengths).reshape(2, 3), indices)
-    assert run_lengths(np.zeros((0, 3), np.uint8)) == []
 
 
 def test_segments_say_the_shares_of_each_zone_and_the_mask_where_it_is_wanted():
