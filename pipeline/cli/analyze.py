@@ -14,7 +14,14 @@ import typer
 
 from operators.frames import Placement
 from operators.results import Analysis
-from pipeline.cli.analyze_model import build_analyzer, item_of, load_banks, load_depth_head
+from pipeline.cli.analyze_model import (
+    build_analyzer,
+    item_of,
+    load_banks,
+    load_depth_head,
+    load_linear_head,
+    versions_of,
+)
 from pipeline.cli.analyze_pictures import RunPictures, parse_kinds
 from pipeline.cli.app import UserError
 from pipeline.cli.inputs import NamedPicture, check_source, engine_of, frames_of, parse_shapes
@@ -37,6 +44,8 @@ class _Rows:
     placements: dict[Placement, None] = field(default_factory=dict[Placement, None])
     depth: tuple[bool, bool] = (False, False)
     """Whether there is any, and whether it is of this camera's metres."""
+    off_recipe: dict[str, None] = field(default_factory=dict[str, None])
+    """What heads say of pictures unlike those that they were trained on."""
 
     def add(self, picture: NamedPicture, analysis: Analysis) -> None:
         self.names.append(picture.name)
@@ -47,6 +56,9 @@ class _Rows:
         self.placements[analysis.placement] = None
         if analysis.depth is not None:
             self.depth = (True, analysis.depth.is_calibrated)
+        for each in (analysis.depth, analysis.inverse_depth):
+            if each is not None and each.off_recipe:
+                self.off_recipe[f"{each.head}: {each.off_recipe}"] = None
 
 
 def analyze(
@@ -59,7 +71,15 @@ def analyze(
     shape: Annotated[list[str] | None, typer.Option(help="Height x width such as 224x392; may be repeated.")] = None,
     bank: Annotated[list[str] | None, typer.Option(help="NAME=FOLDER of a bank to label with; repeatable.")] = None,
     vote: Annotated[str, typer.Option(help="balanced or paper.")] = "balanced",
-    depth: Annotated[str, typer.Option(help="simulated, none, or the path of a depth head.")] = "simulated",
+    depth: Annotated[
+        str, typer.Option(help="simulated, none, an official name such as nyu_dpt, depth_anything, or a path.")
+    ] = "simulated",
+    segment: Annotated[
+        str | None, typer.Option(metavar="CHECKPOINT", help="Segments: ade20k_linear, voc2012_ms, ..., or a path.")
+    ] = None,
+    classify: Annotated[
+        str | None, typer.Option(metavar="CHECKPOINT", help="Classes: imagenet_linear, imagenet_linear4, or a path.")
+    ] = None,
     hfov: Annotated[str | None, typer.Option(help="Horizontal field of view such as 74deg, for metres.")] = None,
     every: Annotated[int, typer.Option(min=1, help="Of a video: only every n-th frame.")] = 1,
     pictures: Annotated[
@@ -75,14 +95,19 @@ def analyze(
     shapes = parse_shapes(shape or [])
     check_source(source)
     engine = engine_of(backbone, weights, precision)
-    banks = load_banks(bank or [])
-    head = load_depth_head(engine, depth)
-    analyzer = build_analyzer(engine, shapes, banks, vote=vote, head=head, hfov=hfov)
-    kinds = parse_kinds(pictures, _not_drawn(has_depth=head is not None))
+    applied = load_banks(engine, shapes, bank or [], vote)
+    applied |= {
+        kind: load_linear_head(engine, shapes, kind, checkpoint)
+        for kind, checkpoint in (("segment", segment), ("classify", classify))
+        if checkpoint is not None
+    }
+    depth_head = load_depth_head(engine, depth, weights)
+    analyzer = build_analyzer(engine, shapes, applied, depth=depth_head, hfov=hfov)
+    kinds = parse_kinds(pictures, _not_drawn(has_depth=depth_head is not None, has_segments=segment is not None))
     about = analyzer.about
     print(f"{about.name}, weights {about.weights} ({engine.backbone.info.origin}), {about.fingerprint[:12]}")
     out.mkdir(parents=True, exist_ok=True)
-    versions = tuple(f"head/{name}@1" for name in banks)
+    versions = versions_of(applied)
     rows, unreadable = _Rows(), list[str]()
     with KeptPictures(out) as kept, (out / "labels.jsonl").open("w", encoding="utf-8") as file:
         drawn = RunPictures(out, kinds, kept)
@@ -96,7 +121,7 @@ def analyze(
             raise UserError("\n".join(unreadable) or f"{source} holds no frame", 3)
         drawn.finish(np.stack(rows.embeddings), rows.spaces)
     _write_embeddings(out / "embeddings.npz", rows, about.fingerprint)
-    for note in _cut_notes(list(rows.placements)):
+    for note in (*_cut_notes(list(rows.placements)), *rows.off_recipe):
         print(note)
     print(f"{len(rows.names)} pictures -> {out / 'embeddings.npz'}, {out / 'labels.jsonl'}" + _depth_note(rows, out))
     if drawn.num_written:
@@ -105,9 +130,11 @@ def analyze(
         raise UserError(f"{len(unreadable)} files left out:\n" + "\n".join(unreadable), 1)
 
 
-def _not_drawn(*, has_depth: bool) -> dict[str, str]:
+def _not_drawn(*, has_depth: bool, has_segments: bool) -> dict[str, str]:
     """Kinds of pictures that this run cannot draw, and why."""
-    reasons: dict[str, str] = {"segments": "no head gives segments"}
+    reasons: dict[str, str] = {}
+    if not has_segments:
+        reasons["segments"] = "no head gives segments; name one with --segment"
     if not has_depth:
         reasons["depth"] = "no depth head; name one with --depth"
     return reasons

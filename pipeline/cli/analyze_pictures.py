@@ -12,7 +12,7 @@ from operators.frames import PATCH
 from operators.results import Analysis, Depth
 from pipeline.cli.app import UserError
 from pipeline.cli.inputs import NamedPicture
-from pipeline.cli.pictures.depth import coloured, draw_depth, scale_ends, upsampled
+from pipeline.cli.pictures.depth import coloured, draw_depth, draw_inverse, inverse_map, scale_ends, upsampled
 from pipeline.cli.pictures.features import draw_features, feature_map
 from pipeline.cli.pictures.kept import KeptPictures
 from pipeline.cli.pictures.lettering import save
@@ -76,6 +76,9 @@ class RunPictures:
         row.add(picture.name, rgb)
         if "depth" in self._kinds and analysis.depth is not None:
             self._draw_depth(picture.name, rgb, analysis.depth, row)
+        if "depth" in self._kinds and analysis.inverse_depth is not None:
+            self._save(picture.name, "depth", draw_inverse(rgb, analysis.inverse_depth.values))
+            row.add("inverse depth", inverse_map(rgb, analysis.inverse_depth.values))
         if "segments" in self._kinds:
             for each in analysis.segments:
                 drawn = draw_segments(rgb, each.indices, each.classes, each.shares, f"segments: {each.head}")

@@ -77,7 +77,7 @@ def try_source(
         print(f"weights: {engine.backbone.info.weights} ({engine.backbone.info.origin})", flush=True)
         head = load_depth_head(engine, "simulated")
         shapes = ModelConfig().shapes
-        analyzer = build_analyzer(engine, shapes, {}, head=head, hfov=hfov)
+        analyzer = build_analyzer(engine, shapes, {}, depth=head, hfov=hfov)
         folder.mkdir(parents=True, exist_ok=True)
         with KeptPictures(folder) as kept:
             session = Session(folder, analyzer, shapes, kept)

@@ -68,7 +68,7 @@ def test_a_clip_is_understood_without_a_line_of_configuration(clip, tmp_path):
     assert "not the official DINOv2 checkpoint" in ran.stdout
     assert "rate          10.00 frames/s: 60 frames" in ran.stdout
     assert "pictures/s (the model alone at 224x392" in ran.stdout
-    assert "1 new thing" in ran.stdout
+    assert "1 new area" in ran.stdout
     for name in ("depth.jpg", "pca.jpg", "new.jpg", "earlier.jpg"):
         assert cv2.imread(str(folder / name)) is not None, name
     outline = marked(folder / "new.jpg")[:328, :533]  # the first cell, its title above

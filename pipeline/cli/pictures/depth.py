@@ -52,21 +52,48 @@ def upsampled(metres: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.where(known > 0, full, np.nan)
 
 
-def draw_depth(rgb: np.ndarray, metres: np.ndarray, *, unit: str = "m", note: str = "") -> np.ndarray:
+def draw_depth(
+    rgb: np.ndarray, metres: np.ndarray, *, what: str = "depth", unit: str = "m", note: str = ""
+) -> np.ndarray:
     """The picture, its depth, and the scale that reads it.
 
     Args:
         rgb: uint8 (H, W, 3) what the model saw, at panel size.
         metres: float of any size, NaN where invalid.
+        what: Begins the title.
         unit: Behind the numbers of the scale; empty for values that are no metres.
         note: Behind the title, such as why the numbers are no metres of this camera.
     """
     full = upsampled(metres.astype(np.float32), (rgb.shape[0], rgb.shape[1]))
     ends = scale_ends(full)
     if ends is None:
-        return titled(beside([rgb, hatch(*rgb.shape[:2])]), "depth: nothing valid")
+        return titled(beside([rgb, hatch(*rgb.shape[:2])]), f"{what}: nothing valid")
     drawn = beside([rgb, coloured(full, ends), draw_scale(ends, rgb.shape[0], unit)])
-    return titled(drawn, f"depth, logarithmic scale{note}")
+    return titled(drawn, f"{what}, logarithmic scale{note}")
+
+
+def draw_inverse(rgb: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The picture and its inverse depth, which has no unit: bright is near, dark is far, and no scale can be read.
+
+    Args:
+        rgb: uint8 (H, W, 3) what the model saw, at panel size.
+        values: float of any size, larger is nearer, NaN where invalid.
+    """
+    title = "inverse depth: bright is near; no unit, scale and shift are not known"
+    return titled(beside([rgb, inverse_map(rgb, values)]), title)
+
+
+def inverse_map(rgb: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """uint8 (H, W, 3) of `draw_inverse` alone: linear from the 2nd to the 98th percentile."""
+    valid = np.isfinite(values)
+    if not valid.any():
+        return hatch(*rgb.shape[:2])
+    low, high = np.percentile(values[valid].astype(np.float32), (2, 98))
+    share = np.where(valid, (values.astype(np.float32) - low) / max(high - low, 1e-6), 0.0)
+    size = (rgb.shape[1], rgb.shape[0])
+    known = cv2.resize(valid.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+    full = _inferno(cv2.resize(share.astype(np.float32), size, interpolation=cv2.INTER_LINEAR))
+    return np.where(known[..., None] > 0, full, hatch(*rgb.shape[:2]))
 
 
 def scale_ends(metres: np.ndarray) -> tuple[float, float] | None:

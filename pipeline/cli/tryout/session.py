@@ -46,9 +46,9 @@ class NewThings:
 
     @property
     def text(self) -> str:
-        """`00:12.5  2 new things, 6 % of the picture`."""
-        things = "1 new thing" if len(self.masks) == 1 else f"{len(self.masks)} new things"
-        return f"{clock_text(self.seconds)}  {things}, {percent(self.share)} of the picture"
+        """`00:12.5  2 new areas, 6 % of the picture`."""
+        areas = "1 new area" if len(self.masks) == 1 else f"{len(self.masks)} new areas"
+        return f"{clock_text(self.seconds)}  {areas}, {percent(self.share)} of the picture"
 
 
 def clock_text(seconds: float) -> str:
@@ -97,10 +97,9 @@ class Session:
         rgb = self._kept.picture(row)
         if self._depth is None:
             return save(self._folder / "latest.jpg", titled(rgb, clock_text(self.seconds[row])))
-        note = f" at {clock_text(self.seconds[row])}"
-        if not self._depth.is_calibrated:
-            note += "; not metres of this camera (give --hfov)"
-        return save(self._folder / "depth.jpg", draw_depth(rgb, self._depth.metres, note=note))
+        note = "" if self._depth.is_calibrated else "; not metres of this camera (give --hfov)"
+        what = f"{clock_text(self.seconds[row])}  depth"
+        return save(self._folder / "depth.jpg", draw_depth(rgb, self._depth.metres, what=what, note=note))
 
     def draw_features(self) -> Path:
         """The first and the last picture and the one with the most that is new, in colours that all pictures share."""

@@ -12,13 +12,17 @@ import torch
 from PIL import Image
 
 from operators.backbone import load_backbone
+from operators.heads.classify_linear import ClassifyLinear
 from operators.heads.depth_linear import DepthAbout, DepthLinear
+from operators.heads.head_about import HeadAbout
+from operators.heads.segment import SegmentLinear
 from operators.retrieval.bank import Bank
 from pipeline.cli import analyze_model
 from pipeline.cli.analyze import analyze
 from pipeline.cli.app import UserError
 from pipeline.cli.bank import build
 from pipeline.cli.models import list_models, verify
+from pipeline.cli.pictures.segments import class_colour
 
 
 def draw(path: Path, colour: tuple[int, int, int], size=(120, 212), at: int = 60) -> None:
@@ -125,6 +129,40 @@ def test_pictures_to_look_at_are_those_that_apply(folder: Path, tmp_path: Path, 
     assert names(tmp_path / "one/pictures") == [f"{index}_depth.jpg" for index in range(3)]
 
 
+def linear_head(path: Path, kind: type[SegmentLinear | ClassifyLinear], fingerprint: str, classes: tuple) -> Path:
+    """The second class wins everywhere."""
+    reads, blocks = ("patches", (11,)) if kind is SegmentLinear else ("cls", ())
+    about = HeadAbout(reads=reads, classes=classes, blocks=blocks, fingerprint=fingerprint)
+    bias = np.zeros(len(classes), np.float32)
+    bias[1] = 5.0
+    path.write_bytes(kind(np.zeros((len(classes), 384), np.float32), bias, about).to_bytes())
+    return path
+
+
+def test_segments_and_classes_of_fitted_heads(folder: Path, tmp_path: Path) -> None:
+    fingerprint = load_backbone("dinov2_vits14", "standin").fingerprint
+    segmenter = linear_head(tmp_path / "s.safetensors", SegmentLinear, fingerprint, ("wall", "floor", "sky"))
+    classifier = linear_head(tmp_path / "c.safetensors", ClassifyLinear, fingerprint, ("cat", "dog"))
+    analyze(
+        folder / "red/0.png",
+        out=tmp_path / "out",
+        weights="standin",
+        shape=["112x196"],
+        depth="none",
+        segment=str(segmenter),
+        classify=str(classifier),
+    )
+    line = lines(tmp_path / "out")[0]
+    assert line["segments"] == [{"head": "segment", "shares": [["floor", 1.0]]}]
+    assert [(each["head"], each["label"]) for each in line["labels"]] == [("classify", "dog")]
+    drawn = cv2.imread(str(tmp_path / "out/pictures/0_segments.jpg"))[:, :, ::-1].astype(int)
+    legend = drawn[28 + 14, -100:]
+    assert (np.abs(legend - class_colour(1)).max(axis=1) < 40).any()
+    other = linear_head(tmp_path / "o.safetensors", SegmentLinear, "f" * 64, ("wall", "floor"))
+    with pytest.raises(UserError, match="--segment: this head belongs to other weights"):
+        analyze(folder, out=tmp_path / "no", weights="standin", depth="none", segment=str(other))
+
+
 def test_neighbours_are_those_of_the_same_colour(tmp_path: Path) -> None:
     for name, colour in (("red1", (20, 20, 220)), ("red2", (20, 20, 220)), ("blue", (220, 30, 20))):
         draw(tmp_path / f"in/{name}.png", colour, at=90 if name == "red2" else 30)
@@ -152,11 +190,13 @@ def test_a_tall_picture_says_what_was_cut_off(tmp_path: Path, capsys) -> None:
         ({"bank": ["vehicles=nowhere"]}, "--bank vehicles: no bank"),
         ({"vote": "loud"}, "--vote: expected balanced or paper"),
         ({"hfov": "74"}, "--hfov: expected an angle"),
-        ({"depth": "no.safetensors"}, "--depth: cannot read"),
+        ({"depth": "no.safetensors"}, r"--depth: no depth head: no\.safetensors does not exist"),
+        ({"segment": "ade20k_lineer"}, "--segment: unknown checkpoint 'ade20k_lineer'.*did you mean 'ade20k_linear'"),
+        ({"classify": "no/such.pth"}, r"--classify: .*no/such\.pth"),
         ({"precision": "int8"}, "--precision: expected auto, fp32 or bf16"),
         ({"pictures": "depht"}, "--pictures: expected all, none or some of depth,segments,pca,neighbours, got 'depht'"),
         ({"pictures": "pca,depth"}, "--pictures depth: no depth head; name one with --depth"),
-        ({"pictures": "segments"}, "--pictures segments: no head gives segments"),
+        ({"pictures": "segments"}, "--pictures segments: no head gives segments; name one with --segment"),
     ],
 )
 def test_a_mistake_is_one_sentence(folder: Path, tmp_path: Path, change: dict, message: str) -> None:

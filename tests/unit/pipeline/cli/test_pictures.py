@@ -11,7 +11,16 @@ import pytest
 from operators.backbone.preprocess import fit
 from operators.feature_colours import fit_colours
 from operators.frames import Placement
-from pipeline.cli.pictures.depth import coloured, draw_depth, draw_scale, scale_ends, ticks, upsampled
+from pipeline.cli.pictures.depth import (
+    coloured,
+    draw_depth,
+    draw_inverse,
+    draw_scale,
+    inverse_map,
+    scale_ends,
+    ticks,
+    upsampled,
+)
 from pipeline.cli.pictures.features import feature_map
 from pipeline.cli.pictures.hatching import DARK, LIGHT, hatch
 from pipeline.cli.pictures.kept import KeptPictures
@@ -101,6 +110,16 @@ def test_unknown_patches_stay_unknown_and_do_not_bleed() -> None:
     full = upsampled(np.array([[1.0, 2.0], [np.nan, 4.0]], np.float32), (8, 8))
     assert np.isnan(full[7, 0])
     assert full[0, 7] == pytest.approx(2.0)
+
+
+def test_inverse_depth_is_bright_where_it_is_large_and_striped_where_it_is_not_known() -> None:
+    values = np.array([[0.0, 10.0], [5.0, np.nan]], np.float32)
+    shown = inverse_map(flat(0, (40, 40)), np.kron(values, np.ones((10, 10), np.float32)))
+    assert shown[2, 2].tolist() == FAR.tolist()
+    assert shown[2, 37].tolist() == NEAR.tolist()
+    assert is_hatched(shown[24:, 24:])
+    assert draw_inverse(flat(50, (40, 40)), values).shape[1] == 2 * 40 + GAP
+    assert is_hatched(inverse_map(flat(0, (40, 40)), np.full((2, 2), np.nan)))
 
 
 # segments

@@ -170,7 +170,7 @@ def test_times_and_shares_read_well() -> None:
     assert clock_text(0.0) == "00:00.0"
     assert clock_text(75.26) == "01:15.3"
     assert clock_text(59.97) == "01:00.0"
-    assert NewThings(3, 12.5, (np.ones((1, 1), bool),), 0.004).text == "00:12.5  1 new thing, 0.4 % of the picture"
+    assert NewThings(3, 12.5, (np.ones((1, 1), bool),), 0.004).text == "00:12.5  1 new area, 0.4 % of the picture"
 
 
 # the configuration
