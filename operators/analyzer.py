@@ -18,8 +18,10 @@ from operators.heads.depth_heads import DepthHeads
 from operators.heads.embedding import embedding, pool
 from operators.heads.kinds import Head, build_head, head_kind
 from operators.heads.segment import PatchSegments
-from operators.preview import preview_jpeg
+from operators.preview import fine_jpeg, preview_jpeg
 from operators.results import Analysis, Label, ModelInfo, Subject, ViewSample
+from operators.retrieval.bank import Bank
+from operators.retrieval.build_bank import LabelledPicture, build_bank
 from operators.scene.empty_view import VIEW_BLOCK, EmptyView
 from operators.scene.subjects import find_subjects, view_tokens
 
@@ -88,6 +90,17 @@ class Analyzer:
         """One pass per shape, so that the first frame does not pay for set-up."""
         for height, width in {spec.shape for spec in self._cameras.values()}:
             self._engine.run(np.zeros((1, height, width, 3), np.uint8))
+
+    def learn(self, pictures: Sequence[LabelledPicture]) -> Bank:
+        """A bank of these pictures alone, by the backbone that the cameras use.
+
+        Args:
+            pictures: Of a camera's model size, one shape.
+
+        Raises:
+            BankError: there is none.
+        """
+        return build_bank(pictures, self._engine, sorted({picture.rgb.shape[:2] for picture in pictures}))
 
     def analyze(self, items: Sequence[Item]) -> list[Analysis]:
         """Results in the order of `items`. Blocks; pictures of one shape share a backbone pass.
@@ -174,6 +187,7 @@ class Analyzer:
             view_lights=seen.lights,
             artefacts=item.artefacts,
             preview=preview_jpeg(item.pixels) if item.wants_preview else None,
+            picture=fine_jpeg(item.pixels) if item.wants_picture else None,
             view_sample=_sample(item, tokens, log_depth) if item.wants_view_sample else None,
             patches=tokens.patches.astype(np.float16) if item.wants_patches else None,
         )

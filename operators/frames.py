@@ -91,6 +91,8 @@ class Item:
     """Versions to apply, such as `view/dock-03@12` or `head/vehicles@7`."""
     wants_preview: bool = False
     wants_view_sample: bool = False
+    wants_picture: bool = False
+    """The picture itself with the result, fine enough to be embedded again: for whoever collects what passes by."""
     wants_patches: bool = False
     """Patch tokens for whoever draws them; much larger than everything else, so never asked for by a running camera."""
 

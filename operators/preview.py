@@ -1,4 +1,4 @@
-"""A small JPEG of the model-size picture, for evidence."""
+"""JPEGs of the model-size picture: a small one for evidence, a fine one to be embedded again."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import cv2
 import numpy as np
 
 MAX_BYTES = 16 * 1024
+FINE_QUALITY = 97
+"""Of pictures that are kept to be embedded again. Source: own measurements, 224x392: cosine 0.9997 and more to the
+embedding of the picture itself, at 50 to 90 kB; quality 80 gives 0.994."""
 
 
 def preview_jpeg(pixels: np.ndarray) -> bytes:
@@ -17,3 +20,10 @@ def preview_jpeg(pixels: np.ndarray) -> bytes:
             if data.size <= MAX_BYTES:
                 return data.tobytes()
         bgr = cv2.resize(bgr, (bgr.shape[1] // 2, bgr.shape[0] // 2), interpolation=cv2.INTER_AREA)
+
+
+def fine_jpeg(pixels: np.ndarray) -> bytes:
+    """uint8 (H, W, 3) RGB to a JPEG of quality 97 with all of its colour, of at most about 1 byte a pixel."""
+    how = [cv2.IMWRITE_JPEG_QUALITY, FINE_QUALITY]
+    how += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    return cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), how)[1].tobytes()

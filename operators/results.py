@@ -147,6 +147,8 @@ class Analysis:
     artefacts: tuple[str, ...] = ()
     preview: bytes | None = None
     """JPEG of the model-size picture, at most 16 KiB."""
+    picture: bytes | None = None
+    """JPEG of the model-size picture, fine enough to be embedded again, where the item asked for it."""
     view_sample: ViewSample | None = None
     analysed_ns: int = 0
     """Stamped by whoever called the analyzer; operators have no clock."""

@@ -160,6 +160,8 @@ class CameraReceipt:
     pictures_wanted: tuple[PictureWanted, ...] = ()
     is_armed: bool = False
     """A rule is pending, active or releasing: the change gate stays open."""
+    is_collecting: bool = False
+    """The frames to come are collected: each is analysed, and its result brings the picture itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -68,22 +69,34 @@ class VectorSet:
     labels: np.ndarray
     """int64 (n,) index of the class."""
     own: np.ndarray
-    """float32 (n,) cosine to the nearest other vector of the same class; NaN where there is none."""
+    """float32 (n,) cosine to the nearest vector of the same class that is of another clip; NaN where there is none."""
+    names: tuple[str, ...] = ()
+    """Picture of each vector, `CLASS/NAME.jpg` or `CLASS/CLIP/NAME.jpg`; empty: not known."""
 
     def __repr__(self) -> str:
         return f"VectorSet({len(self.vectors)} vectors, space={self.space[:12]})"
 
     @staticmethod
-    def of(space: str, vectors: np.ndarray, labels: np.ndarray) -> VectorSet:
-        """Normalises, and measures how near each vector is to its own class."""
+    def of(space: str, vectors: np.ndarray, labels: np.ndarray, names: Sequence[str] = ()) -> VectorSet:
+        """Normalises, and measures how near each vector is to its own class in other clips."""
         normed, classes = unit(vectors), np.asarray(labels, np.int64)
+        clips = clip_numbers(names, len(normed))
         own = np.full(len(normed), np.nan, np.float32)
         for index in range(len(normed)):
-            others = classes == classes[index]
-            others[index] = False
+            others = (classes == classes[index]) & (clips != clips[index])
             if others.any():
                 own[index] = (normed[others] @ normed[index]).max()
-        return VectorSet(space, normed, classes, own)
+        return VectorSet(space, normed, classes, own, tuple(names))
+
+    @property
+    def clips(self) -> np.ndarray:
+        """int64 (n,): equal where two pictures are of one clip."""
+        return clip_numbers(self.names, len(self.vectors))
+
+    def rows(self, chosen: np.ndarray) -> VectorSet:
+        """The set of these rows alone, measured again."""
+        names = tuple(self.names[row] for row in np.arange(len(self.vectors))[chosen]) if self.names else ()
+        return VectorSet.of(self.space, self.vectors[chosen], self.labels[chosen], names)
 
     def cosines(self, queries: np.ndarray, space: str) -> np.ndarray:
         """float32 (Q, n) of `queries` (Q, D), which live in `space`.
@@ -103,26 +116,70 @@ class VectorSet:
         return np.bincount(self.labels, minlength=num_classes)
 
     def thresholds(self, num_classes: int, false_unknown: float) -> np.ndarray:
-        """float32 (C,): below this cosine to its nearest of a class, a picture is unknown to it.
-
-        It is the `false_unknown` quantile of what leave-one-out gives the class's own pictures; -1 for a class of one.
-        """
-        result = np.full(num_classes, -1.0, np.float32)
-        for index in range(num_classes):
-            own = self.own[(self.labels == index) & np.isfinite(self.own)]
-            if own.size:
-                result[index] = np.quantile(own, false_unknown)
-        return result
+        """float32 (C,) lowest cosines of what is still known: see `class_thresholds`."""
+        return class_thresholds(self.own, self.labels, num_classes, false_unknown)
 
     def leave_one_out(self, num_classes: int, *, vote: Vote, k: int, temperature: float) -> np.ndarray:
-        """int64 (C, C): rows are true classes, columns what the vote of all other pictures says."""
-        cosines = self.vectors @ self.vectors.T
-        np.fill_diagonal(cosines, -np.inf)
-        sizes = self.sizes(num_classes)[None] - np.eye(num_classes, dtype=np.int64)[self.labels]
-        k = min(k, len(self.vectors) - 1)
+        """int64 (C, C): rows are true classes, columns what the vote of the pictures of all other clips says."""
+        shares = self.shares_without_own_clip(num_classes, vote=vote, k=k, temperature=temperature)
         confusion = np.zeros((num_classes, num_classes), np.int64)
-        if k < 1:
-            return confusion
-        shares = vote_shares(cosines, self.labels, sizes, vote=vote, k=k, temperature=temperature)
-        np.add.at(confusion, (self.labels, shares.argmax(axis=1)), 1)
+        told = np.isfinite(shares[:, 0])
+        np.add.at(confusion, (self.labels[told], shares[told].argmax(axis=1)), 1)
         return confusion
+
+    def shares_without_own_clip(self, num_classes: int, *, vote: Vote, k: int, temperature: float) -> np.ndarray:
+        """float32 (n, C) vote shares of each vector by all other clips; NaN where there is no other clip."""
+        clips = self.clips
+        is_own = clips[:, None] == clips[None]
+        cosines = np.where(is_own, -np.inf, self.vectors @ self.vectors.T)
+        left_out = np.zeros((len(clips), num_classes), np.int64)
+        np.add.at(left_out.T, self.labels, is_own)  # (C, n): pictures of the own clip by class
+        shares = np.full((len(clips), num_classes), np.nan, np.float32)
+        asked = ~is_own.all(axis=1)
+        if asked.any():
+            sizes = self.sizes(num_classes)[None] - left_out[asked]
+            shares[asked] = vote_shares(cosines[asked], self.labels, sizes, vote=vote, k=k, temperature=temperature)
+        return shares
+
+
+def class_thresholds(own: np.ndarray, labels: np.ndarray, num_classes: int, false_unknown: float) -> np.ndarray:
+    """float32 (C,): below this cosine to its nearest of a class, a picture is unknown to it.
+
+    It is the k-th smallest of what the class's own pictures have to their other clips, k = floor(share * (n + 1)): a
+    new picture of the class lies below it with probability k / (n + 1). A class of one clip, or of too few pictures for
+    k = 1, tells little of how much its pictures vary: it takes the lowest that is known, of its own pictures or of
+    another class's threshold; -1 where nothing is.
+
+    Args:
+        own: float (n,) as in `VectorSet`.
+        labels: int (n,).
+        num_classes: C.
+        false_unknown: The share.
+
+    Source: split conformal prediction, arXiv 0706.3188.
+    """
+    found = np.full(num_classes, np.nan, np.float32)
+    least = np.full(num_classes, np.inf, np.float32)
+    for index in range(num_classes):
+        known = np.sort(own[(labels == index) & np.isfinite(own)])
+        rank = int(false_unknown * (known.size + 1))
+        least[index] = known[0] if known.size else np.inf
+        found[index] = known[rank - 1] if rank else np.nan
+    lowest = np.minimum(least, found[np.isfinite(found)].min(initial=np.inf))
+    lowest[~np.isfinite(lowest)] = -1.0
+    return np.where(np.isfinite(found), found, lowest)
+
+
+def clip_of(name: str) -> str:
+    """The clip of a picture `CLASS/CLIP/NAME.jpg`; a picture `CLASS/NAME.jpg` is a clip of its own."""
+    folder, _, _ = name.rpartition("/")
+    return folder if "/" in folder else name
+
+
+def clip_numbers(names: Sequence[str], count: int) -> np.ndarray:
+    """int64 (n,): equal where two pictures are of one clip; without names each is a clip of its own."""
+    if not names:
+        return np.arange(count)
+    if len(names) != count:
+        raise ValueError(f"names: expected one per vector, {count}, got {len(names)}")
+    return np.unique([clip_of(name) for name in names], return_inverse=True)[1]

@@ -8,6 +8,7 @@ from operators.scene.empty_view import EmptyView
 from pipeline.frame_path.alerts import AlertWriter, Scene
 from pipeline.frame_path.artefacts import ArtefactStore
 from pipeline.frame_path.draft import Draft, Letterhead
+from pipeline.frame_path.head_versions import HeadVersions
 from pipeline.frame_path.judging import UNSEEN, Judge, Judged, at_rest, is_engaged, period_of
 from pipeline.frame_path.notices import NoticeWriter
 from pipeline.frame_path.published import ActiveAlert, PublishedCamera, RuleValue
@@ -54,6 +55,7 @@ class CameraBook:
         self._rules: dict[str, WireRule] = {}
         self.views = ViewVersions(stored, is_replayable=published.is_replayable)
         self.views.adopt(load_view(spec, made_by, artefacts))
+        self.heads = HeadVersions(spec.heads, stored, artefacts)
 
     @property
     def camera(self) -> str:
@@ -78,8 +80,8 @@ class CameraBook:
 
     def artefacts_now(self) -> tuple[str, ...]:
         """Versions valid for the frame after the last settled one (replayable) or for any new one (live)."""
-        heads = [self._artefacts.latest(f"head/{head}") for head in self.published.spec.heads]
-        return tuple(name for name in (self.views.valid_after(self.settling.newest), *heads) if name is not None)
+        view = self.views.valid_after(self.settling.newest)
+        return ((view,) if view else ()) + self.heads.names
 
     @property
     def view_lights(self) -> int:
@@ -110,6 +112,7 @@ class CameraBook:
             self.stored.look.frame = entry.ticket.id  # a new owner's gated frames refer to what it analysed again
         if novelty != "new":
             return
+        self.heads.used(entry.analysis.artefacts, entry.ticket.position)
         analysis, held = self._scene.follow(entry.analysis)
         readings = self._judge.unknown("camera frozen") if self._is_frozen else self._judge.read(analysis, held)
         judged = self._judge_frame(readings, analysis.times.rule_time_ns)

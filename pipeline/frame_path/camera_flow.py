@@ -167,7 +167,12 @@ class CameraFlow:
         if wants_sample:
             self.book.sample_in_flight, self._wishes.is_sample_wanted = frame.ticket, False
         artefacts = self._wishes.versions.at(frame.ticket.position)
-        item = frame.item(artefacts, wants_preview=self.owned.wants_evidence, wants_view_sample=wants_sample)
+        item = frame.item(
+            artefacts,
+            wants_preview=self.owned.wants_evidence,
+            wants_view_sample=wants_sample,
+            wants_picture=self._wishes.is_collecting,
+        )
         return item, frame.admitted_at
 
     def is_stale(self, admitted_at: float, now: float) -> bool:

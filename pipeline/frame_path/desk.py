@@ -11,6 +11,7 @@ from pipeline.clock import Clock
 from pipeline.errors import PublishError
 from pipeline.frame_path.artefacts import ArtefactStore
 from pipeline.frame_path.camera_book import CameraBook
+from pipeline.frame_path.collection import Collected, Collection
 from pipeline.frame_path.draft import Draft, Letterhead
 from pipeline.frame_path.offers import Offers
 from pipeline.frame_path.published import PublishedCamera, PublisherSnapshot
@@ -52,6 +53,7 @@ class Desk:
         self._books: dict[str, CameraBook] = {}
         self._settled: deque[Settlement] = deque()
         self._num_fenced = 0
+        self._collections: dict[str, Collection] = {}
 
     def allow(self, cameras: Sequence[PublishedCamera]) -> None:
         """Answers for these cameras too, or for them in another configuration."""
@@ -115,6 +117,9 @@ class Desk:
 
         self._transact(enter, [name for name in cameras if name not in fenced])
         self._num_fenced += sum(name in fenced for name, _ in by_entry)
+        for camera, entry in by_entry:
+            if camera in self._collections and isinstance(entry, Analysed) and camera not in fenced:
+                self._collections[camera].see(entry.analysis)
         return Receipt(tuple(self._receipt(name, is_fenced=name in fenced) for name in cameras))
 
     def _receipt(self, camera: str, *, is_fenced: bool) -> CameraReceipt:
@@ -125,11 +130,32 @@ class Desk:
             camera=camera,
             accepted_upto=book.stored.last_position,
             settled_upto=tuple(each for each in book.settling.upto.items() if each[0] in book.stored.delivered),
-            artefacts=book.views.announced,
+            artefacts=book.views.announced + book.heads.announced,
             view_sample_wanted=book.wants_sample,
             pictures_wanted=self._records.pictures.to_ask(camera),
             is_armed=book.is_armed,
+            is_collecting=camera in self._collections,
         )
+
+    # --- calls of the supervisor -------------------------------------------------------------------------------------
+
+    def adopt(self, version: str) -> None:
+        """Every camera with the head of `head/vehicles@8` is asked with it from its next frame on."""
+        for book in self._books.values():
+            book.heads.adopt(version)
+
+    def collect(self, camera: str) -> None:
+        """Keeps the pictures of the frames to come, until `collected`."""
+        self._book(camera)
+        self._collections[camera] = Collection()
+
+    def collected(self, camera: str) -> Collected:
+        """Ends a collection."""
+        collection = self._collections.pop(camera, None)
+        if collection is None:
+            msg = f"nothing is collected of {camera}: the publisher was started anew meanwhile. Ask again"
+            raise PublishError(msg, code="not_collecting")
+        return collection.end()
 
     # --- state -------------------------------------------------------------------------------------------------------
 
@@ -224,6 +250,7 @@ class Desk:
             rules={name: book.rule_values() for name, book in books.items()},
             views={name: book.views.newest for name, book in books.items()},
             view_lights={name: book.view_lights for name, book in books.items()},
+            heads={name: dict(book.stored.heads) for name, book in books.items() if book.stored.heads},
             retries=sum(book.retries for book in books.values()),
             fenced=self._num_fenced,
         )

@@ -26,7 +26,9 @@ class Frame:
     admitted_at: float = 0.0
     """Monotonic seconds."""
 
-    def item(self, artefacts: tuple[str, ...], *, wants_preview: bool, wants_view_sample: bool) -> Item:
+    def item(
+        self, artefacts: tuple[str, ...], *, wants_preview: bool, wants_view_sample: bool, wants_picture: bool = False
+    ) -> Item:
         """What the model is asked, now that its turn has come."""
         return Item(
             ticket=self.ticket,
@@ -36,6 +38,7 @@ class Frame:
             artefacts=artefacts,
             wants_preview=wants_preview,
             wants_view_sample=wants_view_sample,
+            wants_picture=wants_picture,
         )
 
     def __repr__(self) -> str:

@@ -178,6 +178,7 @@ def num_bytes(analysis: Analysis) -> int:
         analysis.depth.metres.nbytes if analysis.depth is not None else 0,
         sum(each.mask.nbytes for each in analysis.subjects),
         len(analysis.preview or b""),
+        len(analysis.picture or b""),
         sample.tokens.nbytes if sample is not None else 0,
         sample.log_depth.nbytes if sample is not None and sample.log_depth is not None else 0,
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from operators.camera import CameraSpec
+from pipeline.frame_path.stored_camera import StoredView
 from pipeline.messages import SinkLedger
 from pipeline.sinks.base import SinkHealth
 
@@ -61,6 +62,8 @@ class PublisherSnapshot:
     """By camera: the newest empty view, None while it is not learnt."""
     view_lights: dict[str, int] = field(default_factory=dict[str, int])
     """By camera: lights of the view that the newest frame was analysed with; 1 means depth alone (`one_light`)."""
+    heads: dict[str, dict[str, StoredView]] = field(default_factory=dict[str, dict[str, StoredView]])
+    """By camera and head: the version (`head/vehicles@8`) that results name, and since which frame."""
     retries: int = 0
     """Entries that came again from the same owner, whose receipt was lost: they change nothing."""
     fenced: int = 0

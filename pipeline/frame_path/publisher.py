@@ -14,6 +14,7 @@ from operators.results import ModelInfo
 from pipeline.clock import Clock
 from pipeline.errors import PublishError
 from pipeline.frame_path.artefacts import ArtefactStore
+from pipeline.frame_path.collection import Collected
 from pipeline.frame_path.desk import Desk
 from pipeline.frame_path.draft import Letterhead
 from pipeline.frame_path.evidence import EvidenceStore
@@ -116,6 +117,35 @@ class Publisher:
         with self._lock:
             self._require_open()
             return self._desk.publish(delivery)
+
+    def adopt(self, version: str) -> None:
+        """Cameras with the head of `head/vehicles@8` are asked with it from their next frame on.
+
+        Raises:
+            PublishError: the publisher is closed.
+        """
+        with self._lock:
+            self._require_open()
+            self._desk.adopt(version)
+
+    def collect(self, camera: str) -> None:
+        """Keeps pictures of the camera's frames to come, for a bank; an earlier collection of it is let go.
+
+        Raises:
+            PublishError: the camera is not known here, or the publisher is closed.
+        """
+        with self._lock:
+            self._require_open()
+            self._desk.collect(camera)
+
+    def collected(self, camera: str) -> Collected:
+        """Ends a collection, and returns what it brought.
+
+        Raises:
+            PublishError: none is under way, since this publisher was started meanwhile (code `not_collecting`).
+        """
+        with self._lock:
+            return self._desk.collected(camera)
 
     def turn(self) -> bool:
         """One round of what needs no owner, as the publisher's thread does it four times a second.

@@ -88,6 +88,8 @@ class StoredCamera(msgspec.Struct):
     """Of `operators.scene.tracks`."""
     views: list[StoredView] = msgspec.field(default_factory=list[StoredView])
     """Versions that frames may still name, ascending."""
+    heads: dict[str, StoredView] = msgspec.field(default_factory=dict[str, StoredView])
+    """By head, the version of its artefact that results name and the frame since which they do."""
 
     def encode(self) -> bytes:
         return msgspec.msgpack.encode(self, enc_hook=_plain)

@@ -22,7 +22,7 @@ class Versions:
         known = self._known.setdefault(version.name.rpartition("@")[0], [])
         if all(each.name != version.name for each in known):
             known.append(version)
-            known.sort(key=lambda each: each.valid_from)
+            known.sort(key=lambda each: (each.valid_from, int(each.name.rpartition("@")[2])))
             del known[:-2]
 
     def at(self, position: tuple[int, int]) -> tuple[str, ...]:

@@ -14,18 +14,21 @@ class Wishes:
         """A rule is pending, active or releasing: the change gate stays open."""
         self.is_sample_wanted = False
         """The next frame shall bring a view sample."""
+        self.is_collecting = False
+        """The frames to come shall bring their pictures."""
         self.versions = Versions()
 
     @property
     def needs_analysis(self) -> bool:
         """No picture may be passed over as unchanged."""
-        return self.is_armed or self.is_sample_wanted
+        return self.is_armed or self.is_sample_wanted or self.is_collecting
 
     def attached(self, attachment: Attachment, *, is_first: bool) -> None:
         """A publisher knows the lease; the first one says where the versions begin."""
         if is_first:
             self.versions = Versions(attachment.artefacts)
         self.is_armed = attachment.is_armed
+        self.is_collecting = False
         self.is_sample_wanted = attachment.view_sample_wanted
 
     def received(self, receipt: CameraReceipt, *, has_sample_in_flight: bool) -> None:
@@ -33,4 +36,5 @@ class Wishes:
         for version in receipt.artefacts:
             self.versions.add(version)
         self.is_armed = receipt.is_armed
+        self.is_collecting = receipt.is_collecting
         self.is_sample_wanted = receipt.view_sample_wanted and not has_sample_in_flight
