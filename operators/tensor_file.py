@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 
@@ -40,7 +41,10 @@ def from_tensor_bytes(kind: str, data: bytes) -> tuple[dict[str, np.ndarray], di
     about = _about(data)
     if about.get("kind") != kind:
         raise ValueError(f"expected a file of kind {kind!r}, got {about.get('kind')!r}")
-    return load(data), about
+    try:
+        return load(data), about
+    except SafetensorError as error:
+        raise ValueError(f"damaged: the tensors cannot be read ({error})") from None
 
 
 def _about(data: bytes) -> dict[str, Any]:
@@ -48,4 +52,7 @@ def _about(data: bytes) -> dict[str, Any]:
     length = int.from_bytes(data[:8], "little")
     if len(data) < 8 or length > len(data) - 8:
         raise ValueError(f"not safetensors: a header of {length} bytes does not fit into {len(data)} bytes")
-    return json.loads(json.loads(data[8 : 8 + length]).get("__metadata__", {}).get("about", "{}"))
+    try:
+        return dict(json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["about"]))
+    except (ValueError, KeyError, TypeError):
+        raise ValueError("not a file that this program wrote: its header does not say what it is") from None

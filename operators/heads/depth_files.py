@@ -63,7 +63,7 @@ def load_depth_head(
     """
     arch, folder = architecture(backbone), cache_dir or default_cache_dir()
     if checkpoint == OF_THE_BACKBONE:
-        return read_depth_head(_own_file(arch, weights, licences, folder, progress), arch, name=arch.name)
+        return read_depth_head(_own_file(arch, weights, licences, folder, progress), arch)
     if checkpoint in OFFICIAL_HEAD_NAMES:
         head, file = read_official_head(checkpoint, arch.name, folder, progress)
         check_licence(head.row.licence, licences, head.row.file)
@@ -95,10 +95,9 @@ def read_depth_head(path: Path, arch: Architecture, name: str = "") -> DepthMode
             raise WeightsError(f"{path} is no depth head of ours: {error}. Make it again.") from None
     raw, _ = read_raw(path)
     if is_depth_anything(raw):
-        said = f"{arch.name if arch.name in DEPTH_ANYTHING else ''} {name or path.name}"
-        trained = data_set(said)
-        largest = None if trained is None or "metric" not in said else trained.largest_metres
-        about = depth_anything_about(arch, _fingerprint(path, arch), largest, name=said)
+        about = depth_anything_about(
+            arch, _fingerprint(path, arch), _largest_metres(path, arch, name), name=f"{arch.name} {name or path.name}"
+        )
         return _built(raw, about, arch, path)
     file = read_head(path)
     if not file.family.startswith("depth"):
@@ -113,6 +112,33 @@ def depth_from_bytes(data: bytes) -> DepthModel:
         ValueError: it is no depth head.
     """
     return DepthDpt.from_bytes(data) if tensor_file_kind(data) == KIND else DepthLinear.from_bytes(data)
+
+
+def _largest_metres(path: Path, arch: Architecture, name: str) -> float | None:
+    """Of a whole Depth Anything file, whose tensors do not tell; None: relative.
+
+    Raises:
+        WeightsError: the backbone's name and the file's contradict each other.
+    """
+    of_file = _metric_range(name or path.name)
+    if arch.name not in DEPTH_ANYTHING:
+        return of_file
+    of_arch = _metric_range(arch.name)
+    if of_file != of_arch and (name or path.name).startswith("depth_anything_v2"):
+        raise WeightsError(
+            f"{path.name} is not {arch.name}: expected {_said_of(of_arch)}, got {_said_of(of_file)}. Name the backbone "
+            "that the file was published for."
+        )
+    return of_arch
+
+
+def _metric_range(name: str) -> float | None:
+    trained = data_set(name)
+    return None if trained is None or "metric" not in name else trained.largest_metres
+
+
+def _said_of(largest_metres: float | None) -> str:
+    return "a relative model" if largest_metres is None else f"metres up to {largest_metres:g}"
 
 
 def _own_file(
