@@ -124,7 +124,12 @@ def test_classification_pixels_are_pils_to_the_last_bit(size: tuple[int, int]) -
 
 @pytest.mark.parametrize(
     ("size", "padded", "start"),
-    [((480, 640), (490, 644), (5, 2)), ((352, 1216), (364, 1218), (6, 1)), ((15, 28), (28, 28), (6, 0))],
+    [
+        ((480, 640), (490, 644), (5, 2)),
+        ((352, 1216), (364, 1218), (6, 1)),
+        ((15, 28), (28, 28), (6, 0)),
+        ((28, 15), (28, 28), (0, 6)),
+    ],
 )
 def test_padding_surrounds_the_picture_and_the_odd_pixel_comes_last(size, padded, start) -> None:
     x = torch.rand((1, 3, *size)) + 1

@@ -92,6 +92,14 @@ def test_a_map_is_the_best_of_enlarged_logits_whatever_is_held_at_a_time(
     assert np.array_equal(got, expected.numpy())
 
 
+@pytest.mark.parametrize("chunk", [1, 2, 7])
+def test_of_equal_scores_the_first_class_wins(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segment, "_CHUNK_BYTES", 4 * 8 * 10 * chunk)
+    model = replace(head(), weight=np.zeros((7, DIM), np.float32), bias=np.array([0, 1, 0, 1, 1, 0, 1], np.float32))
+    assert set(model.predict_map(normed(), GRID, (8, 10)).ravel()) == {1}
+    assert set(model.predict(normed(), GRID).ravel()) == {1}
+
+
 def test_shares_count_patches_largest_first() -> None:
     indices = np.array([[0, 2, 2], [2, 0, 1]], np.uint8)
     got = segment.segments("parts", ("a", "b", "c", "d"), indices, is_mask_wanted=True)
