@@ -64,7 +64,7 @@ class CameraFlow:
         self.attached = threading.Event()
         """Set once a publisher knows this lease, or never will."""
         self.is_over = False
-        """Fenced: a higher lease is at work; nothing of this one counts any more."""
+        """Fenced or refused: nothing of this lease counts any more."""
         self._clock = clock
         capacity = MAILBOX_CAPACITY if owned.is_replayable else 1
         self._mailbox = Mailbox(capacity, newest_wins=not owned.is_replayable)
@@ -211,8 +211,9 @@ class CameraFlow:
     def refuse(self, why: str) -> None:
         """The publisher takes nothing of this camera, not even that a frame is gone: it stops, others go on."""
         self.lose_all("publish_error")
-        self.change("failed", code="publish_error", reason=f"the publisher refuses everything of this camera: {why}")
+        self.change("failed", code="publish_error", reason=why)
         self.is_over = True
+        self.attached.set()
 
     def lose_all(self, reason: LostReason) -> None:
         """Everything in flight ends here."""

@@ -7,7 +7,7 @@ from pipeline.backoff import Backoff
 PATIENCE = 3
 """Failures alone before an entry is held to be the culprit."""
 LAST_PATIENCE = 8
-"""Failures of the announcement that a frame is gone before its camera is stopped: some 18 s."""
+"""Failures of the announcement that a frame is gone, or to let the camera in, before it is stopped: some 18 s."""
 
 
 class Doubt:

@@ -2,7 +2,8 @@
 
 A joint delivery that fails is taken apart at once: each camera is sent alone. One that fails alone is tried again with
 a growing pause; after `PATIENCE` failures its delivery is halved until a single entry is left that fails. A frame is
-given up as `Gone`, which is lost as `publish_error` in the ledger; if that is refused too, its camera is stopped.
+given up as `Gone`, which is lost as `publish_error` in the ledger; if that is refused too, its camera is stopped. So is
+a camera that is never let in.
 """
 
 from __future__ import annotations
@@ -103,11 +104,19 @@ class Refusals:
         return False
 
     def attach_refused(self, flow: CameraFlow, error: PublishError) -> None:
-        """Tried again for ever, with a growing pause: a camera that is not attached holds up nobody."""
+        """Tried again with a growing pause, while a camera that is not attached holds up nobody; after `LAST_PATIENCE`
+        tries the camera is stopped.
+        """
         doubt = self._doubts.setdefault(flow.camera, Doubt())
-        doubt.failed(1, self._clock.monotonic())
-        if doubt.failures == PATIENCE:
-            reason = f"the publisher does not let it in: {redact(error.message)}"
+        is_over = doubt.failed(1, self._clock.monotonic(), LAST_PATIENCE)
+        reason = f"the publisher does not let it in: {redact(error.message)}"
+        if is_over:
+            with self._guard:
+                flow.refuse(reason)
+                self._guard.notify_all()
+            self._doubts[flow.camera] = Doubt()
+            log.error("%s: stopped, %s", flow.camera, reason)
+        elif doubt.failures == PATIENCE:
             log.warning("%s: %s; trying again", flow.camera, reason)
             with self._guard:
                 flow.change(flow.status.state, code=_GIVEN_UP, reason=reason)
@@ -121,7 +130,7 @@ class Refusals:
         with self._guard:
             is_given_up = flow.book.give_up(_GIVEN_UP)
             if not is_given_up:
-                flow.refuse(why)
+                flow.refuse(f"the publisher refuses everything of this camera: {why}")
             self._guard.notify_all()
         self._doubts[flow.camera] = Doubt()
         if not is_given_up:

@@ -216,6 +216,22 @@ def test_a_camera_that_is_not_let_in_holds_up_nobody(table):
     assert table.results("archive") == [0]
 
 
+def test_a_camera_that_is_never_let_in_is_stopped_and_its_frames_are_counted(table):
+    table.handle.shut = {"archive"}
+    table.analysed("archive", 0, 1)
+    table.turn(30.0)
+    found = table.flows["archive"].snapshot()
+    assert (found.state, found.ledger.lost) == ("failed", {"publish_error": 2})
+    assert (found.ledger.in_flight, found.ledger.unaccounted) == (0, 0)
+    assert "does not let it in" in found.reason
+    assert table.flows["archive"].attached.is_set(), "its reader waits no longer"
+    table.handle.shut = set()
+    table.analysed("dock-03", 0)
+    table.turn(10.0)
+    assert table.results("dock-03") == [0]
+    assert table.results("archive") == []
+
+
 def test_a_fault_that_passes_costs_no_frame(table):
     table.turn()
     table.analysed("archive", *range(9))
