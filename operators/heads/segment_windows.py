@@ -21,8 +21,8 @@ from operators.heads.segment import SegmentLinear
 
 _CHUNK_BYTES = 64 << 20
 """Of class scores that are held at a time."""
-_BATCH = 4
-"""Windows of one size in one backbone pass."""
+_BATCH_PATCHES = 6000
+"""Of windows in one backbone pass."""
 _USUAL_SHORT_SIDE = 512
 """For a head that does not say."""
 
@@ -170,8 +170,9 @@ def _look(
     height, width = (each[0][1] - each[0][0] for each in spans)
     grid = (-(-height // PATCH), -(-width // PATCH))
     windows: list[_Window] = []
-    for first in range(0, len(corners), _BATCH):
-        batch = corners[first : first + _BATCH]
+    at_once = max(1, _BATCH_PATCHES // (grid[0] * grid[1]))
+    for first in range(0, len(corners), at_once):
+        batch = corners[first : first + at_once]
         crops = np.stack([pixels[top : top + height, left : left + width] for top, left in batch])
         normed = engine.run(crops, normed=head.about.blocks, is_padded=True).normed
         for (top, left), logits in zip(batch, head.logits(normed, grid), strict=True):
