@@ -150,7 +150,7 @@ class DptDecoder(nn.Module):
         """(B, F, ...) of one block at 4, 2, 1 or 1/2 times the grid."""
         if self.readout is not None:
             patches = self.readout[index](cls, patches)  # (B, N, D)
-        tokens = patches.transpose(1, 2).reshape(len(patches), -1, *grid)  # (B, D, h, w)
+        tokens = patches.unflatten(1, grid).permute(0, 3, 1, 2)  # (B, D, h, w), as they lie
         return self.conv[index](self.resize[index](self.project[index](tokens)))
 
     def _next_size(self, x: torch.Tensor, maps: Sequence[torch.Tensor], index: int) -> tuple[int, int]:
