@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from operators.rules.learnt import checked_rate
 from operators.section import Section
 from operators.units import Comparison, Seconds
 
@@ -23,8 +24,9 @@ class OfConfig(Section):
 class FalseAlarms(Section):
     """A threshold learnt from the camera's own last hours."""
 
-    false_alarms: str
-    """Such as `1 per day`."""
+    false_alarms: Annotated[str, AfterValidator(checked_rate)]
+    """Such as `1 per day`: so often the value may pass the threshold by chance. Until so much time was seen (a day for
+    `1 per day`), the rule is unknown."""
 
 
 class EvidenceWish(Section):

@@ -11,17 +11,15 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
-from operators.rules.config import FalseAlarms, RuleConfig
+from operators.rules.config import RuleConfig
+from operators.rules.learnt import Tail
 from operators.rules.measures import Reading
+from operators.rules.verdicts import learnt_from, verdict_of
 
 Phase = Literal["idle", "pending", "active", "releasing"]
 
 MIN_GAP_NS = 2_000_000_000
 """Samples further apart than this, or than two sampling periods where that is longer, do not support each other."""
-
-
-Verdict = Literal["enter", "between", "beyond"]
-_POLICIES: dict[str, Verdict | None] = {"hold": None, "clear": "beyond", "alarm": "enter"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +43,8 @@ class RuleState:
     """Rule time of the last start that notified people."""
     is_notified: bool = False
     """Whether the current or last episode notified people."""
+    tail: Tail | None = None
+    """Of a rule whose threshold is learnt: what it has seen."""
 
     @property
     def is_engaged(self) -> bool:
@@ -71,7 +71,9 @@ class RuleState:
         if unknown := sorted(set(stored) - known):
             msg = f"stored rule state has unknown fields {', '.join(unknown)}: expected only {', '.join(sorted(known))}"
             raise ValueError(msg)
-        return RuleState(**stored)
+        tail = stored.get("tail")
+        values: dict[str, Any] = {**stored, "tail": None if tail is None else Tail.from_dict(tail)}
+        return RuleState(**values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +118,6 @@ def step(
 
     Returns:
         The next state, and at most one transition.
-
-    Raises:
-        ValueError: the rule's `enter` is learnt, which is not built yet.
     """
     gap_ns = max(2 * period_ns, MIN_GAP_NS)
     if rule_time_ns < state.time_ns - gap_ns:
@@ -129,8 +128,11 @@ def step(
     state = _drop_stale_run(replace(state, time_ns=now), gap_ns)
     if not is_armed:
         return _disarm(name, state)
-    verdict = None if reading is None else _verdict(rule, reading)
-    if verdict is None or reading is None:
+    if reading is None:
+        return state, ()
+    verdict = verdict_of(rule, state.tail, reading)
+    state = replace(state, tail=learnt_from(rule, state.tail, reading, state.time_ns, gap_ns))
+    if verdict is None:
         return state, ()
     if state.is_alerting:
         return _step_alerting(name, rule, state, reading, is_beyond=verdict == "beyond")
@@ -143,21 +145,6 @@ def _drop_stale_run(state: RuleState, gap_ns: int) -> RuleState:
         return state
     phase = "idle" if state.phase == "pending" else "active"
     return replace(state, phase=phase, since_ns=state.time_ns, samples=0)
-
-
-def _verdict(rule: RuleConfig, reading: Reading) -> Verdict | None:
-    """None: the reading says nothing (`on_unknown: hold`)."""
-    if not reading.is_known:
-        return _POLICIES[rule.on_unknown]
-    if reading.value is None:
-        return "beyond"
-    if isinstance(rule.enter, FalseAlarms):
-        msg = "enter: {false_alarms: ...} is not built yet: write a threshold such as '> 0.8'"
-        raise ValueError(msg)  # noqa: TRY004 - a wrong value of the configuration, not of a type
-    if rule.enter.holds(reading.value):
-        return "enter"
-    is_beyond = rule.exit is None or rule.exit.holds(reading.value)
-    return "beyond" if is_beyond else "between"
 
 
 def _disarm(name: str, state: RuleState) -> tuple[RuleState, tuple[Transition, ...]]:

@@ -136,6 +136,11 @@ def _known(place: Place, what: str, name: str, known: Iterable[str]) -> Findings
 def _check_thresholds(place: Place, rule: RuleConfig) -> Findings:
     enter, leave = rule.enter, rule.exit
     if isinstance(enter, FalseAlarms):
+        if parse_measure(rule.measure).name != "similarity":
+            expected = 'expected a comparison such as "< 3.0 m"'
+            yield (*place, "enter"), f"thresholds are learnt for similarity(HEAD) alone, not {rule.measure}: {expected}"
+        if rule.exit is not None and not rule.exit.points_down:
+            yield (*place, "exit"), f"expected the other direction than a learnt enter (>), got {str(rule.exit)!r}"
         return
     if leave is None:
         example = f"{'>' if enter.points_down else '<'} {enter.value:g} {enter.unit}".rstrip()

@@ -10,6 +10,7 @@ from operators.camera import CameraSpec
 from operators.results import Analysis, Subject
 from operators.rules.config import RuleConfig
 from operators.rules.episodes import RuleState, Transition, step
+from operators.rules.learnt import Tail
 from operators.rules.measures import MEASURES, MeasureSpec, Reading, parse_measure, read_measure
 from operators.rules.schedule import is_in_schedule
 from operators.units import Threshold
@@ -99,15 +100,16 @@ class Judge:
     def _wire(self, name: str, state: RuleState, reading: Reading | None, *, is_armed: bool) -> WireRule:
         rule = self._spec.rules[name]
         said = reading or Reading.unknown("tick")
+        enter, leave, learning = _thresholds(rule, state)
         return WireRule(
             measure=rule.measure,
             unit=self.unit(name),
             value=finite(said.value),
             sigma=finite(said.sigma),
-            is_known=said.is_known,
-            reason=said.reason,
-            enter=_threshold(rule.enter),
-            exit=_threshold(rule.exit),
+            is_known=said.is_known and not learning,
+            reason=said.reason or learning,
+            enter=enter,
+            exit=leave,
             phase=state.phase,
             since_ns=state.since_ns,
             episode=state.episode,
@@ -152,5 +154,13 @@ def _further(rule: RuleConfig, extreme: float | None, value: float) -> float:
     return min(extreme, value) if points_down else max(extreme, value)
 
 
-def _threshold(side: object) -> str:
-    return str(side) if isinstance(side, Threshold) else ""
+def _thresholds(rule: RuleConfig, state: RuleState) -> tuple[str, str, str]:
+    """(enter, exit, what is still to be learnt), for people; learnt ones as they are now."""
+    leave = "" if rule.exit is None else str(rule.exit)
+    if isinstance(rule.enter, Threshold):
+        return str(rule.enter), leave, ""
+    tail, rate = state.tail or Tail(), rule.enter.false_alarms
+    level = tail.level(rate)
+    if level is None:
+        return "", leave, tail.progress(rate)
+    return f"> {level.enter:.4f}", leave or f"< {level.exit:.4f}", ""

@@ -226,12 +226,6 @@ def test_a_stored_state_of_another_shape_is_refused():
         RuleState.from_dict({"colour": 1})
 
 
-def test_a_learnt_threshold_is_not_built_yet():
-    run = Run(RuleConfig(measure="similarity(wanted)", enter={"false_alarms": "1 per day"}))
-    with pytest.raises(ValueError, match="not built yet"):
-        run.at(0, 0.5)
-
-
 def random_record(rng):
     now = 0
     for _ in range(rng.randrange(50, 400)):

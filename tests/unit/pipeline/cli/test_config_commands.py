@@ -61,10 +61,13 @@ def test_mistakes_are_one_message_with_file_and_line(tmp_path):
     assert "did you mean 'path'" in said
 
 
-def test_what_is_not_built_is_named():
-    code, said = refused("validate", EXAMPLE, "--no-measure")
+def test_what_is_not_built_is_named(tmp_path):
+    path = tmp_path / "cameras.yaml"
+    path.write_text(Path(EXAMPLE).read_text().replace("measure: similarity(wanted)", "measure: novelty"))
+    path.write_text(path.read_text().replace('{false_alarms: "1 per day"}', '"> 0.8"\n        exit: "< 0.7"'))
+    code, said = refused("validate", str(path), "--no-measure")
     assert code == 2
-    assert "$.cameras.yard-01.rules.wanted_truck.enter: a threshold learnt from false_alarms is not built yet" in said
+    assert "$.cameras.yard-01.rules.wanted_truck.measure: measure novelty is not built yet" in said
 
 
 def test_what_is_not_here_is_told_apart(tmp_path):

@@ -55,11 +55,6 @@ def test_both_kinds_are_told_at_once(tmp_path, ready):
             "$.cameras.cam.rules.r.measure",
             "measure novelty is not built",
         ),
-        (
-            {'"< 3 m", exit: "> 4 m"': "{false_alarms: 1 per day}"},
-            "$.cameras.cam.rules.r.enter",
-            "a threshold learnt from false_alarms is not built",
-        ),
         ({"version: 1": "version: 1\nevidence: {store: 's3://b/c'}"}, "$.evidence.store", "other than a folder"),
         ({"version: 1": "version: 1\nruntime: {analyzers: {min: 1, max: 2}}"}, "$.runtime.analyzers", "{min, max}"),
     ],
