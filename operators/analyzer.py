@@ -102,6 +102,14 @@ class Analyzer:
         """
         return build_bank(pictures, self._engine, sorted({picture.rgb.shape[:2] for picture in pictures}))
 
+    def load(self, version: str) -> None:
+        """Reads a head's artefact such as `head/vehicles@7` before a frame names it.
+
+        Raises:
+            ValueError: it is none of its kind.
+        """
+        self._head(version.partition("/")[2].rpartition("@")[0], version)
+
     def analyze(self, items: Sequence[Item]) -> list[Analysis]:
         """Results in the order of `items`. Blocks; pictures of one shape share a backbone pass.
 

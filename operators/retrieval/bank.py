@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from operators.retrieval.vectors import VectorSet, Vote, vote_shares
+from operators.retrieval.vectors import SpaceMismatchError, VectorSet, Vote, vote_shares
 from operators.tensor_file import from_tensor_bytes, to_tensor_bytes
 
 _FILE = "bank.safetensors"
@@ -114,11 +114,13 @@ class Bank:
         """As a safetensors file; equal banks give equal bytes."""
         arrays: dict[str, np.ndarray] = {}
         spaces: dict[str, str] = {}
+        names: dict[str, list[str]] = {}
         for name, each in (("cls", self.cls), ("pooled", self.pooled)):
             if each is not None:
                 spaces[name] = each.space
                 arrays |= {f"{name}.vectors": each.vectors, f"{name}.labels": each.labels, f"{name}.own": each.own}
-        about = {"classes": list(self.classes), "spaces": spaces, "made_with": self.made_with}
+                names |= {name: list(each.names)} if each.names else {}
+        about = {"classes": list(self.classes), "spaces": spaces, "made_with": self.made_with, "names": names}
         return to_tensor_bytes(_KIND, arrays, about)
 
     @staticmethod
@@ -130,8 +132,15 @@ class Bank:
         """
         try:
             arrays, about = from_tensor_bytes(_KIND, data)
+            names = about.get("names", {})  # of banks that were made before pictures had names: none
             sets = {
-                name: VectorSet(space, arrays[f"{name}.vectors"], arrays[f"{name}.labels"], arrays[f"{name}.own"])
+                name: VectorSet(
+                    space,
+                    arrays[f"{name}.vectors"],
+                    arrays[f"{name}.labels"],
+                    arrays[f"{name}.own"],
+                    tuple(names.get(name, ())),
+                )
                 for name, space in about["spaces"].items()
             }
             return Bank(tuple(about["classes"]), sets["cls"], sets.get("pooled"), about["made_with"])
@@ -162,6 +171,45 @@ class Bank:
         except BankError as error:
             raise BankError(f"{error} ({file})") from None
 
+    def joined(self, more: Bank) -> Bank:
+        """This bank and the pictures of `more`, of known classes or new ones.
+
+        Where this bank has no masks, those of `more` are not used: a bank that labels subjects knows all of its classes
+        by them.
+
+        Raises:
+            SpaceMismatchError: they live in different spaces.
+            BankError: this bank labels subjects, and no picture of `more` has a mask.
+        """
+        classes = tuple(sorted({*self.classes, *more.classes}))
+        pooled = None
+        if self.pooled is not None:
+            if more.pooled is None:
+                raise BankError(
+                    "the bank labels subjects, and none of the new pictures shows where its subject is: expected a "
+                    "camera that knows its empty view, or pictures with masks"
+                )
+            pooled = _joined(classes, (self.classes, self.pooled), (more.classes, more.pooled))
+        cls = _joined(classes, (self.classes, self.cls), (more.classes, more.cls))
+        return Bank(classes, cls, pooled, self.made_with)
+
     def counts(self) -> list[tuple[str, int]]:
         """(class, pictures)."""
         return list(zip(self.classes, self.cls.sizes(len(self.classes)).tolist(), strict=True))
+
+
+def _joined(
+    classes: tuple[str, ...], first: tuple[tuple[str, ...], VectorSet], second: tuple[tuple[str, ...], VectorSet]
+) -> VectorSet:
+    """Both sets with labels that count in `classes`."""
+    (_, old), (_, new) = first, second
+    if old.space != new.space:
+        raise SpaceMismatchError(
+            f"vectors of different spaces: the bank's is {old.space[:16]}, the new pictures' is {new.space[:16]}. "
+            "Build the bank again with the weights and shapes that the cameras use"
+        )
+    labels = [classes.index(names[label]) for names, vectors in (first, second) for label in vectors.labels]
+    old_names = old.names or tuple(f"earlier/{row:06d}" for row in range(len(old.vectors)))
+    return VectorSet.of(
+        old.space, np.concatenate([old.vectors, new.vectors]), np.array(labels), (*old_names, *new.names)
+    )

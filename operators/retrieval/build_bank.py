@@ -29,6 +29,7 @@ class LabelledPicture:
     mask: np.ndarray | None = None
     """bool, where the thing is: (H, W) of the picture, or (h, w) patches of its model-size version."""
     name: str = ""
+    """`CLASS/NAME.jpg`, or `CLASS/CLIP/NAME.jpg` where pictures were taken one after the other; empty: nobody asks."""
 
 
 def build_bank(
@@ -55,14 +56,18 @@ def build_bank(
     labels: list[str] = []
     whole: list[np.ndarray] = []
     things: list[tuple[str, np.ndarray]] = []
+    names: list[str] = []
+    thing_names: list[str] = []
     for batch in _batches(iter(pictures)):
         for picture, cls, patches, placement in _embedded(batch, engine, shapes):
             labels.append(picture.label)
             whole.append(cls)
+            names.append(picture.name)
             if picture.mask is not None:
                 mask = patch_mask(picture.mask, placement)
                 if mask.any():
                     things.append((picture.label, pool(patches, mask)))
+                    thing_names.append(picture.name)
         if progress is not None:
             progress(len(labels))
     if not labels:
@@ -75,8 +80,10 @@ def build_bank(
             backbone.space(shapes[0], tap="patches", pooling="mask_mean"),
             np.stack([vector for _, vector in things]),
             np.array([index[label] for label, _ in things]),
+            thing_names if all(names) else (),
         )
-    cls = VectorSet.of(spaces.pop(), np.stack(whole), np.array([index[label] for label in labels]))
+    numbers = np.array([index[label] for label in labels])
+    cls = VectorSet.of(spaces.pop(), np.stack(whole), numbers, names if all(names) else ())
     return Bank(classes, cls, pooled, f"{backbone.arch.name} {backbone.info.weights} {backbone.fingerprint[:12]}")
 
 

@@ -20,6 +20,7 @@ from ray.actor import ActorHandle
 
 from operators.frames import Item
 from operators.results import Analysis, ModelInfo
+from operators.retrieval.build_bank import LabelledPicture
 from pipeline.clock import SystemClock
 from pipeline.control.actor_calls import ActorWorker, RayAnalyzer, RayPublisher
 from pipeline.control.actor_log import log_to
@@ -30,6 +31,7 @@ from pipeline.control.topology import AnalyzerPlan
 from pipeline.errors import PipelineError
 from pipeline.frame_path.artefacts import ArtefactStore
 from pipeline.frame_path.batching import BatchLimits
+from pipeline.frame_path.collection import Collected
 from pipeline.frame_path.handles import FeedPlan
 from pipeline.frame_path.lanes import LaneLimits, LanePool
 from pipeline.frame_path.owner import Owner
@@ -85,6 +87,14 @@ class AnalyzeActor(_Actor):
 
     def analyze(self, items: list[Item]) -> list[Analysis]:
         return self._lanes.analyze(items)
+
+    def learn(self, pictures: list[LabelledPicture]) -> bytes:
+        """A bank of these pictures alone."""
+        return self._analyzer.learn(pictures).to_bytes()
+
+    def load(self, version: str) -> None:
+        """Reads a head's artefact now, so that the first frame that names it does not wait."""
+        self._analyzer.load(version)
 
 
 @ray.remote(max_restarts=0, max_task_retries=0)
@@ -193,6 +203,15 @@ class PublishActor(_Actor):
 
     def publish(self, delivery: Delivery) -> Receipt:
         return self._publisher.publish(delivery)
+
+    def adopt(self, version: str) -> None:
+        self._publisher.adopt(version)
+
+    def collect(self, camera: str) -> None:
+        self._publisher.collect(camera)
+
+    def collected(self, camera: str) -> Collected:
+        return self._publisher.collected(camera)
 
     def snapshot(self) -> PublisherSnapshot:
         return self._publisher.snapshot()

@@ -14,6 +14,7 @@ from fastapi import FastAPI, Header, HTTPException, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from pipeline.control.health import Verdict, is_ready, judge
+from pipeline.control.http_banks import Add, add_bank_routes
 from pipeline.control.snapshot import PipelineSnapshot
 from pipeline.control.telemetry import registry
 from pipeline.errors import PipelineError
@@ -21,8 +22,15 @@ from pipeline.errors import PipelineError
 Take = Callable[[], PipelineSnapshot]
 
 
-def build_app(take: Take, required: frozenset[str], token: str | None) -> FastAPI:
-    """The application over `take`, which returns the newest snapshot without waiting."""
+def build_app(take: Take, required: frozenset[str], token: str | None, add: Add | None = None) -> FastAPI:
+    """The application over `take`, which returns the newest snapshot without waiting.
+
+    Args:
+        take: The newest snapshot.
+        required: Sinks that replayable sources wait for.
+        token: Opens `/status` and what changes something; None: they stay closed.
+        add: What `POST /banks/add` does; left out: there is no such page.
+    """
     app = FastAPI(title="dinostream", openapi_url=None, docs_url=None, redoc_url=None)
     metrics = registry(take)
 
@@ -42,12 +50,18 @@ def build_app(take: Take, required: frozenset[str], token: str | None) -> FastAP
     def metrics_page() -> Response:
         return Response(generate_latest(metrics), media_type=CONTENT_TYPE_LATEST)
 
-    @app.get("/status")
-    def status(authorization: Annotated[str, Header()] = "") -> Response:
+    def authorize(authorization: str) -> None:
         if token is None:
-            raise HTTPException(403, "set runtime.http.token to a secret's name to open /status")
+            raise HTTPException(403, "set runtime.http.token to a secret's name to open /status and /banks")
         if not hmac.compare_digest(authorization.encode(), f"Bearer {token}".encode()):
             raise HTTPException(401, "expected the header Authorization: Bearer TOKEN")
+
+    if add is not None:
+        add_bank_routes(app, authorize, add)
+
+    @app.get("/status")
+    def status(authorization: Annotated[str, Header()] = "") -> Response:
+        authorize(authorization)
         return Response(msgspec.json.encode(take(), enc_hook=str), media_type="application/json")
 
     return app

@@ -69,6 +69,7 @@ def started(config: Config, model: ModelSpec, clock: Clock, progress: Callable[[
         stack.callback(cluster.close)
         _stop_on_signals(stop)  # ray.init has put its own handler there
         # Only now: these import ray, which reads at its own import whether to listen on loopback alone.
+        from pipeline.control.bank_additions import BankAdditions
         from pipeline.control.specs import RunSpec
         from pipeline.control.supervisor import Supervisor
 
@@ -78,7 +79,9 @@ def started(config: Config, model: ModelSpec, clock: Clock, progress: Callable[[
         address = ""
         if (http := config.runtime.http) is not None:
             token = config.secrets.resolve(http.token) if http.token else None
-            server = HttpServer(build_app(supervisor.snapshot, spec.required_sinks, token), http.bind)
+            additions = BankAdditions(config, model.artefacts, supervisor, clock, stop)
+            app = build_app(supervisor.snapshot, spec.required_sinks, token, additions.add)
+            server = HttpServer(app, http.bind)
             server.start()
             stack.callback(server.stop)
             address = server.address

@@ -105,6 +105,23 @@ class Supervisor:
             actors=tuple(member.status for member in members),
         )
 
+    def running(self, kind: ActorKind) -> list[SupervisedWorker]:
+        """The actors of one kind that answer. Thread-safe."""
+        members = {"decode": self._decoders, "analyze": self._analyzers, "publish": self._publishers}[kind]
+        return self._running(members)
+
+    def publisher_of(self, camera: str) -> SupervisedWorker:
+        """Thread-safe.
+
+        Raises:
+            PipelineError: it does not run now.
+        """
+        name = self._plan.publisher_of(camera)
+        found = next((worker for worker in self._running(self._publishers) if worker.name == name), None)
+        if found is None:
+            raise PipelineError(f"{name} is being started again. Ask again in a few seconds", code="not_running")
+        return found
+
     @property
     def is_finished(self) -> bool:
         """Every camera has ended for good (files)."""

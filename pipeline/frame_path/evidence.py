@@ -16,6 +16,11 @@ def evidence_path(camera: str, rule: str, episode: int, transition: str) -> str:
     return f"{quote(camera, safe='')}/{quote(rule, safe='')}/{episode:06d}-{transition}.jpg"
 
 
+def preview_path(path: str) -> str:
+    """Where the small picture of the same event lies, on which nothing is drawn."""
+    return f"{path.removesuffix('.jpg')}-preview.jpg"
+
+
 class EvidenceStore:
     """A folder of JPEGs."""
 

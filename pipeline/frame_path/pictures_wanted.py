@@ -9,7 +9,7 @@ import msgspec
 
 from pipeline.clock import Clock
 from pipeline.frame_path.draft import Draft, Letterhead, Wanted
-from pipeline.frame_path.evidence import EvidenceStore
+from pipeline.frame_path.evidence import EvidenceStore, preview_path
 from pipeline.frame_path.state_db import StateDatabase
 from pipeline.frame_path.wire import encode_event
 from pipeline.frame_path.wire_schema import EvidenceBody, WirePicture
@@ -71,6 +71,8 @@ class PicturesWanted:
             self._give_up(wanted, "not_kept", labels, draft)
             return
         stored = self._put(wanted.path, picture.jpeg)
+        if wanted.preview:
+            self._put(preview_path(wanted.path), wanted.preview)  # nothing is drawn on it: a bank may learn from it
         if stored is None:
             self._give_up(wanted, "store_unwritable", labels, draft)
         else:
@@ -96,7 +98,7 @@ class PicturesWanted:
         return sum(now - since > GIVE_UP_SECONDS for since in self._since.values())
 
     def _give_up(self, wanted: Wanted, reason: str, labels: Mapping[str, str], draft: Draft) -> None:
-        preview = self._put(f"{wanted.path[:-4]}-preview.jpg", wanted.preview) if wanted.preview else None
+        preview = self._put(preview_path(wanted.path), wanted.preview) if wanted.preview else None
         self._close(wanted, labels, draft, missing=reason, preview=preview)
 
     def _put(self, path: str, jpeg: bytes) -> WirePicture | None:

@@ -1,0 +1,92 @@
+"""`bank rebuild`: the pictures that a bank keeps, embedded by other weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from operators.retrieval.bank import Bank, BankError
+from operators.retrieval.bank_report import Judgement, SetReport, bank_reports
+from operators.retrieval.build_bank import LabelledPicture, build_bank
+from operators.retrieval.vectors import VectorSet
+from pipeline.cli.app import UserError
+from pipeline.cli.bank_report import load_bank, show_report
+from pipeline.cli.inputs import engine_of, parse_shapes
+from pipeline.control.bank_folder import keep_pictures, kept_pictures
+
+
+def rebuild(
+    bank: Annotated[Path, typer.Argument(metavar="BANK", help="Folder of a bank.")],
+    *,
+    weights: Annotated[str, typer.Option(help="official, standin, random, or the path of a file.")],
+    backbone: Annotated[str, typer.Option(help="Architecture.")] = "dinov2_vits14",
+    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
+    shape: Annotated[
+        list[str] | None, typer.Option(help="Height x width such as 224x392; left out: those of the kept pictures.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Another folder; left out: this one gets the new version.")] = None,
+    k: Annotated[int, typer.Option(min=1, help="Neighbours of the report's vote.")] = 20,
+) -> None:
+    """Embed the kept pictures again with these weights, and say what that changes.
+
+    A pipeline that runs keeps the version it has; start it again with the same weights.
+    """
+    old = load_bank(bank)
+    engine = engine_of(backbone, weights, precision)
+    target = out or bank
+    try:
+        pictures = list(kept_pictures(bank, old))
+        shapes = parse_shapes(shape) if shape else sorted({each.rgb.shape[:2] for each in pictures})
+        new = build_bank(pictures, engine, shapes, _progress(len(pictures)))
+    except BankError as error:
+        raise UserError(str(error), 3) from None
+    _keep(bank, target, pictures)
+    before = bank_reports(old, Judgement(k=k))
+    new.save(target)
+    print(f"{target}: version {new.version}, made with {new.made_with} ({engine.backbone.info.origin})")
+    print(f"before: version {old.version}, made with {old.made_with or 'unknown weights'}")
+    after = show_report(target, new, Judgement(k=k))
+    for line in compared(old, new, before, after):
+        print(line)
+
+
+def compared(old: Bank, new: Bank, before: Sequence[SetReport], after: Sequence[SetReport]) -> list[str]:
+    """What became better or worse, and whether the weights gave the same vectors."""
+    lines: list[str] = []
+    for first, second in zip(before, after, strict=False):
+        change = second.balanced_accuracy - first.balanced_accuracy
+        lines.append(
+            f"{second.what}: balanced accuracy {first.balanced_accuracy:.3f} before, {second.balanced_accuracy:.3f} "
+            f"now ({change:+.3f}); unknown though known {first.held_out_false_unknown:.1%} before, "
+            f"{second.held_out_false_unknown:.1%} now"
+        )
+    if same := _least_cosine(old.cls, new.cls):
+        lines.append(f"the same space: least cosine of a picture to its old vector {same:.5f}")
+    return lines
+
+
+def _least_cosine(old: VectorSet, new: VectorSet) -> float | None:
+    if old.space != new.space or old.names != new.names:
+        return None
+    return float(np.einsum("nd,nd->n", old.vectors, new.vectors).min())
+
+
+def _keep(bank: Path, target: Path, pictures: Sequence[LabelledPicture]) -> None:
+    if target.resolve() == bank.resolve():
+        return
+    try:
+        keep_pictures(target, pictures)
+    except OSError as error:
+        raise UserError(f"{target} cannot be written: {error.strerror}", 3) from None
+
+
+def _progress(total: int):  # noqa: ANN202 - a closure for the bar
+    def told(done: int) -> None:
+        if done % 100 < 4:
+            print(f"embedded {done} of {total}")
+
+    return told
