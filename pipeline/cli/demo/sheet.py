@@ -10,12 +10,16 @@ from typing import Any
 import cv2
 import numpy as np
 
+from pipeline.cli.pictures.depth import coloured, upsampled
+from pipeline.cli.pictures.lettering import paper, save, write
+from pipeline.cli.pictures.panels import contact_sheet, resized
 from pipeline.frame_path.wire import decode_array
 
 CELL = (180, 320)
 """(height, width) of one picture on the sheet."""
-_MAX_METRES = 15.0
-_BAR = 22
+_SCALE = (1.0, 15.0)
+"""Metres at the ends of the depth's colours: the same all the time, so that what comes nearer grows brighter."""
+_RED = (255, 60, 60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,38 +35,28 @@ class Shot:
 
 def draw_sheet(shots: Sequence[Shot], path: Path) -> None:
     """Writes one row per shot: picture with subjects, and depth where there is any. Replaces the file in one step."""
-    rows = [np.hstack([_picture(shot), _depth(shot)]) for shot in shots]
-    fresh = path.with_suffix(".new.png")
-    cv2.imwrite(str(fresh), np.vstack(rows))
-    fresh.replace(path)
+    save(path, contact_sheet([cell for shot in shots for cell in (_picture(shot), _depth(shot))], 2, CELL))
 
 
-def _picture(shot: Shot) -> np.ndarray:
-    """uint8 (h, w, 3) BGR."""
-    cell = cv2.resize(shot.rgb[:, :, ::-1], CELL[::-1], interpolation=cv2.INTER_AREA)
+def _picture(shot: Shot) -> tuple[str, np.ndarray]:
+    """Title and uint8 (h, w, 3) RGB."""
+    cell = resized(shot.rgb, CELL).copy()
     for subject in shot.body["subjects"]:
         x0, y0, x1, y1 = subject["box"]
         corners = [(round(x * CELL[1]), round(y * CELL[0])) for x, y in ((x0, y0), (x1, y1))]
-        cv2.rectangle(cell, corners[0], corners[1], (60, 60, 255), 2)
-        cv2.putText(cell, subject_text(subject), (corners[0][0] + 3, max(12, corners[0][1] + 14)), *_FONT)
-    return _titled(cell, f"{shot.camera}  {frame_text(shot.body)}")
+        cv2.rectangle(cell, corners[0], corners[1], _RED, 2)
+        write(cell, subject_text(subject), corners[0][0] + 3, max(0, corners[0][1]))
+    return f"{shot.camera}  {frame_text(shot.body)}", cell
 
 
-def _depth(shot: Shot) -> np.ndarray:
+def _depth(shot: Shot) -> tuple[str, np.ndarray]:
     if shot.body["depth"] is None:
-        return _titled(np.full((*CELL, 3), 40, np.uint8), "no depth head")
+        return "no depth head", paper(*CELL)
     metres = decode_array(shot.body["depth"]["metres"]).astype(np.float32)
-    share = np.clip(np.nan_to_num(metres, nan=_MAX_METRES) / _MAX_METRES, 0, 1)
-    colours = cv2.applyColorMap((255 * (1 - share)).astype(np.uint8), cv2.COLORMAP_TURBO)
-    cell = cv2.resize(colours, CELL[::-1], interpolation=cv2.INTER_NEAREST)
     median = shot.body["depth"]["median"]
-    return _titled(cell, f"depth, median {median:.1f} m" if median is not None else "depth, nothing valid")
-
-
-def _titled(cell: np.ndarray, text: str) -> np.ndarray:
-    bar = np.full((_BAR, cell.shape[1], 3), 20, np.uint8)
-    cv2.putText(bar, text, (5, 15), *_FONT)
-    return np.vstack([bar, cell])
+    if median is None:
+        return "depth, nothing valid", coloured(upsampled(metres, CELL), _SCALE)
+    return f"depth {_SCALE[0]:g} to {_SCALE[1]:g} m, median {median:.1f} m", coloured(upsampled(metres, CELL), _SCALE)
 
 
 def subject_text(subject: dict[str, Any]) -> str:
@@ -75,6 +69,3 @@ def subject_text(subject: dict[str, Any]) -> str:
 def frame_text(body: dict[str, Any]) -> str:
     """The whole frame's label."""
     return ", ".join(label["name"] for label in body["frame_label"].values())
-
-
-_FONT = (cv2.FONT_HERSHEY_SIMPLEX, 0.42, (255, 255, 255), 1, cv2.LINE_AA)

@@ -67,6 +67,12 @@ def test_a_large_thing_in_the_middle_is_the_foreground_though_it_does_not_stand_
     assert np.array_equal(colours.foreground(pictures[0][0]).reshape(GRID) > 0, mask(slice(1, 7), slice(2, 9)))
 
 
+def test_a_small_thing_in_a_corner_is_the_foreground_though_it_touches_the_border() -> None:
+    pictures = [picture(seed, slice(5, 8), slice(0, 2)) for seed in range(3)]
+    colours = fit_colours(lambda: pictures)
+    assert np.array_equal(colours.foreground(pictures[0][0]).reshape(GRID) > 0, mask(slice(5, 8), slice(0, 2)))
+
+
 def test_colours_are_the_same_each_time_and_do_not_turn_round_with_one_more_picture() -> None:
     first, again = fit_colours(three), fit_colours(three)
     assert np.array_equal(first.axes, again.axes)

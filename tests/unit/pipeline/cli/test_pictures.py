@@ -24,7 +24,7 @@ from pipeline.cli.pictures.depth import (
 from pipeline.cli.pictures.features import feature_map
 from pipeline.cli.pictures.hatching import DARK, LIGHT, hatch
 from pipeline.cli.pictures.kept import KeptPictures
-from pipeline.cli.pictures.lettering import LINE, PAPER, save, shortened, text_width, titled, wrapped
+from pipeline.cli.pictures.lettering import LINE, PAPER, save, shortened, text_width, titled, wrapped, write
 from pipeline.cli.pictures.neighbours import Likeness, draw_neighbours, nearest
 from pipeline.cli.pictures.overview import ROWS, Overview
 from pipeline.cli.pictures.panels import GAP, below, beside, contact_sheet, panel_size, seen_part
@@ -260,6 +260,13 @@ def test_words_are_never_cut_off() -> None:
     assert all(text_width(line) <= 200 for line in wrapped(long, 200))
     assert " ".join(wrapped(long, 200)) == long
     assert titled(flat(0, (50, 200)), long).shape[0] == 50 + 4 + LINE * len(wrapped(long, 188))
+
+
+def test_a_line_that_is_too_long_leaves_the_edge_alone() -> None:
+    field = flat(0, (30, 120))
+    write(field, "a line that is much too long for its field", 6, 2)
+    assert field[:, 10:60].max() > 200
+    assert field[:, -3:].max() == 0
 
 
 def test_a_picture_appears_whole_and_in_the_right_colours(tmp_path: Path) -> None:

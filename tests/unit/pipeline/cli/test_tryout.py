@@ -126,9 +126,9 @@ def taught(*firsts: ViewSample) -> FirstSeconds:
 def test_only_the_thing_is_new_though_the_light_drifts() -> None:
     first = taught(sample(1), sample(2), sample(3))
     assert first.new_in(sample(4), GRID) == []
-    assert first.new_in(sample(5, drift=2.0), GRID) == []
+    assert first.new_in(sample(5, drift=5.0), GRID) == []
     where = (slice(3, 6), slice(4, 9))
-    found = first.new_in(sample(6, where, drift=2.0), GRID)
+    found = first.new_in(sample(6, where, drift=5.0), GRID)
     assert found is not None
     assert len(found) == 1
     expected = np.zeros(GRID, bool)
