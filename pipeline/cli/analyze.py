@@ -23,6 +23,7 @@ from pipeline.cli.analyze_model import (
     versions_of,
 )
 from pipeline.cli.analyze_pictures import RunPictures, parse_kinds
+from pipeline.cli.analyze_segments import file_of, picture_segments
 from pipeline.cli.app import UserError
 from pipeline.cli.inputs import NamedPicture, check_source, engine_of, frames_of, parse_shapes
 from pipeline.cli.pictures.depth import write_depth
@@ -77,6 +78,9 @@ def analyze(
     segment: Annotated[
         str | None, typer.Option(metavar="CHECKPOINT", help="Segments: ade20k_linear, voc2012_ms, ..., or a path.")
     ] = None,
+    segment_by: Annotated[
+        str, typer.Option(help="patches: live; whole or windows: each pixel, as the head's authors do it (slow).")
+    ] = "patches",
     classify: Annotated[
         str | None, typer.Option(metavar="CHECKPOINT", help="Classes: imagenet_linear, imagenet_linear4, or a path.")
     ] = None,
@@ -89,7 +93,8 @@ def analyze(
     """Embeddings, labels, depth and pictures to look at, of pictures or a video.
 
     Writes embeddings.npz (embeddings, names, spaces), labels.jsonl (one line per picture), depth/NAME.png (16 bit,
-    millimetres, 0 where unknown, at the model's size), and pictures/NAME_KIND.jpg: depth with its scale, segments with
+    millimetres, 0 where unknown, at the model's size), segments/NAME.png (8 bit, the class of each pixel, with
+    --segment-by), and pictures/NAME_KIND.jpg: depth with its scale, segments with
     their legend, patch features as colours that all pictures share, the most similar pictures. sheet.jpg shows some.
     """
     shapes = parse_shapes(shape or [])
@@ -104,6 +109,7 @@ def analyze(
     depth_head = load_depth_head(engine, depth, weights)
     analyzer = build_analyzer(engine, shapes, applied, depth=depth_head, hfov=hfov)
     kinds = parse_kinds(pictures, _not_drawn(has_depth=depth_head is not None, has_segments=segment is not None))
+    per_pixel = picture_segments(engine, applied["segment"].artefact if segment else None, segment_by, out)
     about = analyzer.about
     print(f"{about.name}, weights {about.weights} ({engine.backbone.info.origin}), {about.fingerprint[:12]}")
     out.mkdir(parents=True, exist_ok=True)
@@ -113,10 +119,11 @@ def analyze(
         drawn = RunPictures(out, kinds, kept)
         for batch in _batches(frames_of(source, every, unreadable)):
             items = [item_of(each, shapes, versions, wants_patches=drawn.wants_patches) for each in batch]
-            for picture, analysis in zip(batch, analyzer.analyze(items), strict=True):
+            for picture, seen in zip(batch, analyzer.analyze(items), strict=True):
+                analysis = seen if per_pixel is None else per_pixel.of(picture, seen)
                 rows.add(picture, analysis)
                 drawn.add(picture, analysis)
-                file.write(json.dumps(_line(picture, analysis, out)) + "\n")
+                file.write(json.dumps(_line(picture, analysis, out, has_maps=per_pixel is not None)) + "\n")
         if not rows.names:
             raise UserError("\n".join(unreadable) or f"{source} holds no frame", 3)
         drawn.finish(np.stack(rows.embeddings), rows.spaces)
@@ -140,7 +147,7 @@ def _not_drawn(*, has_depth: bool, has_segments: bool) -> dict[str, str]:
     return reasons
 
 
-def _line(picture: NamedPicture, analysis: Analysis, out: Path) -> dict[str, Any]:
+def _line(picture: NamedPicture, analysis: Analysis, out: Path, *, has_maps: bool = False) -> dict[str, Any]:
     line: dict[str, Any] = {"name": picture.name, "pts_ns": picture.pts_ns, **_placement(analysis.placement)}
     line["labels"] = [
         {"head": label.head, "label": label.name, "unknown": label.is_unknown, "top": label.top}
@@ -158,6 +165,7 @@ def _line(picture: NamedPicture, analysis: Analysis, out: Path) -> dict[str, Any
     if analysis.segments:
         line["segments"] = [
             {"head": each.head, "shares": [(name, _rounded(share)) for name, share in each.shares]}
+            | ({"file": file_of(picture.name)} if has_maps else {})
             for each in analysis.segments
         ]
     return line

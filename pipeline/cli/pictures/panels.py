@@ -15,17 +15,18 @@ MIN_WIDTH, MAX_WIDTH, MAX_HEIGHT = 480, 1280, 1280
 GAP = 6
 
 
-def seen_part(rgb: np.ndarray, placement: Placement) -> np.ndarray:
+def seen_part(rgb: np.ndarray, placement: Placement, *, is_map: bool = False) -> np.ndarray:
     """What the model saw of the picture, at panel size: maps of the model lie over it exactly.
 
     Args:
-        rgb: uint8 (H, W, 3) the whole source picture.
+        rgb: uint8 (H, W, 3) the whole source picture; or (H, W) classes of its pixels.
         placement: How the model's picture was cut from it.
+        is_map: Whether values are classes: then the part keeps its own size.
     """
     top, left = (round(each) for each in placement.offset)
     height, width = (round(side * scale) for side, scale in zip(placement.model_size, placement.scale, strict=True))
     part = rgb[top : top + height, left : left + width]
-    return resized(part, panel_size((part.shape[0], part.shape[1])))
+    return part if is_map else resized(part, panel_size((part.shape[0], part.shape[1])))
 
 
 def panel_size(size: tuple[int, int]) -> tuple[int, int]:

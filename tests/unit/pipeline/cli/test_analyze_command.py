@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -137,6 +138,24 @@ def linear_head(path: Path, kind: type[SegmentLinear | ClassifyLinear], fingerpr
     bias[1] = 5.0
     path.write_bytes(kind(np.zeros((len(classes), 384), np.float32), bias, about).to_bytes())
     return path
+
+
+def test_segments_of_whole_pictures(folder: Path, tmp_path: Path) -> None:
+    fingerprint = load_backbone("dinov2_vits14", "standin").fingerprint
+    segmenter = linear_head(tmp_path / "s.safetensors", SegmentLinear, fingerprint, ("wall", "floor", "sky"))
+    made = SegmentLinear.from_bytes(segmenter.read_bytes())
+    segmenter.write_bytes(replace(made, about=replace(made.about, short_side=112)).to_bytes())
+    asked = {"weights": "standin", "shape": ["112x112"], "depth": "none", "pictures": "segments"}
+    analyze(folder / "red/0.png", out=tmp_path / "out", segment=str(segmenter), segment_by="whole", **asked)
+    line = lines(tmp_path / "out")[0]
+    assert line["segments"] == [{"head": "segment", "shares": [["floor", 1.0]], "file": "segments/0.png"}]
+    classes = cv2.imread(str(tmp_path / "out/segments/0.png"), cv2.IMREAD_UNCHANGED)
+    assert (classes.shape, classes.dtype, set(classes.ravel())) == ((120, 212), np.uint8, {1})
+    assert names(tmp_path / "out/pictures") == ["0_segments.jpg"]
+    with pytest.raises(UserError, match="--segment-by windows: no head gives segments"):
+        analyze(folder, out=tmp_path / "no", segment_by="windows", **(asked | {"pictures": "none"}))
+    with pytest.raises(UserError, match="--segment-by: expected one of patches, whole, windows, got 'tiles'"):
+        analyze(folder, out=tmp_path / "no", segment=str(segmenter), segment_by="tiles", **asked)
 
 
 def test_segments_and_classes_of_fitted_heads(folder: Path, tmp_path: Path) -> None:
