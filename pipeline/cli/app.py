@@ -31,6 +31,7 @@ COMMANDS: tuple[Command, ...] = (
         "Show everything at once: servers, four cameras, alerts, pictures, and a proof.",
     ),
     Command("docs", "pipeline.cli.docs_reference:docs", "Write docs/configuration.md from the configuration structs."),
+    Command("fit", "pipeline.cli.fit:app", "Fit a head of your own: classes, depth or segments."),
     Command("gallery", "pipeline.cli.gallery:gallery", "Keep what cameras show, so that `search` finds it."),
     Command("gpu-check", "pipeline.cli.gpu_check:gpu_check", "Compare a GPU with the CPU and measure it."),
     Command("models", "pipeline.cli.models:app", "List, download and verify backbone weights."),
