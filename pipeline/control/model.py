@@ -17,6 +17,7 @@ from operators.backbone.config import ModelConfig
 from operators.camera import CameraSpec
 from operators.heads.base import DepthModel
 from operators.heads.config import DepthHead, HeadConfig
+from operators.heads.depth_about import HeadMismatchError
 from operators.heads.depth_dpt import DepthDpt
 from operators.heads.depth_files import depth_from_bytes, load_depth_head
 from operators.heads.kinds import head_kind
@@ -59,19 +60,14 @@ def build_analyzer(spec: ModelSpec, device: str = "cpu", engine: Engine | None =
 
     Raises:
         WeightsError: the weights cannot be had.
-        HeadMismatchError: a depth head was fitted on other weights.
-        PipelineError: a bank was made with other weights or for pictures of another size.
+        PipelineError: a head belongs to other weights, or to pictures of another size.
     """
     engine = engine or load_engine(spec.model, device)
     store = ArtefactStore(spec.artefacts)
     _check_banks(spec, engine, store)
-    analyzer = Analyzer(
-        engine,
-        spec.heads,
-        spec.cameras,
-        store.get,
-        {name: _on(device, depth_from_bytes(data)) for name, data in spec.depth.items()},
-    )
+    depth = {name: _on(device, depth_from_bytes(data)) for name, data in spec.depth.items()}
+    _check_depth(depth, engine)
+    analyzer = Analyzer(engine, spec.heads, spec.cameras, store.get, depth)
     analyzer.warm_up()
     return analyzer
 
@@ -127,8 +123,12 @@ def _depth_heads(config: Config, loaded: Callable[[], Engine], progress: Progres
     for name, head in config.heads.items():
         if not isinstance(head, DepthHead):
             continue
+        if head.checkpoint == "simulated":
+            told = _told("fitting depth", progress)
+            found[name] = simulated_head(loaded(), config.model.shapes[0], folder, told).to_bytes()
+            continue
         if head.checkpoint != "fit_for_view":
-            found[name] = _general_head(config.model, head, loaded, folder, progress)
+            found[name] = _named_head(name, head.checkpoint, config.model)
             continue
         for camera in config.cameras:
             spec = config.camera_spec(camera)
@@ -137,19 +137,22 @@ def _depth_heads(config: Config, loaded: Callable[[], Engine], progress: Progres
     return found
 
 
-def _general_head(
-    model: ModelConfig, head: DepthHead, loaded: Callable[[], Engine], folder: Path, progress: Progress
-) -> bytes:
-    """For cameras of any pose: `simulated`, a published head, or a file."""
-    if head.checkpoint == "simulated":
-        engine = loaded()
-        shape = model.shapes[0]
-        return simulated_head(engine, shape, folder, _told("fitting depth", progress)).to_bytes()
+def _named_head(name: str, checkpoint: str, model: ModelConfig) -> bytes:
+    """A published head, or one from a file."""
     try:
-        return load_depth_head(head.checkpoint, model.backbone, model.weights, licences=model.licences).to_bytes()
+        return load_depth_head(checkpoint, model.backbone, model.weights, licences=model.licences).to_bytes()
     except ValueError as error:
-        msg = f"depth head {head.checkpoint}: {error}"
-        raise PipelineError(msg, code="no_depth_head") from None
+        raise PipelineError(f"heads.{name}: {error}", code="no_depth_head") from None
+
+
+def _check_depth(depth: Mapping[str, DepthModel], engine: Engine) -> None:
+    """Named as the file has them, since an analyzer's own error names none."""
+    backbone = engine.backbone
+    for name, head in depth.items():
+        try:
+            head.check_backbone(backbone.fingerprint, backbone.info.published_as)
+        except HeadMismatchError as error:
+            raise PipelineError(f"heads.{name}: {error}", code="no_depth_head") from None
 
 
 def _on(device: str, head: DepthModel) -> DepthModel:
