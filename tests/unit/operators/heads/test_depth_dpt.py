@@ -98,7 +98,7 @@ def test_bytes_carry_everything() -> None:
     ("change", "message"),
     [
         ({"middle.weight": None}, r"1 tensors missing \(middle\.weight\)"),
-        ({"middle.wight": torch.ones(1)}, r"1 unknown \(middle\.wight\)"),
+        ({"middle.odd": torch.ones(1)}, r"1 unknown \(middle\.odd\)"),
         ({"middle.bias": torch.ones(7)}, r"expected float \(6,\) for middle\.bias, got torch\.float32 \(7,\)"),
         ({"middle.bias": torch.ones(6, dtype=torch.int64)}, r"got torch\.int64"),
         ({"middle.bias": torch.full((6,), torch.nan)}, r"middle\.bias holds values that are not finite"),
