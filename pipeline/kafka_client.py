@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from operators.section import Section
+from pipeline.addresses import Files, Findings, check_secret_name
 from pipeline.errors import PipelineError
 from pipeline.secrets import Secrets
 
@@ -25,6 +26,26 @@ class KafkaSecurity(Section):
     password: str | None = None
     """Name under `secrets:`."""
     ca_file: str | None = None
+
+    def mistakes(self, secrets: Sequence[str]) -> Findings:
+        """What one protocol needs and another sends nothing of; a secret that `secrets:` does not name."""
+        yield from check_secret_name(("password",), self.password, secrets)
+        given = [name for name in ("mechanism", "user", "password") if getattr(self, name) is not None]
+        if self.protocol.startswith("SASL"):
+            lacking = [name for name in ("mechanism", "user", "password") if name not in given]
+            if lacking:
+                yield (), f"{self.protocol} needs mechanism, user and password: {', '.join(lacking)} not given"
+        elif given:
+            suggestion = "SASL_SSL" if self.protocol == "SSL" else "SASL_PLAINTEXT"
+            yield (
+                ("protocol",),
+                f"{self.protocol} sends no {', '.join(given)}: expected {suggestion}, or leave them out",
+            )
+
+    def files(self) -> Files:
+        """Of certificates."""
+        if self.ca_file is not None:
+            yield ("ca_file",), self.ca_file, "certificate"
 
 
 def client_settings(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from pipeline.addresses import check_broker
 from pipeline.cli.app import UserError
-from pipeline.config.check_connections import check_broker
 from pipeline.config.loader import Config
 from pipeline.kafka_client import KafkaSecurity
 from pipeline.secrets import Secrets

@@ -17,7 +17,6 @@ from pipeline.config.loader import Config, load_config
 from pipeline.config.problems import ConfigError
 from pipeline.config.readiness import not_built, not_there
 from pipeline.config.schema import CameraConfig
-from pipeline.secrets import redact_url
 
 if TYPE_CHECKING:
     from operators.backbone import Engine
@@ -70,7 +69,7 @@ def _camera_lines(config: Config, camera: str, found: CameraConfig, size: tuple[
     spec = config.camera_spec(camera)
     rate = f"{found.sample.fps:g} fps" if found.sample.fps else "all frames"
     yield (
-        f"  {camera}: {_source(found)}, {rate} ({found.sample.policy}), {shape_shown(config, size)}, "
+        f"  {camera}: {found.source.shown}, {rate} ({found.sample.policy}), {shape_shown(config, size)}, "
         f"heads {' '.join(found.heads)}{_rules(found)}"
     )
     if spec.needs_subjects:
@@ -90,15 +89,6 @@ def _camera_lines(config: Config, camera: str, found: CameraConfig, size: tuple[
 
 def _rules(found: CameraConfig) -> str:
     return f", rules {' '.join(found.rules)}" if found.rules else ""
-
-
-def _source(camera: CameraConfig) -> str:
-    source = camera.source
-    if source.url is not None:
-        return redact_url(source.url)
-    if source.kafka is not None:
-        return f"kafka {source.kafka.topic} ({source.kafka.format})"
-    return f"file {source.file}" if source.file is not None else f"simulated {source.simulated}, seed {source.seed}"
 
 
 def _light(config: Config, camera: str) -> str:

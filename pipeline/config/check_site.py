@@ -6,7 +6,7 @@ import zoneinfo
 from collections.abc import Iterator, Sequence
 
 from operators.spelling import did_you_mean
-from pipeline.config.check_connections import check_secret_name
+from pipeline.addresses import check_secret_name
 from pipeline.config.problems import Place
 from pipeline.config.schema import RuntimeConfig, SiteConfig, Span
 
@@ -36,5 +36,4 @@ def check_runtime(runtime: RuntimeConfig, secrets: Sequence[str]) -> Iterator[tu
     port = runtime.http.bind.rpartition(":")[2]
     if int(port) > 65535:
         yield ("runtime", "http", "bind"), f"expected a port of at most 65535, got {port}"
-    if runtime.http.token is not None:
-        yield from check_secret_name(("runtime", "http", "token"), runtime.http.token, secrets)
+    yield from check_secret_name(("runtime", "http", "token"), runtime.http.token, secrets)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from operators.zones import crossing_edges, zone_mask
-from pipeline.config.check_connections import check_broker, check_sinks, check_source
+from pipeline.addresses import below
 from pipeline.config.check_depth import check_named_ranges, check_published, relative_heads
 from pipeline.config.check_model import check_head_list, check_heads, check_model
 from pipeline.config.check_pose import check_pose
@@ -28,7 +28,7 @@ def check(config: Config) -> Iterator[Finding]:
     yield from check_model(config.model)
     yield from check_heads(config.heads)
     yield from check_published(config.model, config.heads)
-    yield from check_sinks(config.sinks, names)
+    yield from below(("sinks",), config.sinks.mistakes(names))
     yield from check_runtime(config.runtime, names)
     for camera, found in config.cameras.items():
         place: Place = ("cameras", camera)
@@ -38,7 +38,7 @@ def check(config: Config) -> Iterator[Finding]:
 
 def _check_camera(config: Config, place: Place, camera: CameraConfig) -> Iterator[Finding]:
     names = config.secrets.names()
-    yield from check_source((*place, "source"), camera.source, names, config.brokers)
+    yield from below((*place, "source"), camera.source.mistakes(names, config.brokers))
     if camera.sample.policy == "every_frame" and not camera.source.is_replayable:
         yield (
             (*place, "sample", "policy"),
@@ -94,5 +94,3 @@ def _check_kafka_keys(config: Config) -> Iterator[Finding]:
                 ("cameras", camera, "source", "kafka"),
                 f"camera {first} already reads key {kafka.key or camera!r} of topic {kafka.topic}: expected another",
             )
-        for index, broker in enumerate(kafka.brokers or ()):
-            yield from check_broker(("cameras", camera, "source", "kafka", "brokers", index), broker)

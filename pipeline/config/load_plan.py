@@ -81,16 +81,17 @@ def plan_load(config: Config, model_rate: float, cores: int) -> LoadPlan:
 def wanted_rate(camera: CameraConfig) -> float:
     """Pictures per second that the model sees at most; 0: as fast as there is room."""
     source = camera.source
-    is_patient = source.kafka is not None or (source.file is not None and source.pace == "as_fast_as_possible")
-    if is_patient and (camera.sample.fps is None or camera.sample.policy == "every_frame"):
+    if source.is_patient and (camera.sample.fps is None or camera.sample.policy == "every_frame"):
         return 0.0
     fps = UNSTATED_FPS if camera.sample.fps is None else camera.sample.fps
-    return min(fps, source.fps) if source.simulated else fps
+    return min(fps, source.known_fps or fps)
 
 
 def decoded_rate(camera: CameraConfig) -> float:
     """Pictures per second that are decoded whatever is sampled."""
-    return CAMERA_FPS if camera.source.url is not None else wanted_rate(camera)
+    source = camera.source
+    is_camera = not source.is_replayable and source.known_fps is None
+    return CAMERA_FPS if is_camera else wanted_rate(camera)
 
 
 def memory_mib(config: Config, num_processes: int) -> int:

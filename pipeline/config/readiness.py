@@ -85,14 +85,11 @@ def _not_there(config: Config) -> Findings:
                 yield ("heads", name, kind.made_from), str(error)
             else:
                 classes |= {name: known} if known else {}
-    if config.sinks.kafka is not None and config.sinks.kafka.security.ca_file is not None:
-        yield from _file(("sinks", "kafka", "security", "ca_file"), config.sinks.kafka.security.ca_file, "certificate")
+    for place, path, what in config.sinks.files():
+        yield from _file(("sinks", *place), path, what)
     for camera, found in config.cameras.items():
-        source = found.source
-        if source.file is not None:
-            yield from _file(("cameras", camera, "source", "file"), source.file, "video")
-        if source.ca_file is not None:
-            yield from _file(("cameras", camera, "source", "ca_file"), source.ca_file, "certificate")
+        for place, path, what in found.source.files():
+            yield from _file(("cameras", camera, "source", *place), path, what)
         yield from _classes(camera, found, classes)
 
 

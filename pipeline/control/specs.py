@@ -37,8 +37,7 @@ class RunSpec:
     @property
     def required_sinks(self) -> frozenset[str]:
         """Names of the sinks that replayable sources wait for."""
-        sinks = dict(self.config.sinks)
-        return frozenset(name for name, sink in sinks.items() if sink is not None and sink.required)
+        return self.config.sinks.required
 
     @property
     def cameras(self) -> Mapping[str, CameraConfig]:

@@ -1,15 +1,41 @@
-"""`sinks:`, `outbox:` and `evidence:`."""
+"""`sinks:`, `outbox:` and `evidence:`. Each sink says here what the checks of a configuration ask."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 
 from pydantic import Field
 
 from operators.section import Section
 from operators.units import ByteSize, Seconds
+from pipeline.addresses import Files, Findings, below, check_broker, check_secret_name, check_topic, check_url
 from pipeline.kafka_client import KafkaSecurity
 
+REDIS_SCHEMES = ("redis", "rediss", "unix")
 
-class RedisSinkConfig(Section):
+
+class SinkSection(Section):
+    """Base of every sink."""
+
+    queue: ByteSize = 64 * 2**20
+    """What may wait in memory; results are then dropped oldest first and counted."""
+    required: bool | None = None
+    """Replayable sources wait for it. Left out: the first sink named is required."""
+
+    def mistakes(self, secrets: Sequence[str]) -> Findings:  # noqa: ARG002 - for those that name one
+        """Values that the types let through.
+
+        Args:
+            secrets: names under `secrets:`.
+        """
+        yield from ()
+
+    def files(self) -> Files:
+        """What must be there before it starts."""
+        yield from ()
+
+
+class RedisSinkConfig(SinkSection):
     """Redis Streams."""
 
     url: str = "redis://localhost:6379/0"
@@ -19,34 +45,41 @@ class RedisSinkConfig(Section):
     prefix: str = "vision"
     max_bytes: ByteSize = 256 * 2**20
     """Of all streams together on the server; trimmed by bytes."""
-    queue: ByteSize = 64 * 2**20
-    """What may wait in memory; results are then dropped oldest first and counted."""
-    required: bool | None = None
-    """Replayable sources wait for it. Left out: the first sink named is required."""
+
+    def mistakes(self, secrets: Sequence[str]) -> Findings:
+        yield from check_url(("url",), self.url, REDIS_SCHEMES)
+        yield from check_topic(("prefix",), self.prefix)
+        yield from check_secret_name(("credentials",), self.credentials, secrets)
 
 
-class KafkaSinkConfig(Section):
+class KafkaSinkConfig(SinkSection):
     """Kafka topics."""
 
     brokers: tuple[str, ...] = Field(default=("localhost:9092",), min_length=1)
     prefix: str = "vision"
-    queue: ByteSize = 64 * 2**20
     security: KafkaSecurity = KafkaSecurity()
     deadline: Seconds = 30.0
     """Our own, after which the producer is abandoned and the rest sent through a new one."""
     max_message: ByteSize = 1_000_000
     """The topic's max.message.bytes; larger messages go to the dead letters without their arrays."""
-    required: bool | None = None
+
+    def mistakes(self, secrets: Sequence[str]) -> Findings:
+        for index, broker in enumerate(self.brokers):
+            yield from check_broker(("brokers", index), broker)
+        yield from check_topic(("prefix",), self.prefix)
+        yield from below(("security",), self.security.mistakes(secrets))
+
+    def files(self) -> Files:
+        for place, path, what in self.security.files():
+            yield ("security", *place), path, what
 
 
-class JsonlSinkConfig(Section):
+class JsonlSinkConfig(SinkSection):
     """One JSON object a line."""
 
     path: str
     """Folder; one file per kind."""
-    queue: ByteSize = 64 * 2**20
     rotate: ByteSize = 256 * 2**20
-    required: bool | None = None
 
 
 class SinksConfig(Section):
@@ -55,6 +88,37 @@ class SinksConfig(Section):
     redis: RedisSinkConfig | None = None
     kafka: KafkaSinkConfig | None = None
     jsonl: JsonlSinkConfig | None = None
+
+    @property
+    def named(self) -> Mapping[str, SinkSection]:
+        """Those that are configured, in the order of the fields."""
+        sections = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: section for name, section in sections.items() if isinstance(section, SinkSection)}
+
+    @property
+    def required(self) -> frozenset[str]:
+        """Those that replayable sources wait for. The loader fills `required` in by the order of the file; where it is
+        left out all the same, it holds for the first of `named` alone.
+        """
+        first = next(iter(self.named), None)
+        return frozenset(
+            name
+            for name, section in self.named.items()
+            if section.required or (section.required is None and name == first)
+        )
+
+    def mistakes(self, secrets: Sequence[str]) -> Findings:
+        """There is one, and what each finds wrong with itself."""
+        if not self.named:
+            yield (), f"expected at least one of {', '.join(type(self).model_fields)}, got none"
+        for name, section in self.named.items():
+            yield from below((name,), section.mistakes(secrets))
+
+    def files(self) -> Files:
+        """Of every sink."""
+        for name, section in self.named.items():
+            for place, path, what in section.files():
+                yield (name, *place), path, what
 
 
 class OutboxConfig(Section):

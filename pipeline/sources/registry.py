@@ -1,12 +1,9 @@
-"""The one table of sources: a new one is its own file and a line here.
-
-url        LiveFeed        one camera, live
-file       FileFeed        one camera, replayable
-kafka      KafkaFeed       all cameras of one topic and group, replayable
-simulated  SimulatedFeed   one camera, live
-"""
+"""The one table of sources: a new one is its own file, its key in `config.py` and a line here."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from pipeline.kafka_client import KafkaSecurity
 from pipeline.secrets import Secrets
@@ -18,13 +15,39 @@ from pipeline.sources.video_file import FileFeed
 from pipeline.sources.video_live import LiveFeed
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """The cameras of one feed, and what a feed may need besides."""
+
+    cameras: dict[str, SourceConfig]
+    secrets: Secrets
+    brokers: tuple[str, ...]
+    security: KafkaSecurity
+    lease: int
+
+    @property
+    def only(self) -> tuple[str, SourceConfig]:
+        """The camera of a feed of its own."""
+        return next(iter(self.cameras.items()))
+
+
+_SOURCES: dict[str, Callable[[_Wanted], Feed]] = {
+    "url": lambda wanted: LiveFeed(*wanted.only, wanted.secrets),
+    "file": lambda wanted: FileFeed(*wanted.only),
+    "kafka": lambda wanted: KafkaFeed(
+        wanted.cameras, wanted.secrets, wanted.brokers, wanted.security, lease=wanted.lease
+    ),
+    "simulated": lambda wanted: SimulatedFeed(wanted.cameras),
+}
+"""Key under `source:` to its feed."""
+
+
 def group_feeds(cameras: dict[str, SourceConfig]) -> list[tuple[str, ...]]:
-    """Which cameras share a feed, and so a reader: those of one Kafka topic and group; all others are alone."""
+    """Which cameras share a feed, and so a reader: those whose `shared_feed` is equal."""
     groups: dict[object, list[str]] = {}
     for camera, config in cameras.items():
-        kafka = config.kafka
-        key = (kafka.brokers, kafka.topic, kafka.group) if kafka is not None else camera
-        groups.setdefault(key, []).append(camera)
+        shared = config.shared_feed
+        groups.setdefault(camera if shared is None else (config.kind, shared), []).append(camera)
     return [tuple(group) for group in groups.values()]
 
 
@@ -50,11 +73,5 @@ def build_feed(
     """
     if len(group_feeds(cameras)) != 1:
         raise ValueError(f"expected cameras of one feed, got {', '.join(cameras) or 'none'}")
-    camera, config = next(iter(cameras.items()))
-    if config.kafka is not None:
-        return KafkaFeed(cameras, secrets, brokers, security, lease=lease)
-    if config.simulated is not None:
-        return SimulatedFeed(cameras)
-    if config.file is not None:
-        return FileFeed(camera, config)
-    return LiveFeed(camera, config, secrets)
+    kind = next(iter(cameras.values())).kind
+    return _SOURCES[kind](_Wanted(cameras, secrets, brokers, security, lease))

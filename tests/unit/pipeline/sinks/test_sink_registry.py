@@ -9,7 +9,7 @@ from pipeline.errors import SinkError
 from pipeline.kafka_client import KafkaSecurity, client_settings
 from pipeline.secrets import Secrets
 from pipeline.sinks.config import JsonlSinkConfig, KafkaSinkConfig, RedisSinkConfig, SinksConfig
-from pipeline.sinks.registry import build_sinks
+from pipeline.sinks.registry import build_carriers, build_sinks
 from pipeline.sinks.topics import planned_topics
 
 
@@ -34,6 +34,31 @@ def test_builds_what_is_named_and_says_which_is_required(
     sinks, found = build_sinks(config, "north-quay", Secrets({}))
     assert [sink.name for sink in sinks] == names
     assert found == required
+
+
+def test_every_sink_of_the_file_has_a_carrier() -> None:
+    every = SinksConfig(redis=RedisSinkConfig(), kafka=KafkaSinkConfig(), jsonl=JsonlSinkConfig(path="out"))
+    assert tuple(every.named) == tuple(SinksConfig.model_fields)
+    assert tuple(build_carriers(every, "north-quay", Secrets({}))) == tuple(SinksConfig.model_fields)
+
+
+def test_mistakes_and_files_say_where_below_sinks_they_stand() -> None:
+    security = KafkaSecurity(protocol="SSL", user="alice", ca_file="ca.pem")
+    wrong = SinksConfig(
+        redis=RedisSinkConfig(url="reddis://host", credentials="unnamed"),
+        kafka=KafkaSinkConfig(brokers=("a:1", "b"), prefix="with space", security=security),
+    )
+    assert [place for place, _ in wrong.mistakes(["known"])] == [
+        ("redis", "url"),
+        ("redis", "credentials"),
+        ("kafka", "brokers", 1),
+        ("kafka", "prefix"),
+        ("kafka", "security", "protocol"),
+    ]
+    assert list(wrong.files()) == [(("kafka", "security", "ca_file"), "ca.pem", "certificate")]
+    assert [message for _, message in SinksConfig().mistakes([])] == [
+        "expected at least one of redis, kafka, jsonl, got none"
+    ]
 
 
 def test_kafka_security_resolves_the_password_and_checks_the_ca(
