@@ -25,6 +25,7 @@ from operators.retrieval.vectors import VectorSet
 from operators.scene.empty_view import VIEW_BLOCK, EmptyView, build_view
 from operators.scene.subjects import find_subjects, view_tokens
 from pipeline.simulation import KNOWN_KINDS, POSES, DockScene, Kind, Light, Rendered, placed_apart
+from pipeline.simulation.training import placed
 from tests.bench.lanes import in_lanes
 
 T = TypeVar("T")
@@ -75,6 +76,22 @@ class Site:
                 if len(movers) == len(kinds) and all(p.sum() >= LEAST_PATCHES for p in shot.patches):
                     break
             yield shot
+
+    def clips(self, purpose: int, kinds: Sequence[Kind], frames: int) -> Iterator[list[Shot]]:
+        """One clip for each of `kinds`: one mover comes nearer under a drifting light, one frame a second."""
+        for number, kind in enumerate(kinds):
+            rng = np.random.default_rng([47, self.seed, purpose, number])
+            clip: list[Shot] = []
+            while len(clip) < frames:
+                first, light = placed(rng, kind, (1.6, 8.0)), int(rng.integers(2**31))
+                step = float(rng.uniform(0.15, 0.5))
+                states = [replace(first, y=first.y + step * (frames - 1 - index)) for index in range(frames)]
+                clip = [
+                    self._shot(self._scene.render([state], Light.drift(light, float(at)), number * 100 + at), at)
+                    for at, state in enumerate(states)
+                ]
+                clip = [shot for shot in clip if shot.patches and shot.patches[0].sum() >= LEAST_PATCHES]
+            yield clip
 
     def _shot(self, rendered: Rendered, number: int, *, sample: bool = False) -> Shot:
         pixels, placement = place(rendered.rgb, SHAPE)
@@ -131,6 +148,10 @@ class Chain:
             VectorSet.of(backbone.space(SHAPE), np.stack(whole), np.array(labels)),
             _pooled(backbone.space(SHAPE, tap="patches", pooling="mask_mean"), pooled, pooled_labels),
         )
+
+    def things(self, shots: Iterable[Shot]) -> Iterator[tuple[Shot, np.ndarray, np.ndarray | None]]:
+        """(shot, class token, mean of the largest subject's patches; None: the chain finds nobody)."""
+        return in_lanes(shots, lambda batch: self._things(batch, exact_masks=False))
 
     def exact(self, shots: Iterable[Shot], bank: Bank) -> Iterator[tuple[Shot, list[str]]]:
         """What the bank calls each mover when its mask is the true one: what better masks could still give."""

@@ -43,8 +43,8 @@ runtime:
   publishers: 2
   http: {{bind: "127.0.0.1:0", token: token}}
 """
-FRAMES_UNTIL_USED = 60
-"""Of one camera, between the answer's first frame and the frame that was newest when the collection ended: 5 s."""
+START_SECONDS = 400.0
+"""The machine may be busy with other suites."""
 
 
 def main(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -54,7 +54,7 @@ def main(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str
         env={**os.environ, "DINOSTREAM_TOKEN": TOKEN, **environment},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
 
@@ -86,7 +86,7 @@ def labels(entries, version: str) -> list[str]:
 @pytest.mark.ray
 @pytest.mark.redis
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_a_class_added_while_it_runs_is_named_by_every_camera_and_survives_a_kill_and_a_restart(
     tmp_path, redis_server, prefix
 ):
@@ -106,8 +106,8 @@ def test_a_class_added_while_it_runs_is_named_by_every_camera_and_survives_a_kil
     def shown(camera):
         return stream(client, streams[camera])
 
-    with PipelineProcess(config) as pipeline:
-        until("results of both", lambda: all(artefacts(shown(camera)) for camera in streams))
+    with PipelineProcess(config, START_SECONDS) as pipeline:
+        until("results of both", lambda: all(artefacts(shown(camera)) for camera in streams), 240)
         asked = ("bank", "add", "pallet", "--camera", "dock-sim", "--http", pipeline.address)
         added = main(*asked, "--next", "3s")
         assert added.returncode == 0, added.stderr
@@ -121,11 +121,11 @@ def test_a_class_added_while_it_runs_is_named_by_every_camera_and_survives_a_kil
         wrong = main(*asked, "--next", "3s", DINOSTREAM_TOKEN="another")
         assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1), wrong.stderr
         unknown = main("bank", "add", "x", "--camera", "dock-sym", "--http", pipeline.address, "--next", "1s")
-        assert (unknown.returncode, "Did you mean dock-sim" in unknown.stderr) == (2, True), unknown.stderr
+        assert (unknown.returncode, "did you mean 'dock-sim'" in unknown.stderr) == (2, True), unknown.stderr
         actors = {each["name"]: each for each in pipeline.status()["actors"]}
         os.kill(actors["analyze-0"]["pid"], signal.SIGKILL)
         before = {camera: len(shown(camera)) for camera in streams}
-        until("both go on", lambda: all(len(shown(camera)) > before[camera] + 10 for camera in streams))
+        until("both go on", lambda: all(len(shown(camera)) > before[camera] + 10 for camera in streams), 240)
         assert pipeline.terminate() == 0, pipeline.text
     for camera in streams:
         versions = artefacts(shown(camera))
@@ -135,9 +135,11 @@ def test_a_class_added_while_it_runs_is_named_by_every_camera_and_survives_a_kil
     assert said.count("pallet") > 0.6 * len(said), said
     assert positions(shown("clip")) == sorted(set(positions(shown("clip"))))
     assert "unaccounted 0" in pipeline.text
-    with PipelineProcess(config) as pipeline:
+    with PipelineProcess(config, START_SECONDS) as pipeline:
         seen = {camera: len(shown(camera)) for camera in streams}
-        until("results after the restart", lambda: all(len(shown(camera)) > seen[camera] + 3 for camera in streams))
+        until(
+            "results after the restart", lambda: all(len(shown(camera)) > seen[camera] + 3 for camera in streams), 240
+        )
         assert pipeline.terminate() == 0, pipeline.text
     for camera in streams:
         assert artefacts(shown(camera))[-1] == "head/vehicles@3"
