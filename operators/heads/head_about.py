@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-from safetensors import SafetensorError
 
 from operators.heads.depth_about import RECIPE_MARGIN, HeadMismatchError
 from operators.tensor_file import from_tensor_bytes, to_tensor_bytes
@@ -88,10 +87,7 @@ def head_from_bytes(kind: str, data: bytes) -> tuple[np.ndarray, np.ndarray, Hea
     Raises:
         ValueError: it is no such file, or is damaged.
     """
-    try:
-        arrays, values = from_tensor_bytes(kind, data)
-    except (SafetensorError, AttributeError, TypeError) as error:
-        raise ValueError(f"not a head of kind {kind}: {error}") from None
+    arrays, values = from_tensor_bytes(kind, data)
     about = _about(values)
     wanted = {"weight": (len(about.classes), -1), "bias": (len(about.classes),)}
     for name, shape in wanted.items():

@@ -218,7 +218,7 @@ def bad_files() -> dict[str, tuple[bytes, str]]:
         replace(good.about, classes=tuple(map(str, range(257)))),
     )
     return {
-        "cut.safetensors": (good.to_bytes()[:-3], "is no segmenting head: not a head of kind segment_linear"),
+        "cut.safetensors": (good.to_bytes()[:-3], "is no segmenting head: damaged: the tensors"),
         "odd.safetensors": (odd.to_bytes(), r"6 inputs for blocks \(0, 1, 2, 3\)"),
         "cls.safetensors": (replace(good, about=replace(good.about, reads="cls")).to_bytes(), "damaged segment_linear"),
         "many.safetensors": (many.to_bytes(), "at most 256 classes, got 257"),
