@@ -13,6 +13,7 @@ from operators.backbone import WeightsError
 from pipeline.cli.app import UserError
 from pipeline.cli.table import CameraTable, Seen, dropped
 from pipeline.clock import SystemClock
+from pipeline.config.depth_notes import depth_notes
 from pipeline.config.loader import Config, load_config
 from pipeline.config.problems import ConfigError
 from pipeline.config.readiness import check_ready
@@ -21,6 +22,7 @@ from pipeline.control.runtime import started
 from pipeline.control.snapshot import PipelineSnapshot
 from pipeline.errors import PipelineError
 from pipeline.redaction import RedactedOutput, redact_logs
+from pipeline.sources.known_size import size_without_connecting
 
 DRAIN_SECONDS = 30.0
 
@@ -55,6 +57,9 @@ def run_pipeline(config: Config, drain_seconds: float, screen: IO[str]) -> bool:
         latest[:] = [snapshot]
         table.show(snapshot)
 
+    for camera, found in config.cameras.items():
+        for note in depth_notes(config, camera, size_without_connecting(camera, found.source)):
+            table.say(f"{camera}: {note}")
     model = model_spec(config, progress=lambda what, done, of: table.say(f"{what}: {done} of {of}"))
     with started(config, model, SystemClock(), table.say) as running:
         model = running.supervisor.snapshot().model

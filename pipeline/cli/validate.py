@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.app import UserError
-from pipeline.cli.picture_size import floor_of, shape_shown, size_without_connecting
 from pipeline.config.check_pose import CLEAR, reaches
+from pipeline.config.depth_notes import depth_notes
 from pipeline.config.load_plan import LoadPlan, memory_mib, plan_load, wanted_rate
 from pipeline.config.loader import Config, load_config
+from pipeline.config.picture_size import floor_of, shape_shown
 from pipeline.config.problems import ConfigError
 from pipeline.config.readiness import not_built, not_there
 from pipeline.config.schema import CameraConfig
+from pipeline.sources.known_size import size_without_connecting
 
 if TYPE_CHECKING:
     from operators.backbone import Engine
@@ -74,6 +76,8 @@ def _camera_lines(config: Config, camera: str, found: CameraConfig, size: tuple[
     )
     if spec.needs_subjects:
         yield f"    {_light(config, camera)}"
+    for note in depth_notes(config, camera, size):
+        yield f"    note: {note}"
     floor = floor_of(config, camera, size)
     if floor is None:
         return

@@ -27,6 +27,7 @@ from pipeline.config.problems import ConfigError, Problem
 from pipeline.errors import PipelineError
 from pipeline.frame_path.artefacts import ArtefactStore
 from pipeline.simulation.depth_heads import PICTURES_PER_FIT, head_for_view, simulated_head
+from pipeline.sources.known_size import size_without_connecting
 
 Progress = Callable[[str, int, int], None]
 """(what, done, of)."""
@@ -43,6 +44,10 @@ class ModelSpec:
     depth: Mapping[str, bytes]
     """Depth heads (linear ones 12 kB, DPT 56 MB and more) by head, or by `head@camera` for one fitted at that camera's
     view."""
+
+    def camera(self, name: str) -> CameraSpec:
+        """The camera called `name`."""
+        return next(spec for spec in self.cameras if spec.camera == name)
 
 
 def load_engine(model: ModelConfig, device: str = "cpu") -> Engine:
@@ -84,14 +89,17 @@ def model_spec(config: Config, engine: Engine | None = None, progress: Progress 
         WeightsError: as for `load_engine`.
     """
     artefacts = Path(config.runtime.state_dir) / "artefacts"
-    specs = tuple(config.camera_spec(camera) for camera in config.cameras)
+    specs = tuple(
+        config.camera_spec(camera, size_without_connecting(camera, found.source))
+        for camera, found in config.cameras.items()
+    )
 
     @cache
     def loaded() -> Engine:
         return engine or load_engine(config.model)
 
     _store_banks(config, ArtefactStore(artefacts), loaded)
-    depth = _depth_heads(config, loaded, progress)
+    depth = _depth_heads(config, specs, loaded, progress)
     _check_ranges(config, specs, depth)
     return ModelSpec(config.model, config.heads, specs, artefacts, depth)
 
@@ -116,7 +124,9 @@ def _check_ranges(config: Config, specs: Sequence[CameraSpec], depth: Mapping[st
         raise ConfigError(problems)
 
 
-def _depth_heads(config: Config, loaded: Callable[[], Engine], progress: Progress) -> dict[str, bytes]:
+def _depth_heads(
+    config: Config, specs: Sequence[CameraSpec], loaded: Callable[[], Engine], progress: Progress
+) -> dict[str, bytes]:
     """By head, or `head@camera` for one fitted at that camera's view."""
     folder = default_cache_dir().parent / "depth"
     found: dict[str, bytes] = {}
@@ -130,10 +140,9 @@ def _depth_heads(config: Config, loaded: Callable[[], Engine], progress: Progres
         if head.checkpoint != "fit_for_view":
             found[name] = _named_head(name, head.checkpoint, config.model)
             continue
-        for camera in config.cameras:
-            spec = config.camera_spec(camera)
+        for spec in specs:
             if name in spec.heads:
-                found[f"{name}@{camera}"] = _own_head(spec, loaded(), folder, progress)
+                found[f"{name}@{spec.camera}"] = _own_head(spec, loaded(), folder, progress)
     return found
 
 

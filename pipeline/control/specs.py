@@ -60,7 +60,7 @@ class RunSpec:
         return PublishSpec(
             name=name,
             cameras=tuple(
-                PublishedCamera(config.camera_spec(camera), config.cameras[camera].source.is_replayable)
+                PublishedCamera(self.model.camera(camera), config.cameras[camera].source.is_replayable)
                 for camera in plan.publisher(name).cameras
             ),
             sinks=config.sinks,
@@ -95,7 +95,7 @@ class RunSpec:
 
     def _owned(self, camera: str, lease: int) -> OwnedCamera:
         config = self.cameras[camera]
-        spec = self.config.camera_spec(camera)
+        spec = self.model.camera(camera)
         return OwnedCamera(
             spec=spec,
             lease=lease,

@@ -1,13 +1,15 @@
 """What each actor is given, from a file on disk; Ray is imported along with the specs but never started."""
 
 import pickle
+from dataclasses import replace
 
 import pytest
 
 from pipeline.config import load_config
-from pipeline.control.model import ModelSpec
+from pipeline.control.model import ModelSpec, model_spec
 from pipeline.sources.kafka_topic import KafkaFeed
 from pipeline.sources.video_file import FileFeed
+from tests.clips import make_clip
 
 CAMERAS = """\
 cameras:
@@ -42,6 +44,23 @@ def test_a_feed_plan_carries_each_cameras_own_lease_and_settings(spec):
     plan = spec().feed_plan(["yard"], {"yard": 5})
     assert (plan.cameras[0].is_replayable, plan.cameras[0].weight) == (False, 1.0), "a low priority is no less than one"
     assert spec().feed_plan(["gate"], {"gate": 1}).stall_after_seconds == 4.0
+
+
+def test_a_file_of_other_proportions_is_compiled_for_its_own_shape(spec, tmp_path):
+    """So that what is made before the first picture (heads, warm-up, spaces) is made for what will come."""
+    clip = make_clip(tmp_path / "square.mp4", 2, size=(240, 320))
+    text = f"version: 1\n{SINKS}runtime: {{state_dir: {tmp_path / 'state'}}}\n{CAMERAS.replace('gate.mp4', str(clip))}"
+    (tmp_path / "cameras.yaml").write_text(text)
+    config = load_config(tmp_path / "cameras.yaml")
+    model = model_spec(config)
+    assert {each.camera: each.shape for each in model.cameras} == {
+        "gate": (224, 294),
+        "yard": (224, 392),
+        "belt-a": (224, 392),
+        "belt-b": (224, 392),
+    }
+    (gate,) = replace(spec(), config=config, model=model).feed_plan(["gate"], {"gate": 1}).cameras
+    assert gate.spec.shape == (224, 294)
 
 
 def test_cameras_of_one_topic_share_a_reader_under_the_highest_of_their_leases(spec):
