@@ -129,7 +129,8 @@ def _from_file(
     file: CheckpointFile, arch: Architecture, weights: str
 ) -> tuple[dict[str, torch.Tensor], PositionRule, WeightsInfo]:
     said = file.metadata if file.origin == "ours" else {}
-    origin = said.get("origin") or f"{file.origin} checkpoint {file.path.name}"
+    maker = "Depth Anything" if file.is_depth_anything else file.origin
+    origin = said.get("origin") or f"{maker} checkpoint {file.path.name}"
     info = _info(
         weights,
         origin,
