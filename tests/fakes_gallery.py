@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from pipeline.frame_path.wire import encode_array
-from pipeline.frame_path.wire_schema import ResultBody, WireLabel, WireModel, WireSubject, WireTimes
+from pipeline.frame_path.wire_schema import ResultBody, WireLabel, WireModel, WireRule, WireSubject, WireTimes
 from pipeline.gallery.results_topic import Chunk
 
 DIM = 16
@@ -40,6 +40,7 @@ def result(
     subject_space: str = SUBJECT_SPACE,
     reused_of: str | None = None,
     tick: bool = False,
+    episodes: Mapping[str, tuple[str, int]] | None = None,
 ) -> bytes:
     """One result's body; a frame a second unless `seconds` says otherwise."""
     at = BEGAN_NS + round((seq if seconds is None else seconds) * SECOND)
@@ -56,9 +57,14 @@ def result(
         subjects=list(subjects),
         view=view,
         reused_of=reused_of,
+        rules={name: _rule(*each) for name, each in (episodes or {}).items()},
         tick=tick,
     )
     return msgspec.json.encode(body)
+
+
+def _rule(phase: str, episode: int) -> WireRule:
+    return WireRule("count_in(apron)", "", 1.0, None, True, "", "> 0", "< 1", phase, 0, episode, True)  # pyright: ignore[reportArgumentType]
 
 
 class ListTopic:

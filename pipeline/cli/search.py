@@ -88,7 +88,8 @@ def _others(wanted: Wanted, own: Record | None) -> Wanted:
 def _pictures(config: Config) -> Pictures:
     cameras = {name: CameraPictures(each.source, each.privacy) for name, each in config.cameras.items()}
     kafka = config.sinks.kafka
-    return Pictures(cameras, config.secrets, config.brokers, kafka.security if kafka else KafkaSecurity())
+    security = kafka.security if kafka else KafkaSecurity()
+    return Pictures(cameras, config.secrets, config.brokers, security, evidence=Path(config.evidence.store))
 
 
 def _print(answers: Sequence[Answer]) -> None:
@@ -114,8 +115,8 @@ def _draw(what: Query, answers: Sequence[Answer], pictures: Pictures, out: Path)
     tiles: list[Tile] = []
     for number, answer in enumerate(answers, 1):
         record, shown = answer.record, pictures.of(answer.record)
-        caption = (f"{number}  {answer.cosine:.3f}  {record.camera}  {record.label}", _time(record))
-        tiles.append(Tile(shown.rgb, caption, record.box, shown.why))
+        caption = (f"{number}  {answer.cosine:.3f}  {record.camera}  {record.label}", shown.why or _time(record))
+        tiles.append(Tile(shown.rgb, caption, None if shown.why else record.box, shown.why))
     try:
         draw_contact_sheet(what.tile, tiles, out)
     except OSError as error:

@@ -134,7 +134,11 @@ def _of_frame(frame: str, gallery: Gallery, pictures: Pictures, part: int | None
         what += f"; it looked the same as {record.frame}, which stands for it"
     shown = pictures.of(record)
     return Query(
-        record.values, record.space, what, Tile(shown.rgb, ("query", record.frame), record.box, shown.why), record
+        record.values,
+        record.space,
+        what,
+        Tile(shown.rgb, ("query", record.frame), None if shown.why else record.box, shown.why),
+        record,
     )
 
 

@@ -17,8 +17,7 @@ class GalleryConfig(Section):
     """Folder; belongs to one `main.py gallery` at a time."""
     keep: Seconds = 30 * 86400.0
     max_bytes: ByteSize = 4 * 2**30
-    """The oldest part is dropped beyond this, and counted. About 1.1 kB a vector of 384 numbers, 4 more with a
-    thumbnail."""
+    """The oldest part is dropped beyond this, and counted. About 1.1 kB a vector of 384 numbers."""
     vector: Literal["subject", "frame"] = "subject"
     """`subject`: what stands in front of the learnt empty view, one vector each; frames of cameras without a learnt
     view are kept by their class token. `frame`: every frame by its class token."""

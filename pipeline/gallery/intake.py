@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import msgspec
 
@@ -18,22 +17,8 @@ from pipeline.gallery.records import Batch, Record, Sighting, hash_of
 from pipeline.gallery.store import GalleryStore
 
 _SUFFIX = "/result"
+_ALERTING = frozenset({"active", "releasing"})
 _DECODER = msgspec.json.Decoder(ResultBody)
-
-
-class Thumbnails(Protocol):
-    """Where a small picture of a frame may be found while it is fresh."""
-
-    def of(self, frame: str) -> bytes:
-        """JPEG; empty where there is none."""
-        ...
-
-
-class NoThumbnails:
-    """None are kept."""
-
-    def of(self, frame: str) -> bytes:  # noqa: ARG002 - the protocol's
-        return b""
 
 
 @dataclass(slots=True)
@@ -54,11 +39,10 @@ class Intake:
     `without_vector` (the camera does not ask for `embedding`), `repeated` (this very result came before), `unreadable`.
     """
 
-    def __init__(self, config: GalleryConfig, store: GalleryStore, thumbnails: Thumbnails | None = None) -> None:
+    def __init__(self, config: GalleryConfig, store: GalleryStore) -> None:
         """Takes up what the store's log remembers."""
         self._vector = config.vector
         self._store = store
-        self._thumbnails = thumbnails or NoThumbnails()
         self._repeats = Repeats(config.same_above)
         for record in store.live:
             self._keep(record)
@@ -150,8 +134,7 @@ class Intake:
             gathering.sightings.append(Sighting(first, part, record.time_ns, hash_of(record.frame)))
             return
         gathering.counts["kept"] += 1
-        thumbnail = self._thumbnails.of(record.frame)
-        gathering.records.append(msgspec.structs.replace(record, thumbnail=thumbnail) if thumbnail else record)
+        gathering.records.append(record)
         self._keep(record)
 
     def _keep(self, record: Record) -> None:
@@ -175,6 +158,7 @@ def _record(
         pts_ns=times.pts_ns,
         box=of[1].box if of else None,
         label=_said(of[1].labels if of else body.frame_label),
+        episodes=[(name, each.episode) for name, each in body.rules.items() if each.phase in _ALERTING],
         vector=unit(decode_array(vector)).astype("<f2").tobytes(),
     )
 

@@ -1,7 +1,8 @@
 """The picture of a record, from wherever it can still be had.
 
 The results topic carries no pictures. But a file can be decoded again, a message of a topic read again, a simulated
-dock drawn again; of a live camera there is the thumbnail that the gallery was given, or nothing, and that is said.
+dock drawn again. Of what a live camera showed during an alert there is the alert's picture, taken at its start; else
+nothing, and that is said.
 `privacy` polygons are black in each of them.
 """
 
@@ -9,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from operators.backbone.preprocess import decode_picture
 from operators.scene.config import Polygon
 from pipeline.errors import PipelineError
+from pipeline.frame_path.evidence import evidence_path
 from pipeline.frame_path.model_picture import blacked_out
 from pipeline.gallery.records import Record
 from pipeline.kafka_client import KafkaSecurity
@@ -33,7 +36,7 @@ class Shown:
     rgb: np.ndarray | None
     """uint8 (H, W, 3), privacy polygons black."""
     why: str = ""
-    """Where it comes from, or why it is missing; for people."""
+    """Why it is missing, or that it is of another moment; for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +56,27 @@ class Pictures:
         secrets: Secrets,
         brokers: tuple[str, ...],
         security: KafkaSecurity,
+        *,
+        evidence: Path,
     ) -> None:
+        """`evidence`: the folder of the alerts' pictures; it need not be there."""
         self._cameras = cameras
         self._secrets = secrets
         self._brokers = brokers
         self._security = security
+        self._evidence = evidence
 
     def of(self, record: Record) -> Shown:
-        """Never fails: what cannot be had again is the record's thumbnail, or a sentence."""
+        """Never fails: where the frame cannot be had again it is an alert's picture, or a sentence."""
         camera = self._cameras.get(record.camera)
         if camera is None:
-            return _thumbnail(record, f"camera {record.camera} is not in this configuration")
+            return self._of_alert(record, f"camera {record.camera} is not in this configuration")
         try:
             rgb = self._again(record, camera.source)
         except PipelineError as error:
-            return _thumbnail(record, error.message)
+            return self._of_alert(record, error.message)
         if isinstance(rgb, str):
-            return _thumbnail(record, rgb)
+            return self._of_alert(record, rgb)
         return Shown(blacked_out(rgb, camera.privacy) if camera.privacy else rgb)
 
     def _again(self, record: Record, source: SourceConfig) -> np.ndarray | str:
@@ -97,8 +104,11 @@ class Pictures:
         except NotAPicture as error:
             return f"message {offset} of {kafka.topic}/{partition}: {error}"
 
-
-def _thumbnail(record: Record, why: str) -> Shown:
-    if not record.thumbnail:
+    def _of_alert(self, record: Record, why: str) -> Shown:
+        for rule, episode in record.episodes:
+            path = self._evidence / evidence_path(record.camera, rule, episode, "start")
+            try:
+                return Shown(decode_picture(path.read_bytes()), f"start of alert {rule} {episode}")
+            except (OSError, ValueError):
+                continue  # it was dropped by age, or never came: the next one may be there
         return Shown(None, why)
-    return Shown(decode_picture(record.thumbnail), "thumbnail")

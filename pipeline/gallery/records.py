@@ -42,8 +42,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """What heads called it, such as `vehicles: forklift`; empty where none did."""
     vector: bytes
     """Little-endian float16 (D,), L2-normalised; empty where it lies elsewhere."""
-    thumbnail: bytes = b""
-    """JPEG."""
+    episodes: list[tuple[str, int]] = []
+    """(rule, number) of the alerts that were on: their pictures may still be there."""
 
     @property
     def values(self) -> np.ndarray:

@@ -16,6 +16,8 @@ from pipeline.gallery.blocks import About, Block
 from pipeline.gallery.disk import bytes_under, sync_file, sync_folder
 
 _VERSION = 1
+_DAMAGED = (ValueError, EOFError, KeyError, TypeError)
+"""What json and numpy raise for a file that is cut short or something else; numpy loads no objects here."""
 _EMPTY_NPY_BYTES = 192
 """Of a file with no values or few: not worth a page."""
 
@@ -80,6 +82,14 @@ def open_segment(folder: Path) -> Segment:
     Raises:
         OSError: it is not there, of another version, or damaged.
     """
+    try:
+        return _opened(folder)
+    except _DAMAGED as error:
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise OSError(f"{folder} is damaged ({said}); move it away to go on without it") from None
+
+
+def _opened(folder: Path) -> Segment:
     about: dict[str, Any] = json.loads((folder / "about.json").read_text(encoding="utf-8"))
     if about["version"] != _VERSION:
         raise OSError(f"{folder}: expected a gallery of version {_VERSION}, got {about['version']}")

@@ -102,6 +102,9 @@ def test_time_that_was_not_seen_does_not_count() -> None:
     assert other.tail is not None
     seen, whole = (len(each.maxima) * BLOCK + each.observed_ns for each in (state.tail, other.tail))
     assert whole - 3 * PERIOD <= seen <= whole
+    state, _ = run([0.5, None] * 10, RuleState())  # each known value is alone, however short the pause
+    assert state.tail is not None
+    assert state.tail.observed_ns == 0
     tail = Tail().seen(RATE, 0.5, 0, 2 * S).seen(RATE, 0.5, 3600 * S, 2 * S)  # a gap without a word
     assert tail.observed_ns == 0
     assert tail.seen(RATE, 0.5, 0, 2 * S).observed_ns == 0  # a file that starts again

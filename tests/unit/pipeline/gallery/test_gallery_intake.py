@@ -34,6 +34,17 @@ def test_nothing_in_front_of_the_view_is_counted_and_not_kept(config: GalleryCon
     assert gallery.shelves() == []
 
 
+def test_what_sank_below_the_picture_s_edge_is_no_record(config: GalleryConfig) -> None:
+    done, _ = take(config, result(1, subject(direction(1)), subject(direction(2), is_held=True)))
+    assert done == {"kept": 1}
+
+
+def test_a_record_names_the_episodes_that_are_on(config: GalleryConfig) -> None:
+    alerting = result(1, subject(direction(1)), episodes={"too_close": ("active", 12), "seen": ("pending", 3)})
+    _, gallery = take(config, alerting)
+    assert gallery.records_of("dock-1/17/1")[0].episodes == [("too_close", 12)]
+
+
 def test_each_subject_is_a_record(config: GalleryConfig) -> None:
     done, gallery = take(config, result(1, subject(direction(1)), subject(direction(2), "truck")))
     assert done == {"kept": 2}

@@ -267,6 +267,23 @@ def test_answers_are_different_moments_however_many_are_alike(tmp_path: Path) ->
     assert all(abs(a - b) >= 30 for i, a in enumerate(times) for b in times[:i])
 
 
+@pytest.mark.usefixtures("small_segments")
+def test_the_ranking_over_segments_has_no_gaps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first segment's best are one moment, its next ones still better than all of the second."""
+    monkeypatch.setattr(gallery_store, "SEAL_RECORDS", 60)
+    config = GalleryConfig(store=str(tmp_path), same_above=1.0)
+    store = GalleryStore(config)
+    intake = Intake(config, store)
+    near = [result(seq, subject(direction(1) + 0.1 * direction(100 + seq)), seconds=0.01 * seq) for seq in range(50)]
+    next_best = [result(seq, subject(direction(1) + 0.3 * direction(100 + seq)), seconds=seq) for seq in range(50, 60)]
+    intake.take([*near, *next_best], {}, BEGAN_NS)
+    far = [result(seq, subject(direction(1) + direction(100 + seq)), seconds=10 * seq) for seq in range(60, 90)]
+    intake.take(far, {}, BEGAN_NS)
+    store.close()
+    found = Gallery.open(tmp_path).search(direction(1), SUBJECT_SPACE, 2)
+    assert [int(each.record.frame.rpartition("/")[2]) // 10 for each in found][1] == 5
+
+
 def test_no_gallery_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(GalleryError, match=r"no gallery at .*main\.py gallery CONFIG"):
         Gallery.open(tmp_path / "nowhere")
