@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from operators.heads.kinds import head_kind
-from operators.rules.config import FalseAlarms
 from operators.rules.measures import parse_measure
 from operators.spelling import did_you_mean
 from pipeline.config.check_model import is_path
@@ -58,14 +57,6 @@ def _not_built(config: Config) -> Findings:
             spec = parse_measure(each.measure)
             if not spec.is_built:
                 yield (*place, "measure"), f"measure {spec.name} is not built yet"
-            if isinstance(each.enter, FalseAlarms):
-                yield (
-                    (*place, "enter"),
-                    (
-                        "a threshold learnt from false_alarms is not built yet: write a comparison such as "
-                        f'"> {"3 m" if spec.unit else "0.8"}"'
-                    ),
-                )
 
 
 def _not_there(config: Config) -> Findings:
