@@ -13,8 +13,22 @@ from typing import Any
 import numpy as np
 import torch
 from numpy import dtypes
+from safetensors import SafetensorError
 
 from operators.backbone.errors import WeightsError
+
+_UNREADABLE = (
+    RuntimeError,
+    EOFError,
+    OSError,
+    ValueError,
+    KeyError,
+    IndexError,
+    TypeError,
+    AttributeError,
+    SafetensorError,  # of a file that is called .safetensors, which torch reads as such
+)
+"""What torch raises for a file that is cut short or something else."""
 
 
 def read_pickle(path: Path) -> Any:
@@ -35,7 +49,7 @@ def read_pickle(path: Path) -> Any:
         raise _refusal(path, str(error)) from None
     except FileNotFoundError:
         raise WeightsError(f"no weights: {path} does not exist. Give an existing file.") from None
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+    except _UNREADABLE as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(f"{path} is damaged: torch cannot read it ({first}). Fetch it again.") from None
 

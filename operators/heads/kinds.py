@@ -121,8 +121,12 @@ def _segment_classes(head: SegmentHead) -> tuple[str, ...]:
 def _file_classes(checkpoint: str, read: Callable[[bytes], ClassifyLinear | SegmentLinear]) -> tuple[str, ...]:
     """Of a file of ours; those of published files are known once it is loaded (empty: not known yet)."""
     path = Path(checkpoint)
-    is_ours = path.suffix == ".safetensors" and path.is_file()
-    return read(path.read_bytes()).about.classes if is_ours else ()
+    if path.suffix != ".safetensors" or not path.is_file():
+        return ()
+    try:
+        return read(path.read_bytes()).about.classes
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be used: {error}") from None
 
 
 HEAD_KINDS: dict[str, HeadKind] = {

@@ -143,7 +143,10 @@ class Bank:
                 )
                 for name, space in about["spaces"].items()
             }
-            return Bank(tuple(about["classes"]), sets["cls"], sets.get("pooled"), about["made_with"])
+            classes = tuple(str(name) for name in about["classes"])
+            for name, each in sets.items():
+                _check(name, each, len(classes))
+            return Bank(classes, sets["cls"], sets.get("pooled"), about["made_with"])
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise BankError(f"no bank: {error}. Build it again.") from None
 
@@ -213,3 +216,22 @@ def _joined(
     return VectorSet.of(
         old.space, np.concatenate([old.vectors, new.vectors]), np.array(labels), (*old_names, *new.names)
     )
+
+
+def _check(name: str, vectors: VectorSet, num_classes: int) -> None:
+    """Of a set from a file.
+
+    Raises:
+        ValueError: its parts do not belong together.
+    """
+    count = len(vectors.vectors)
+    if vectors.vectors.ndim != 2 or vectors.labels.shape != (count,) or vectors.own.shape != (count,):
+        shapes = f"{vectors.vectors.shape}, {vectors.labels.shape} and {vectors.own.shape}"
+        raise ValueError(f"damaged: expected {name} vectors (n, D), labels (n,) and cosines (n,), got {shapes}")
+    if vectors.names and len(vectors.names) != count:
+        raise ValueError(f"damaged: expected {count} names of pictures for {name}, got {len(vectors.names)}")
+    if not count or not 0 <= vectors.labels.min() <= vectors.labels.max() < num_classes:
+        got = f"{vectors.labels.min()} to {vectors.labels.max()}" if count else "none"
+        raise ValueError(f"damaged: expected labels of {name} to name one of {num_classes} classes, got {got}")
+    if not np.isfinite(vectors.vectors).all():
+        raise ValueError(f"damaged: {name} holds vectors that are not finite")
