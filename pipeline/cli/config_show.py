@@ -11,7 +11,7 @@ import yaml
 
 from operators.spelling import did_you_mean
 from pipeline.cli.app import UserError
-from pipeline.cli.validate import load
+from pipeline.cli.config_argument import load
 from pipeline.config.loader import Config
 from pipeline.config.problems import Place, shown
 from pipeline.config.written import written
@@ -45,10 +45,16 @@ def show(
     if not origin:
         typer.echo(redact(yaml.safe_dump(found, sort_keys=False, allow_unicode=True, width=120)), nl=False)
         return
-    lines = [(shown(place)[2:], str(value), _origin(loaded, camera, place)) for place, value in leaves(found)]
+    lines = [(shown(place)[2:], _plain(value), _origin(loaded, camera, place)) for place, value in leaves(found)]
     widths = [max(len(line[column]) for line in lines) for column in (0, 1)]
     for name, value, where in lines:
-        typer.echo(redact(f"{name:<{widths[0]}}  {value:<{min(widths[1], 40)}}  {where}"))
+        typer.echo(redact(f"{name:<{widths[0]}}  {value:<{min(widths[1], 48)}}  {where}"))
+
+
+def _plain(value: Any) -> str:
+    """On one line, as it would be written in the file."""
+    text: str = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10**6)
+    return text.removesuffix("...\n").strip()
 
 
 def _origin(config: Config, camera: str, place: Place) -> str:

@@ -17,6 +17,8 @@ from pipeline.sources.base import Decoded, EndOfStream, Feed, SourceInfo, Undeco
 from pipeline.sources.video_picture import VideoPicture
 
 _MAX_FILE_FRAMES = 2000
+_LABELS = {"size": "height x width"}
+"""For people, who else read a size as width first."""
 
 
 @dataclass(slots=True)
@@ -41,7 +43,8 @@ class Report:
     details: dict[str, str | int | float] = field(default_factory=dict[str, "str | int | float"])
 
     def lines(self) -> list[str]:
-        return [f"{name:27}{_shown(value)}" for name, value in asdict(self).items() if value not in ({}, None)]
+        told = {_LABELS.get(name, name): value for name, value in asdict(self).items() if value not in ({}, None)}
+        return [f"{name:27}{_shown(value)}" for name, value in told.items()]
 
 
 def probe(

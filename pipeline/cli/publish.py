@@ -16,9 +16,9 @@ import numpy as np
 import typer
 
 from pipeline.cli.app import UserError
+from pipeline.cli.config_argument import load
 from pipeline.cli.kafka_argument import Mechanism, parse_kafka
 from pipeline.cli.source_argument import SourceArgument, as_user_error, configured_source, parse_source
-from pipeline.cli.validate import load
 from pipeline.errors import SourceError
 from pipeline.sources.base import Decoded, EndOfStream
 from pipeline.sources.kafka_producer import RecordProducer

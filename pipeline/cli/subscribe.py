@@ -12,9 +12,10 @@ from typing import Annotated
 
 import typer
 
+from operators.spelling import did_you_mean
 from pipeline.cli.app import UserError
-from pipeline.config.loader import Config, load_config
-from pipeline.config.problems import ConfigError
+from pipeline.cli.config_argument import load
+from pipeline.config.loader import Config
 from pipeline.errors import SinkError
 from pipeline.messages import Kind
 from pipeline.sinks.readback import kafka_events, redis_events
@@ -38,7 +39,7 @@ def subscribe(
     config: Annotated[Path, typer.Argument(help="The configuration that the pipeline runs with.")],
     *,
     source: Annotated[
-        Broker | None, typer.Option("--from", help="Which broker; the first one configured if left out.")
+        Broker | None, typer.Option("--from", help="Which broker; left out: Redis if configured, else Kafka.")
     ] = None,
     kind: Annotated[Events, typer.Option(help="What to read.")] = Events.results,
     camera: Annotated[str | None, typer.Option(help="One camera; all if left out.")] = None,
@@ -50,12 +51,10 @@ def subscribe(
     """Print events as JSON lines: CloudEvents attributes, and the event itself under `data`."""
     logging.basicConfig(handlers=[logging.NullHandler()])  # the one error that ends us says what the clients' logs do
     try:
-        events = _events(load_config(config), source, kind, camera, from_start=from_start)
+        events = _events(load(config), source, kind, camera, from_start=from_start)
         next(events)
         sys.stderr.write(f"subscribed to {kind.value}\n")
         _print(events, count)
-    except ConfigError as error:
-        raise UserError(str(error)) from None
     except SinkError as error:
         raise UserError(str(error), exit_code=3) from None
     except BrokenPipeError:  # whoever reads has enough; what Python would still flush goes nowhere
@@ -68,7 +67,8 @@ def _events(
     config: Config, broker: Broker | None, kind: Events, camera: str | None, *, from_start: bool
 ) -> Generator[bytes | None]:
     if camera is not None and camera not in config.cameras:
-        raise UserError(f"unknown camera {camera!r}: expected one of {', '.join(config.cameras)}")
+        known = ", ".join(config.cameras)
+        raise UserError(f"unknown camera {camera!r}: expected one of {known}{did_you_mean(camera, config.cameras)}")
     cameras = (camera,) if camera else tuple(config.cameras)
     sinks = config.sinks
     if sinks.redis is not None and broker in {None, Broker.redis}:
@@ -76,7 +76,8 @@ def _events(
     if sinks.kafka is not None and broker in {None, Broker.kafka}:
         return kafka_events(sinks.kafka, config.secrets, _KINDS[kind], cameras, from_start=from_start)
     wanted = broker.value if broker else "redis or kafka"
-    raise UserError(f"nothing to subscribe to: expected {wanted} under `sinks:` of {config.path}")
+    files = f"; JSON lines are files in {sinks.jsonl.path}" if sinks.jsonl is not None else ""
+    raise UserError(f"nothing to subscribe to: expected {wanted} under `sinks:` of {config.path}{files}")
 
 
 def _print(events: Generator[bytes | None], count: int | None) -> None:

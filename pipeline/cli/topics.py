@@ -10,8 +10,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.app import UserError
-from pipeline.config.loader import load_config
-from pipeline.config.problems import ConfigError
+from pipeline.cli.config_argument import load
 from pipeline.errors import SinkError
 from pipeline.secrets import Secrets
 from pipeline.sinks.config import KafkaSinkConfig
@@ -62,12 +61,12 @@ def _kafka(config: Path | None, brokers: str | None, prefix: str) -> tuple[Kafka
     if (config is None) == (brokers is None):
         raise UserError("expected either CONFIG or --brokers host:port")
     if brokers is not None:
-        return KafkaSinkConfig(brokers=tuple(brokers.split(",")), prefix=prefix), Secrets({})
+        sink = KafkaSinkConfig(brokers=tuple(brokers.split(",")), prefix=prefix)
+        for place, message in sink.mistakes(()):
+            raise UserError(f"--{place[0]}: {message}")
+        return sink, Secrets({})
     assert config is not None
-    try:
-        loaded = load_config(config)
-    except ConfigError as error:
-        raise UserError(str(error)) from None
+    loaded = load(config)
     if loaded.sinks.kafka is None:
         raise UserError(f"{config} names no Kafka: expected `kafka` under `sinks:`")
     return loaded.sinks.kafka, loaded.secrets

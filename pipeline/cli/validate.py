@@ -10,13 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.app import UserError
+from pipeline.cli.config_argument import load
 from pipeline.config.check_pose import CLEAR, reaches
-from pipeline.config.depth_notes import depth_notes
 from pipeline.config.load_plan import LoadPlan, memory_mib, plan_load, wanted_rate
-from pipeline.config.loader import Config, load_config
-from pipeline.config.picture_size import floor_of, shape_shown
-from pipeline.config.problems import ConfigError
-from pipeline.config.readiness import not_built, not_there
+from pipeline.config.loader import Config
 from pipeline.config.schema import CameraConfig
 from pipeline.sources.known_size import size_without_connecting
 
@@ -36,6 +33,8 @@ def validate(
     secrets that are not on this machine, 1 if a probe failed.
     """
     loaded = load(config)
+    from pipeline.config.readiness import not_built, not_there  # brings torch, which a mistake need not wait for
+
     answers = _probe(loaded) if probe else []
     sizes = {camera: size for each in answers for camera, size in each.sizes.items()}
     typer.echo(f"{config}: right; {len(loaded.cameras)} cameras, site {loaded.site.name} ({loaded.site.timezone})")
@@ -58,16 +57,10 @@ def validate(
         raise typer.Exit(1)
 
 
-def load(path: Path) -> Config:
-    """The configuration, or a `UserError` with every mistake."""
-    try:
-        return load_config(path)
-    except ConfigError as error:
-        count = len(error.problems)
-        raise UserError(f"{count} mistake{'s' if count > 1 else ''} in {path}\n{error}") from None
-
-
 def _camera_lines(config: Config, camera: str, found: CameraConfig, size: tuple[int, int] | None) -> Iterator[str]:
+    from pipeline.config.depth_notes import depth_notes
+    from pipeline.config.picture_size import floor_of, shape_shown
+
     spec = config.camera_spec(camera)
     rate = f"{found.sample.fps:g} fps" if found.sample.fps else "all frames"
     yield (

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -135,3 +137,29 @@ def test_docs_are_checked_and_written(tmp_path, monkeypatch):
     assert caught.value.exit_code == 1
     docs(check=False)
     docs(check=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--brokers", "localhost"), "--brokers: expected host:port such as localhost:9092, got 'localhost'"),
+        (("--brokers", "eve:sesame@host:9092"), "--brokers: user and password do not belong in an address"),
+        (("--brokers", "host:9092", "--prefix", "a b"), "--prefix: expected letters"),
+    ],
+)
+def test_topics_refuses_what_is_no_address_before_it_connects(arguments, said):
+    code, message = refused("topics", "check", *arguments)
+    assert code == 2
+    assert said in message
+    assert "sesame" not in message
+
+
+def test_a_mistake_is_told_without_waiting_for_the_model_library(tmp_path):
+    path = tmp_path / "cameras.yaml"
+    path.write_text("version: 1\n")
+    script = (
+        "import sys\nfrom pipeline.cli.app import UserError\nfrom pipeline.cli.validate import validate\n"
+        "from pathlib import Path\n"
+        "try:\n    validate(Path(sys.argv[1]))\nexcept UserError:\n    sys.exit('torch' in sys.modules)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", script, str(path)], check=False).returncode == 0
