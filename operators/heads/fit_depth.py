@@ -136,10 +136,13 @@ class DepthFit:
         mean, mean_y = self._moments[-1, :-1] / total, self._xy[-1] / total
         covariance = self._moments[:-1, :-1] / total - np.outer(mean, mean)
         covariance_y = self._xy[:-1] / total - mean * mean_y
+        is_used = np.diag(covariance) > 0  # what is the same everywhere tells nothing, and costs a cube of its number
+        covariance, covariance_y = covariance[np.ix_(is_used, is_used)], covariance_y[is_used]
         scale = np.sqrt(np.maximum(np.diag(covariance), 1e-12))
         standard = covariance / np.outer(scale, scale)
         standard[np.diag_indices_from(standard)] += regularisation
-        weight = np.linalg.solve(standard, covariance_y / scale) / scale
+        weight = np.zeros(len(is_used))
+        weight[is_used] = np.linalg.solve(standard, covariance_y / scale) / scale
         bias = mean_y - mean @ weight
         return DepthLinear(self._interleaved(weight)[None].astype(np.float32), np.array([bias], np.float32), about)
 

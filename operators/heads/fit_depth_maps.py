@@ -17,7 +17,7 @@ from operators.heads.fit_depth import DepthFit, place_like
 from operators.heads.fit_grid import Progress
 from operators.heads.fit_parts import CHOSEN, FITTED, JUDGED
 
-RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
+RIDGES = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
 """On standardised features, per unit of total weight. The paper trains its depth heads by gradient steps; a linear head
 on log depth has its optimum in closed form, and what is left to choose is how far it is held back."""
 BEYOND = 1.25
@@ -171,7 +171,7 @@ def judge(head: DepthLinear, pictures: DepthPictures) -> tuple[DepthErrors, dict
         part = pictures.parts[index]
         is_judged = np.kron(part == JUDGED, np.ones((PATCH, PATCH), bool)) & np.isfinite(truth.metres)
         size = (truth.metres.shape[0], truth.metres.shape[1])
-        raw = head.raw_map(pictures.taps(index), (part.shape[0], part.shape[1]), size)[0]
+        raw = _raw(head, pictures.taps(index), (part.shape[0], part.shape[1]), size)
         maps[index] = raw.clip(*head.about.range_metres) * _scale(truth, head.about)
         wanted, got = truth.metres[is_judged], maps[index][is_judged]
         share = np.abs(got - wanted) / wanted
@@ -197,9 +197,15 @@ def _log_error(head: DepthLinear, pictures: DepthPictures) -> float:
     errors: list[np.ndarray] = []
     for index, truth, used in pictures.used(CHOSEN):
         grid = (used.shape[0], used.shape[1])
-        raw = head.raw_map(pictures.taps(index), grid, grid)[0].clip(*head.about.range_metres)
+        raw = _raw(head, pictures.taps(index), grid, grid).clip(*head.about.range_metres)
         errors.append(np.abs(np.log(raw * _scale(truth, head.about)) - truth.log_depth)[used])
     return float(np.concatenate(errors).mean()) if errors else float("inf")
+
+
+def _raw(head: DepthLinear, taps: Taps, grid: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
+    """float32 (H, W), infinite where a poor head of the grid overflows."""
+    with np.errstate(over="ignore"):
+        return head.raw_map(taps, grid, size)[0]
 
 
 def _scale(truth: DepthTruth, about: DepthAbout) -> float:

@@ -89,11 +89,12 @@ def train_grid(
 
 def balanced_loss(logits: np.ndarray, shares: np.ndarray) -> float:
     """Cross-entropy of float (S, C) against shares, every class weighing the same; infinite where it overflowed."""
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    logs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     totals = shares.sum(axis=0)
     known = totals > 0
-    loss = -float(((shares * logs).sum(axis=0)[known] / totals[known]).mean())
+    with np.errstate(invalid="ignore"):
+        shifted = logits - logits.max(axis=1, keepdims=True)
+        logs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+        loss = -float(((shares * logs).sum(axis=0)[known] / totals[known]).mean())
     return loss if np.isfinite(loss) else float("inf")
 
 

@@ -49,8 +49,7 @@ def runs(count: int) -> np.ndarray:
 
     Neighbours stay together, so that fewer pictures of one part have a twin in another.
     """
-    ends = np.cumsum(SHARES) * count
-    return np.searchsorted(ends, np.arange(count) + 0.5).clip(0, len(SHARES) - 1).astype(np.int8)
+    return _in_order(count)
 
 
 def _by_class(classes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -61,12 +60,11 @@ def _by_class(classes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return parts
 
 
-def _dealt(count: int, rng: np.random.Generator) -> np.ndarray:
-    """Parts in random order, at least one of each where there are three."""
+def _in_order(count: int) -> np.ndarray:
+    """At least one of each part where there are three."""
     rest = [max(1, round(count * share)) for share in SHARES[1:]]
-    parts = np.repeat(np.arange(len(SHARES)), [max(0, count - sum(rest)), *rest])
-    return (
-        rng.permutation(parts)[:count].astype(np.int8)
-        if count < len(SHARES)
-        else rng.permutation(parts).astype(np.int8)
-    )
+    return np.repeat(np.arange(len(SHARES)), [max(0, count - sum(rest)), *rest])[:count].astype(np.int8)
+
+
+def _dealt(count: int, rng: np.random.Generator) -> np.ndarray:
+    return rng.permutation(_in_order(count))
