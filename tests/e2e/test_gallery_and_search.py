@@ -125,7 +125,7 @@ def test_a_picture_and_a_frame_find_their_moments_and_show_them(
     assert found.returncode == 0, found.stderr
     lines = found.stdout.splitlines()
     assert lines[0].startswith("dock-1/17/14, part 0 of 1: vehicles: forklift")
-    assert sorted(line.split()[6] for line in lines[2:4]) == ["dock-2/17/14", "dock-2/17/50"]
+    assert sorted(line.split()[7] for line in lines[2:4]) == ["dock-2/17/14", "dock-2/17/50"]
     assert "the query and 2 moments" in lines[4]
 
 
