@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from operators.results import Analysis
+from pipeline.errors import PublishError
+from pipeline.messages import Analysed, Entry
 
 MAX_PICTURES = 24
 """Of one collection: neighbouring frames are alike, and each has to be embedded before the class is known."""
@@ -80,6 +83,34 @@ class Collection:
         if len(samples) > len(chosen):
             skipped["more than needed"] = len(samples) - len(chosen)
         return Collected(tuple(samples[index] for index in chosen), skipped)
+
+
+class Collections:
+    """Those that are under way at a publisher, one a camera at most. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._by_camera: dict[str, Collection] = {}
+
+    def __contains__(self, camera: str) -> bool:
+        return camera in self._by_camera
+
+    def begin(self, camera: str) -> None:
+        """An earlier one of the camera is let go."""
+        self._by_camera[camera] = Collection()
+
+    def see(self, entries: Iterable[Entry]) -> None:
+        """What was accepted of owners."""
+        for entry in entries:
+            if isinstance(entry, Analysed) and (collection := self._by_camera.get(entry.ticket.camera)) is not None:
+                collection.see(entry.analysis)
+
+    def end(self, camera: str) -> Collected:
+        """Raises: PublishError: none is under way."""
+        collection = self._by_camera.pop(camera, None)
+        if collection is None:
+            msg = f"nothing is collected of {camera}: the publisher was started anew meanwhile. Ask again"
+            raise PublishError(msg, code="not_collecting")
+        return collection.end()
 
 
 def evenly(count: int, most: int) -> list[int]:

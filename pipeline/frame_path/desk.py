@@ -11,7 +11,7 @@ from pipeline.clock import Clock
 from pipeline.errors import PublishError
 from pipeline.frame_path.artefacts import ArtefactStore
 from pipeline.frame_path.camera_book import CameraBook
-from pipeline.frame_path.collection import Collected, Collection
+from pipeline.frame_path.collection import Collected, Collections
 from pipeline.frame_path.draft import Draft, Letterhead
 from pipeline.frame_path.offers import Offers
 from pipeline.frame_path.published import PublishedCamera, PublisherSnapshot
@@ -53,7 +53,7 @@ class Desk:
         self._books: dict[str, CameraBook] = {}
         self._settled: deque[Settlement] = deque()
         self._num_fenced = 0
-        self._collections: dict[str, Collection] = {}
+        self._collections = Collections()
 
     def allow(self, cameras: Sequence[PublishedCamera]) -> None:
         """Answers for these cameras too, or for them in another configuration."""
@@ -117,9 +117,7 @@ class Desk:
 
         self._transact(enter, [name for name in cameras if name not in fenced])
         self._num_fenced += sum(name in fenced for name, _ in by_entry)
-        for camera, entry in by_entry:
-            if camera in self._collections and isinstance(entry, Analysed) and camera not in fenced:
-                self._collections[camera].see(entry.analysis)
+        self._collections.see(entry for camera, entry in by_entry if camera not in fenced)
         return Receipt(tuple(self._receipt(name, is_fenced=name in fenced) for name in cameras))
 
     def _receipt(self, camera: str, *, is_fenced: bool) -> CameraReceipt:
@@ -147,15 +145,11 @@ class Desk:
     def collect(self, camera: str) -> None:
         """Keeps the pictures of the frames to come, until `collected`."""
         self._book(camera)
-        self._collections[camera] = Collection()
+        self._collections.begin(camera)
 
     def collected(self, camera: str) -> Collected:
         """Ends a collection."""
-        collection = self._collections.pop(camera, None)
-        if collection is None:
-            msg = f"nothing is collected of {camera}: the publisher was started anew meanwhile. Ask again"
-            raise PublishError(msg, code="not_collecting")
-        return collection.end()
+        return self._collections.end(camera)
 
     # --- state -------------------------------------------------------------------------------------------------------
 

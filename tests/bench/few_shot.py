@@ -20,7 +20,7 @@ from operators.heads.shipped import shipped_head
 from operators.retrieval.bank import Bank
 from operators.retrieval.left_out import leave_out_clips
 from operators.retrieval.vectors import VectorSet
-from pipeline.simulation import KNOWN_KINDS, POSES
+from pipeline.simulation import KNOWN_KINDS, POSES, Kind
 from pipeline.simulation.depth_heads import head_for_view
 from tests.bench.label_pictures import SHAPE, Chain, Site
 
@@ -72,7 +72,7 @@ def pictures(engine: Engine, pose: str, seed: int, cache: Path) -> tuple[Picture
 
 
 def _seen(chain: Chain, site: Site, purpose: int, clips: int) -> Pictures:
-    kinds = [kind for kind in KNOWN_KINDS for _ in range(clips)]
+    kinds: list[Kind] = [kind for kind in KNOWN_KINDS for _ in range(clips)]
     shots = [(number, shot) for number, clip in enumerate(site.clips(purpose, kinds, FRAMES)) for shot in clip]
     rows: list[tuple[np.ndarray, int, int]] = []
     for (number, _), (_, _, thing) in zip(shots, chain.things(shot for _, shot in shots), strict=True):

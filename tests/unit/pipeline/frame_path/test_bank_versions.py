@@ -97,7 +97,7 @@ def test_frames_with_one_subject_are_taken_once_and_the_others_are_counted(tmp_p
     two = frame(2, 2.0, picture=b"c").analysis
     deliver(made, frame(0, 2.0), frame(1, 2.0, picture=b"a"))
     deliver(made, Analysed(replace(two, subjects=(subject(2.0), subject(4.0)))), frame(3, None, picture=b"d"))
-    deliver(made, frame(1, 2.0, picture=b"a"))  # its receipt was lost
+    deliver(made, frame(1, 2.0, picture=b"a"), frame(3, None, picture=b"d"))  # the receipt was lost
     found = made.collected(CAMERA)
     assert [(each.frame, each.jpeg, each.mask.sum()) for each in found.samples] == [(f"{CAMERA}/17/1", b"a", 12)]
     assert found.skipped == {"in flight when it began": 1, "several subjects": 1, "no subject": 1}
