@@ -25,7 +25,7 @@ from pipeline.sources.simulated import dock_for, frame_at
 from tests.contract.sink_contract import running
 from tests.fakes_gallery import SECOND, result, subject
 
-pytestmark = [pytest.mark.redis, pytest.mark.slow]
+pytestmark = [pytest.mark.redis, pytest.mark.slow, pytest.mark.timeout(400)]
 
 ROOT = Path(__file__).parents[2]
 SEEDS = {"dock-1": 8, "dock-2": 20}
