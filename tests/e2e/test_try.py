@@ -86,7 +86,14 @@ def test_ctrl_c_gives_what_there_is(tmp_path):
     arguments = command("try", "simulated:8", "--out", tmp_path, "--weights", "standin", "--seconds", "600")
     environment = {**os.environ, **ONE_THREAD}
     running = subprocess.Popen(
-        arguments, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        arguments,
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # a background shell hands it on ignored
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads here
     )
     try:
         assert running.stdout is not None

@@ -5,6 +5,7 @@ from safetensors.numpy import save
 from operators.results import ViewSample
 from operators.scene.empty_view import EmptyView, build_view
 from operators.scene.subjects import view_tokens
+from operators.tensor_file import to_tensor_bytes
 
 GRID = (4, 6)
 
@@ -88,8 +89,10 @@ def test_bytes_carry_everything():
 
 
 def test_other_bytes_are_refused():
-    with pytest.raises(ValueError, match="kind 'empty_view'"):
+    with pytest.raises(ValueError, match="not a file that this program wrote"):
         EmptyView.from_bytes(save({"a": np.zeros(1, np.float32)}))
+    with pytest.raises(ValueError, match="kind 'empty_view', got 'bank'"):
+        EmptyView.from_bytes(to_tensor_bytes("bank", {"a": np.zeros(1, np.float32)}, {}))
     with pytest.raises(ValueError, match="not safetensors"):
         EmptyView.from_bytes(b"nonsense that is long enough")
 
