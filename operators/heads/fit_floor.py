@@ -60,12 +60,7 @@ def floor_depth(
     height, width = size
     pixels = np.array([(mark.x * width, mark.y * height) for mark in marks])
     floor = np.array([(mark.right_metres, mark.ahead_metres) for mark in marks])
-    for name, points, least in (
-        ("in the picture", pixels, _LEAST_AREA * height * width),
-        ("on the floor", floor, _LEAST_AREA),
-    ):
-        if _least_triangle(points) < least:
-            raise ValueError(f"three of the four floor points lie in a line {name}. Give the corners of a rectangle")
+    _check_spread(pixels, floor, size)
     centred = (pixels - (width / 2, height / 2)).astype(np.float32)
     plane = cv2.getPerspectiveTransform(floor.astype(np.float32), centred)  # metres to pixels from the middle
     focal = width / 2 / np.tan(np.radians(hfov_degrees) / 2) if hfov_degrees else _focal(plane)
@@ -81,6 +76,16 @@ def floor_depth(
         raise ValueError("no floor is seen in that area: check the order of the points and of the area's corners")
     distance = abs(float(normal @ pose[:, 2])) / float(np.linalg.norm(normal))
     return FloorDepth(found, float(np.degrees(2 * np.arctan(width / 2 / focal))), distance)
+
+
+def _check_spread(pixels: np.ndarray, floor: np.ndarray, size: tuple[int, int]) -> None:
+    """Raises: ValueError: three of the points lie in a line."""
+    for name, points, least in (
+        ("in the picture", pixels, _LEAST_AREA * size[0] * size[1]),
+        ("on the floor", floor, _LEAST_AREA),
+    ):
+        if _least_triangle(points) < least:
+            raise ValueError(f"three of the four floor points lie in a line {name}. Give the corners of a rectangle")
 
 
 def _focal(plane: np.ndarray) -> float:

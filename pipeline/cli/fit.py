@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from operators.heads.fit_grid import ITERATIONS
+from pipeline.cli.app import UserError
 from pipeline.cli.fitting.output import check_out, fit_shapes
 
-app = typer.Typer(no_args_is_help=True, help="Fit a head of your own on the frozen backbone.")
+app = typer.Typer(no_args_is_help=True)
 
 Out = Annotated[
     Path, typer.Option("--out", help="The head: a file that ends in .safetensors; its picture lies beside.")
@@ -59,6 +60,8 @@ def classify(
     from pipeline.cli.fitting.classify import Wanted, fit_classes
 
     check_out(out)
+    if things and crops:
+        raise UserError("--things and --crops: expected one of them")
     subject = "masks" if things else "crops" if crops else "pictures"
     fit_classes(
         folder, out, (backbone, weights, precision), fit_shapes(shape or []), Wanted(subject, licence, steps, seed)

@@ -108,6 +108,8 @@ def test_what_the_backbone_said_is_kept(classes: Path, tmp_path: Path, own_cache
 
 def test_things_are_labelled_under_their_masks(classes: Path, tmp_path: Path) -> None:
     out = tmp_path / "things.safetensors"
+    with pytest.raises(UserError, match="--things and --crops"):
+        classify(classes, out=out, things=True, crops=True, **MODEL)
     with pytest.raises(UserError, match=r"0.mask.png"):
         classify(classes, out=out, things=True, steps=5, **MODEL)
     for picture in classes.rglob("*.png"):
