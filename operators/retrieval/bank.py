@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from operators.retrieval.vectors import SpaceMismatchError, VectorSet, Vote, vote_shares
+from operators.retrieval.vectors import SpaceMismatchError, VectorSet, Vote
 from operators.tensor_file import from_tensor_bytes, to_tensor_bytes
 
 _FILE = "bank.safetensors"
@@ -57,7 +57,7 @@ class Bank:
         space: str,
         *,
         pooled: bool = False,
-        vote: Vote = "balanced",
+        vote: Vote = "whitened",
         k: int = 20,
         temperature: float = 0.07,
         false_unknown: float = 0.05,
@@ -68,9 +68,9 @@ class Bank:
             vectors: float (Q, D), any length.
             space: That they live in.
             pooled: Compare with the vectors of things instead of whole pictures.
-            vote: See `vectors.vote_shares`.
-            k: Neighbours.
-            temperature: Of the vote.
+            vote: `whitened`: see `whitening`; else see `vectors.vote_shares`.
+            k: Neighbours, of those two.
+            temperature: Of their vote.
             false_unknown: Share of its own pictures that leave-one-out may call unknown, per class.
 
         Raises:
@@ -79,8 +79,7 @@ class Bank:
         """
         chosen = self._set(pooled=pooled)
         cosines = chosen.cosines(vectors, space)
-        sizes = chosen.sizes(len(self.classes))
-        shares = vote_shares(cosines, chosen.labels, sizes, vote=vote, k=k, temperature=temperature)
+        shares = chosen.shares(vectors, space, len(self.classes), vote=vote, k=k, temperature=temperature)
         thresholds = chosen.thresholds(len(self.classes), false_unknown)
         return [
             self._votes(row, cosine, chosen.labels, thresholds) for row, cosine in zip(shares, cosines, strict=True)

@@ -22,7 +22,7 @@ _COUNTER = re.compile(r"[-_ ]*\d+$")
 class Judgement:
     """As the head that applies the bank is configured."""
 
-    vote: Vote = "balanced"
+    vote: Vote = "whitened"
     k: int = 20
     temperature: float = 0.07
     false_unknown: float = 0.05
@@ -154,7 +154,7 @@ def report_table(report: SetReport, how: Judgement) -> Iterator[str]:
     width = max(8, *(len(each.name) for each in report.classes))
     names = ", ".join(each.name for each in report.classes)
     left_out = "each left out with its clip" if report.has_clips else "each left out once"
-    yield f"{report.what}, {left_out}, {how.vote} vote of {how.k} (columns: said {names})"
+    yield f"{report.what}, {left_out}, {how.vote} vote (columns: said {names})"
     yield f"  {'class':<{width}} pictures clips  recall unknown  nearest of its own (5 %, half, 95 %)"
     for each, row in zip(report.classes, report.confusion, strict=True):
         spread = "-" if each.spread is None else " ".join(f"{value:.2f}" for value in each.spread)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
-Vote = Literal["paper", "balanced"]
+from operators.retrieval.whitening import Whitening, even_shares
+
+Vote = Literal["paper", "balanced", "whitened"]
+
+
+MOST_FOLDS = 40
+"""Of clips that are left out together for the report of `whitened`; clips of one class are spread over them."""
 
 
 class SpaceMismatchError(ValueError):
@@ -72,6 +78,8 @@ class VectorSet:
     """float32 (n,) cosine to the nearest vector of the same class that is of another clip; NaN where there is none."""
     names: tuple[str, ...] = ()
     """Picture of each vector, `CLASS/NAME.jpg` or `CLASS/CLIP/NAME.jpg`; empty: not known."""
+    _whitened: list[tuple[Whitening, np.ndarray]] = field(default_factory=list[tuple[Whitening, np.ndarray]])
+    """Filled when first asked for; equal vectors give equal ones."""
 
     def __repr__(self) -> str:
         return f"VectorSet({len(self.vectors)} vectors, space={self.space[:12]})"
@@ -87,6 +95,25 @@ class VectorSet:
             if others.any():
                 own[index] = (normed[others] @ normed[index]).max()
         return VectorSet(space, normed, classes, own, tuple(names))
+
+    def shares(
+        self, queries: np.ndarray, space: str, num_classes: int, *, vote: Vote, k: int, temperature: float
+    ) -> np.ndarray:
+        """float32 (Q, C): what the set says of `queries` (Q, D), which live in `space`; k and temperature as of
+        `vote_shares`, not used by `whitened`.
+
+        Raises:
+            SpaceMismatchError: that is another space than the vectors'.
+        """
+        cosines = self.cosines(queries, space)
+        if vote != "whitened":
+            sizes = self.sizes(num_classes)
+            return vote_shares(cosines, self.labels, sizes, vote=vote, k=k, temperature=temperature)
+        if not self._whitened:
+            made = Whitening.of(self.vectors, self.labels)
+            self._whitened.append((made, made.apply(self.vectors)))
+        whitening, mine = self._whitened[0]
+        return even_shares(whitening.apply(unit(queries)) @ mine.T, self.labels, num_classes)
 
     @property
     def clips(self) -> np.ndarray:
@@ -128,17 +155,34 @@ class VectorSet:
         return confusion
 
     def shares_without_own_clip(self, num_classes: int, *, vote: Vote, k: int, temperature: float) -> np.ndarray:
-        """float32 (n, C) vote shares of each vector by all other clips; NaN where there is no other clip."""
+        """float32 (n, C) vote shares of each vector by all other clips; NaN where its class has no other clip."""
         clips = self.clips
         is_own = clips[:, None] == clips[None]
         cosines = np.where(is_own, -np.inf, self.vectors @ self.vectors.T)
         left_out = np.zeros((len(clips), num_classes), np.int64)
         np.add.at(left_out.T, self.labels, is_own)  # (C, n): pictures of the own clip by class
         shares = np.full((len(clips), num_classes), np.nan, np.float32)
-        asked = ~is_own.all(axis=1)
+        has_others = ~is_own & (self.labels[:, None] == self.labels[None])
+        asked = has_others.any(axis=1)
+        if vote == "whitened":
+            return self._whitened_without_own_clip(asked, num_classes)
         if asked.any():
             sizes = self.sizes(num_classes)[None] - left_out[asked]
             shares[asked] = vote_shares(cosines[asked], self.labels, sizes, vote=vote, k=k, temperature=temperature)
+        return shares
+
+    def _whitened_without_own_clip(self, asked: np.ndarray, num_classes: int) -> np.ndarray:
+        """By folds of clips, since each has a whitening of its own that has not seen them."""
+        folds = self.clips % MOST_FOLDS
+        shares = np.full((len(folds), num_classes), np.nan, np.float32)
+        for fold in np.unique(folds):
+            out = folds == fold
+            wanted = out & asked
+            if wanted.any() and not out.all():
+                rest = VectorSet(self.space, self.vectors[~out], self.labels[~out], self.own[~out])
+                shares[wanted] = rest.shares(
+                    self.vectors[wanted], self.space, num_classes, vote="whitened", k=1, temperature=1.0
+                )
         return shares
 
 

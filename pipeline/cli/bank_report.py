@@ -36,7 +36,7 @@ _CELL = (150, 260)
 def report(
     bank: Annotated[Path, typer.Argument(metavar="BANK", help="Folder of a bank.")],
     *,
-    vote: Annotated[str, typer.Option(help="balanced or paper, as the head votes.")] = "balanced",
+    vote: Annotated[str, typer.Option(help="whitened, balanced or paper, as the head votes.")] = "whitened",
     k: Annotated[int, typer.Option(min=1, help="Neighbours of the vote.")] = 20,
     temperature: Annotated[float, typer.Option(help="Of the vote.")] = 0.07,
     false_unknown: Annotated[str, typer.Option(help="Share promised by the head.")] = "5%",
@@ -50,8 +50,8 @@ def report(
     Writes report.json and weakest.png, the pictures that the others speak against, into the folder.
     """
     loaded = load_bank(bank)
-    if vote not in {"balanced", "paper"}:
-        raise UserError(f"--vote: expected balanced or paper, got {vote!r}")
+    if vote not in {"whitened", "balanced", "paper"}:
+        raise UserError(f"--vote: expected whitened, balanced or paper, got {vote!r}")
     if group_by not in {"folder", "prefix"}:
         raise UserError(f"--group-by: expected folder or prefix, got {group_by!r}")
     if temperature <= 0:

@@ -90,7 +90,7 @@ def test_the_report_names_what_is_weak_and_what_was_held_out():
     labels[0:5] = 1  # a clip under the wrong name
     names = tuple(name.replace("0/", "1/x", 1) if row < 5 else name for row, name in enumerate(vectors.names))
     bank = Bank(("forklift", "truck"), VectorSet.of(SPACE, vectors.vectors, labels, names))
-    (report,) = bank_reports(bank, Judgement(false_unknown=0.1))
+    (report,) = bank_reports(bank, Judgement(vote="balanced", false_unknown=0.1))
     assert {each.picture for each in report.weakest[:5]} == set(names[:5])
     assert [(each.pictures, each.clips) for each in report.classes] == [(95, 19), (105, 21)]
     assert report.confusion[1][0] == 5
@@ -102,3 +102,32 @@ def test_the_report_names_what_is_weak_and_what_was_held_out():
 def test_names_that_differ_in_their_counter_alone_are_one_clip():
     assert clip_of_prefix("pallet/door_0001.jpg") == clip_of_prefix("pallet/door_0002.jpg") == "pallet/door"
     assert clip_of_prefix("pallet/gate-7.jpg") != clip_of_prefix("pallet/door-7.jpg")
+
+
+def test_the_whitened_vote_finds_a_class_of_five_and_costs_the_others_little():
+    """Classes that differ along few directions, pictures that vary strongly along others that they all share."""
+    rng = np.random.default_rng(8)
+    shared = 3.0 * rng.normal(size=(4, DIM))
+    centres = rng.normal(size=(3, DIM))
+
+    def seen(label: int, count: int) -> np.ndarray:
+        return centres[label] + rng.normal(size=(count, 4)) @ shared + 0.3 * rng.normal(size=(count, DIM))
+
+    sizes = (80, 80, 5)
+    vectors = np.concatenate([seen(label, size) for label, size in enumerate(sizes)])
+    bank = Bank(("a", "b", "c"), VectorSet.of(SPACE, vectors, np.repeat([0, 1, 2], sizes)))
+    queries = np.concatenate([seen(label, 60) for label in range(3)])
+    truth = np.repeat(["a", "b", "c"], 60)
+    recalls = {}
+    for vote in ("whitened", "balanced"):
+        said = np.array([each.shares[0][0] for each in bank.vote(queries, SPACE, vote=vote)])
+        recalls[vote] = [float((said[truth == name] == name).mean()) for name in "abc"]
+    assert min(recalls["whitened"]) >= min(recalls["balanced"]) + 0.2, recalls
+    assert np.mean(recalls["whitened"]) > 0.9
+
+
+def test_whitening_of_classes_of_one_only_takes_off_the_mean():
+    vectors = np.eye(3, DIM, dtype=np.float32)
+    votes = Bank(("a", "b", "c"), VectorSet.of(SPACE, vectors, np.arange(3))).vote(vectors, SPACE)
+    assert [each.shares[0][0] for each in votes] == ["a", "b", "c"]
+    assert all(sum(share for _, share in each.shares) == pytest.approx(1.0) for each in votes)
