@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Annotated, cast
 
+import cv2
 import numpy as np
 import typer
 
@@ -23,7 +24,6 @@ from operators.retrieval.bank_report import (
 )
 from operators.retrieval.vectors import Vote
 from pipeline.cli.app import UserError
-from pipeline.cli.pictures.lettering import save
 from pipeline.cli.pictures.panels import contact_sheet
 from pipeline.control.bank_folder import PICTURES
 from pipeline.frame_path.artefacts import write_whole
@@ -102,8 +102,11 @@ def _write(folder: Path, bank: Bank, reports: tuple[SetReport, ...]) -> dict[str
     }
     cells = [cell for each in reports[-1].weakest if (cell := _cell(folder, each)) is not None]
     if cells:
-        about["sheet"] = str(save(folder / SHEET, contact_sheet(cells, _COLUMNS, _CELL)))
+        about["sheet"] = str(folder / SHEET)
     try:
+        if cells:
+            sheet = cv2.cvtColor(contact_sheet(cells, _COLUMNS, _CELL), cv2.COLOR_RGB2BGR)
+            write_whole(folder / SHEET, cv2.imencode(".png", sheet)[1].tobytes())
         write_whole(folder / "report.json", (json.dumps(about, indent=2) + "\n").encode())
     except OSError as error:
         raise UserError(f"{folder} cannot be written: {error.strerror}", 3) from None
