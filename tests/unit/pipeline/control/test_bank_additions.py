@@ -23,7 +23,7 @@ from pipeline.errors import PipelineError
 from pipeline.frame_path.artefacts import ArtefactStore
 from pipeline.frame_path.published import PublishedCamera
 from pipeline.messages import Delivery
-from tests.fakes_publisher import CAMERA, HandClock, HandSink, frame, publisher
+from tests.fakes_publisher import CAMERA, HandClock, HandSink, frame, publisher, subject
 
 CONFIG = """\
 version: 1
@@ -33,6 +33,7 @@ cameras:
   dock-03: {{source: {{simulated: dock}}, heads: [embedding, vehicles]}}
   clip: {{source: {{file: clip.mp4}}, heads: [embedding]}}
 sinks: {{jsonl: {{path: out}}}}
+evidence: {{store: {evidence}}}
 """
 TOKEN = "a-token"
 
@@ -62,6 +63,13 @@ class Model:
         names = [each.name for each in pictures]
         return Bank((pictures[0].label,), VectorSet.of("s", vectors, np.zeros(len(pictures), int), names)).to_bytes()
 
+    def analyze(self, items):
+        """Two subjects; the camera's first one is nearer."""
+        mask = np.ones((4, 7), bool)
+        found = frame(0, 2.0).analysis
+        near, far = replace(found.subjects[0], mask=mask), replace(subject(7.0), mask=mask)
+        return [replace(found, ticket=item.ticket, subjects=(far, near)) for item in items]
+
     def load(self, version):
         self.diary.append(("load", version))
 
@@ -77,7 +85,7 @@ class Yard:
         self.store = ArtefactStore(folder / "state/artefacts")
         self.store.put("head/vehicles", Bank.load(self.folder).to_bytes())
         path = folder / "cameras.yaml"
-        path.write_text(CONFIG.format(bank=self.folder))
+        path.write_text(CONFIG.format(bank=self.folder, evidence=folder / "evidence"))
         config = load_config(path)
         self.publisher = publisher(folder, [PublishedCamera(config.camera_spec(CAMERA), False)], [HandSink()])
         self.publishers = [InProcess("publish-0", self.publisher)]
@@ -108,8 +116,8 @@ class Yard:
             found = frame(self.seq, 2.0, picture=fine_jpeg(red))
             mask = np.zeros((4, 7), bool)
             mask[1, 2] = True
-            subject = replace(found.analysis.subjects[0], mask=mask)
-            subjects = () if self.coming == [] else (subject,)
+            only = replace(found.analysis.subjects[0], mask=mask)
+            subjects = () if self.coming == [] else (only,)
             analysis = replace(found.analysis, artefacts=versions, subjects=subjects)
             self.publisher.publish(Delivery((replace(found, analysis=analysis),)))
         return event.is_set()
@@ -140,6 +148,19 @@ def test_a_class_is_collected_learnt_loaded_by_all_kept_and_named_by_results(yar
     kept = sorted((yard.folder / "pictures/pallet").rglob("*.jpg"))
     assert len(kept) == 10
     assert len({path.parent for path in kept}) == 1  # one clip
+
+
+def test_an_alert_gives_its_picture_but_of_two_subjects_none_without_the_rules_line(yard, tmp_path):
+    path = tmp_path / "evidence" / CAMERA / "too_close" / "000001-start-preview.jpg"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(fine_jpeg(np.full((56, 98, 3), 90, np.uint8)))
+    code, body = yard.post(label="pallet", alert=f"{CAMERA}/too_close/1/start")
+    assert (code, "1 with several subjects" in body["detail"]) == (422, True), body
+    lone = yard.analyzers[0].target
+    lone.analyze = lambda items: [replace(each, subjects=each.subjects[:1]) for each in Model([]).analyze(items)]
+    code, body = yard.post(label="pallet", alert=f"{CAMERA}/too_close/1/start")
+    assert (code, body.get("pictures"), body.get("with_subject")) == (200, 1, 1), body
+    assert Bank.load(yard.folder).counts() == [("forklift", 1), ("pallet", 1), ("truck", 1)]
 
 
 def test_kept_pictures_come_back_with_their_masks(yard):
