@@ -43,7 +43,7 @@ demo: $(STAMP)
 	$(BIN)/python main.py demo --seconds $(SECONDS) $(if $(COMPARE),--compare $(COMPARE),)
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from pipeline.local.child import ServerError
 from pipeline.local.kafka import KafkaServer
@@ -31,17 +33,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With `--dist loadgroup`: a file stays on one worker and Ray on one alone, which begins with it.
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Ray first, then the tests that mostly wait for servers, then those that compute.
 
-    Beside it run the tests that mostly wait for servers, then those that compute. The demo, whose rates suppose the
-    whole machine, is the last of the Ray group: the others have mostly ended by then.
+    The demo, whose rates suppose the whole machine, is the last of Ray's: the others have mostly ended by then.
     """
-    if not hasattr(config, "workerinput"):
-        return
-    for item in items:
-        is_ray = item.get_closest_marker("ray") is not None
-        item.add_marker(pytest.mark.xdist_group("ray" if is_ray else item.path.relative_to(config.rootpath).as_posix()))
     items.sort(key=_turn)
 
 
@@ -49,6 +45,27 @@ def _turn(item: pytest.Item) -> tuple[int, bool]:
     marks = ["ray", "kafka", "redis", "rtsp", "slow"]
     turn = next((number for number, mark in enumerate(marks) if item.get_closest_marker(mark)), len(marks))
     return turn, item.path.name == "test_demo.py"
+
+
+class RayAlone(LoadScopeScheduling):
+    """A file stays on one worker, and all files with a Ray test on the same one.
+
+    Not by xdist's groups: those are lost under pytest 9.2, which keeps ids in another form than xdist 3.8 writes.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return "ray" if _uses_ray(self.config.rootpath / path) else path
+
+
+@cache
+def _uses_ray(path: Path) -> bool:
+    return "pytest.mark.ray" in path.read_text(encoding="utf-8")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> RayAlone:
+    return RayAlone(config, log)
 
 
 def _missing(what: str) -> NoReturn:
