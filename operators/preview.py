@@ -7,8 +7,8 @@ import numpy as np
 
 MAX_BYTES = 16 * 1024
 FINE_QUALITY = 97
-"""Of pictures that are kept to be embedded again. Source: own measurements, 224x392: cosine 0.9997 and more to the
-embedding of the picture itself, at 50 to 90 kB; quality 80 gives 0.994."""
+"""Of pictures that are kept to be embedded again. Between two that were measured on seven pictures at 224x392: least
+cosine to the embedding of the picture itself 0.9994 at 95 (31 to 61 kB) and 0.9997 at 98 (57 to 91 kB); 0.993 at 80."""
 
 
 def preview_jpeg(pixels: np.ndarray) -> bytes:
