@@ -14,6 +14,7 @@ from pipeline.cli.config_argument import load
 from pipeline.config.check_pose import CLEAR, reaches
 from pipeline.config.load_plan import LoadPlan, memory_mib, plan_load, wanted_rate
 from pipeline.config.loader import Config
+from pipeline.config.problems import Problem
 from pipeline.config.schema import CameraConfig
 from pipeline.sources.known_size import size_without_connecting
 
@@ -30,7 +31,7 @@ def validate(
     """Check a configuration and print the plan; starts nothing and publishes nothing.
 
     Exits 2 for mistakes, for parts that are not built and for more pictures than the model gives, 3 for files or
-    secrets that are not on this machine, 1 if a probe failed.
+    secrets that are not on this machine and for heads that do not fit the weights, 1 if a probe failed.
     """
     loaded = load(config)
     from pipeline.config.readiness import not_built, not_there  # brings torch, which a mistake need not wait for
@@ -43,7 +44,13 @@ def validate(
         for line in _camera_lines(loaded, camera, found, size):
             typer.echo(line)
     unbuilt, missing = not_built(loaded), not_there(loaded)
-    plan = _plan(loaded, is_measured=measure)
+    engine = None
+    if (measure or loaded.heads) and all(each.place != ("model", "weights") for each in missing):
+        engine = _engine(loaded)
+    if engine is not None:
+        told = {each.place for each in missing}
+        missing += [each for each in _unfit(loaded, engine) if each.place not in told]
+    plan = _plan(loaded, engine if measure else None)
     for each in answers:
         typer.echo(f"{'ok  ' if each.is_good else 'FAIL'} {each.name}: {each.said}")
     if unbuilt or missing:
@@ -103,7 +110,7 @@ def _light(config: Config, camera: str) -> str:
     return f"empty view {newest}: {view.num_lights} lights"
 
 
-def _plan(config: Config, *, is_measured: bool) -> LoadPlan | None:
+def _plan(config: Config, engine: Engine | None) -> LoadPlan | None:
     """Prints model, rates, age and memory; None where the model's rate is not known."""
     cores = os.cpu_count() or 1
     runtime = config.runtime
@@ -111,7 +118,7 @@ def _plan(config: Config, *, is_measured: bool) -> LoadPlan | None:
     analyzers = runtime.analyzers if isinstance(runtime.analyzers, int) else 1
     memory = memory_mib(config, decoders + analyzers + runtime.publishers + 1)
     typer.echo(f"memory: about {memory} MiB")
-    rate = _measured(config, cores) if is_measured else None
+    rate = None if engine is None else _measured(config, engine, cores)
     if rate is None:
         model = config.model
         offered = sum(wanted_rate(camera) for camera in config.cameras.values())
@@ -135,10 +142,13 @@ def _plan(config: Config, *, is_measured: bool) -> LoadPlan | None:
     return plan
 
 
-def _measured(config: Config, cores: int) -> float | None:
-    engine = _engine(config)
-    if engine is None:
-        return None
+def _unfit(config: Config, engine: Engine) -> list[Problem]:
+    from pipeline.control.head_faults import head_faults
+
+    return head_faults(config, engine)
+
+
+def _measured(config: Config, engine: Engine, cores: int) -> float:
     import torch
 
     from pipeline.control.bare_model import bare_rate
@@ -156,11 +166,11 @@ def _engine(config: Config) -> Engine | None:
     """The backbone where its weights are at hand; validating downloads nothing."""
     from operators.backbone import Engine, WeightsError, load_backbone
     from operators.backbone.checkpoints import default_cache_dir
-    from operators.backbone.official import OFFICIAL
+    from operators.backbone.official_depth_anything import PUBLISHED
 
     model = config.model
-    if model.weights == "official" and not (default_cache_dir() / OFFICIAL[model.backbone].file).is_file():
-        typer.echo(f"weights: {OFFICIAL[model.backbone].file} is not here yet; `models download` or `run` brings it")
+    if model.weights == "official" and not (default_cache_dir() / PUBLISHED[model.backbone].file).is_file():
+        typer.echo(f"weights: {PUBLISHED[model.backbone].file} is not here yet; `models download` or `run` brings it")
         return None
     try:
         return Engine(load_backbone(model.backbone, model.weights, licences=model.licences), model.precision)
