@@ -57,7 +57,7 @@ class Bank:
         space: str,
         *,
         pooled: bool = False,
-        vote: Vote = "whitened",
+        vote: Vote = "balanced",
         k: int = 20,
         temperature: float = 0.07,
         false_unknown: float = 0.05,
@@ -69,7 +69,7 @@ class Bank:
             space: That they live in.
             pooled: Compare with the vectors of things instead of whole pictures.
             vote: `whitened`: see `whitening`; else see `vectors.vote_shares`.
-            k: Neighbours, of those two.
+            k: Neighbours, of `paper` and `balanced`.
             temperature: Of their vote.
             false_unknown: Share of its own pictures that leave-one-out may call unknown, per class.
 
