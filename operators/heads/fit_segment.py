@@ -21,8 +21,8 @@ UNKNOWN = 255
 """In a mask: of no class, not fitted on and not judged. Source: ADE20K's and VOC's own convention."""
 MAX_CLASSES = 255
 """Indices of a mask, without `UNKNOWN`."""
-FEATURE_BYTES = 400 << 20
-"""Of patches that are held while a head is fitted; of more pictures some patches are drawn."""
+FEATURE_BYTES = 200 << 20
+"""Of patches that are held, thrice at most, while a head is fitted; of more pictures some patches are drawn."""
 _PRIORS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """How far scores lean towards what is frequent. Source: logit adjustment, arXiv 2007.07314; own choice of steps."""
 _LEAST_KNOWN = 0.5
