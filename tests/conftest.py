@@ -140,7 +140,7 @@ def kafka_brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def kafka_server(tmp_path: Path) -> Iterator[ApacheKafka]:
     """Apache Kafka of this test alone, to kill, stop and start; not started, data kept."""
     try:
-        server = ApacheKafka(tmp_path)
+        server = ApacheKafka(tmp_path, session_ms=2_000)
     except ServerError as error:
         _missing(str(error))
     try:

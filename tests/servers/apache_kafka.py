@@ -45,8 +45,8 @@ log.cleaner.backoff.ms=200
 num.network.threads=1
 num.io.threads=2
 background.threads=2
-# A broker that was killed may register again after this long.
-broker.session.timeout.ms=1000
+# Without a heartbeat for this long it counts as dead: no topic can be made then. One that was killed may come again.
+broker.session.timeout.ms={session_ms}
 broker.heartbeat.interval.ms=250
 """
 
@@ -66,9 +66,11 @@ ssl.client.auth=none
 class ApacheKafka(ChildServer):
     """A broker with its data in `folder`, kept over `kill` and `start`. `brokers` is its address."""
 
-    def __init__(self, folder: Path) -> None:
-        """Raises:
-        ServerError: there is no Java, or Maven could not bring the jars.
+    def __init__(self, folder: Path, session_ms: int = 20_000) -> None:
+        """A busy machine may stall a broker for seconds; short sessions are for those that are killed and start again.
+
+        Raises:
+            ServerError: there is no Java, or Maven could not bring the jars.
         """
         home = prepared()
         self.port, controller_port = free_port(), free_port()
@@ -77,7 +79,13 @@ class ApacheKafka(ChildServer):
         shutil.copytree(home / "data", data)
         properties = folder / "server.properties"
         properties.write_text(
-            _PROPERTIES.format(protocol="PLAINTEXT", port=self.port, controller_port=controller_port, data=data)
+            _PROPERTIES.format(
+                protocol="PLAINTEXT",
+                port=self.port,
+                controller_port=controller_port,
+                data=data,
+                session_ms=session_ms,
+            )
         )
         command = [*_java_with(home), "kafka.Kafka", str(properties)]
         super().__init__(command, lambda: answers_kafka(self.port), folder / "kafka.log", start_timeout_seconds=60.0)
@@ -97,7 +105,11 @@ class SecureKafka(ChildServer):
         _certify(folder)
         properties = folder / "server.properties"
         plain = _PROPERTIES.format(
-            protocol="SASL_SSL", port=self.port, controller_port=controller_port, data=folder / "data"
+            protocol="SASL_SSL",
+            port=self.port,
+            controller_port=controller_port,
+            data=folder / "data",
+            session_ms=20_000,
         )
         properties.write_text(plain + _SECURITY.format(user=user, password=password, folder=folder))
         scram = f"SCRAM-SHA-512=[name={user},password={password}]"
