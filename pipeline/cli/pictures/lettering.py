@@ -71,7 +71,8 @@ def save(path: Path, rgb: np.ndarray) -> Path:
         OSError: it cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    is_encoded, data = cv2.imencode(path.suffix, cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 92])
+    how = [cv2.IMWRITE_JPEG_QUALITY, 92] if path.suffix == ".jpg" else []  # OpenCV complains of it elsewhere
+    is_encoded, data = cv2.imencode(path.suffix, cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), how)
     if not is_encoded:
         raise OSError(f"cannot encode {path}: expected a suffix such as .jpg, got {path.suffix!r}")
     fresh = path.with_name(f".{path.name}.new")
