@@ -28,6 +28,33 @@ class HeadMismatchError(ValueError):
     """A head was fitted on other weights than those it is used with; its numbers would mean nothing."""
 
 
+def check_weights(what: str, wanted: tuple[str, str], got: tuple[str, str], otherwise: tuple[str, str]) -> None:
+    """Refuse a head on other weights than its own.
+
+    Args:
+        what: it is, for the message.
+        wanted: fingerprint that it was fitted on, or empty, and the architecture whose published weights it is for.
+        got: fingerprint of the backbone, and the architecture whose published weights those are, or empty.
+        otherwise: what to do instead, for a fitted head and for a published one.
+
+    Raises:
+        HeadMismatchError: they are others.
+    """
+    (fingerprint, backbone), (ours, published_as) = wanted, got
+    if fingerprint:
+        if ours != fingerprint:
+            raise HeadMismatchError(
+                f"this {what} belongs to other weights: expected fingerprint {fingerprint[:12]}, got {ours[:12]}. "
+                f"{otherwise[0]}."
+            )
+    elif not backbone or published_as != backbone:
+        named = f"those published for {published_as}" if published_as else f"others ({ours[:12]})"
+        raise HeadMismatchError(
+            f"this {what} belongs to other weights: expected those published for {backbone or 'no architecture'}, "
+            f"got {named}. Take those, or {otherwise[1]}."
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class DepthAbout:
     """What a depth head says about itself."""
@@ -78,18 +105,12 @@ class DepthAbout:
             HeadMismatchError: a fitted head belongs to another fingerprint, or a published head to other weights than
                 those published for its architecture.
         """
-        if self.fingerprint:
-            if fingerprint != self.fingerprint:
-                raise HeadMismatchError(
-                    f"this depth head belongs to other weights: expected fingerprint {self.fingerprint[:12]}, got "
-                    f"{fingerprint[:12]}. Fit one for these weights (checkpoint: fit_for_view)."
-                )
-        elif not self.backbone or published_as != self.backbone:
-            got = f"those published for {published_as}" if published_as else f"others ({fingerprint[:12]})"
-            raise HeadMismatchError(
-                f"this depth head belongs to other weights: expected those published for "
-                f"{self.backbone or 'no architecture'}, got {got}. Take those, or a head for these weights."
-            )
+        check_weights(
+            "depth head",
+            (self.fingerprint, self.backbone),
+            (fingerprint, published_as),
+            otherwise=("Fit one for these weights (checkpoint: fit_for_view)", "a head for these weights"),
+        )
 
     def off_recipe(self, shape: tuple[int, int], focal_px: float | None = None) -> str | None:
         """What of a camera lies more than 30 % off what the head was trained with; None: nothing.

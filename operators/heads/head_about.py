@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from operators.heads.depth_about import RECIPE_MARGIN, HeadMismatchError
+from operators.heads.depth_about import RECIPE_MARGIN, check_weights
 from operators.tensor_file import from_tensor_bytes, to_tensor_bytes
 
 Reads = Literal["cls", "cls_mean", "cls4_mean", "pooled", "patches"]
@@ -52,18 +52,12 @@ class HeadAbout:
             HeadMismatchError: a fitted head belongs to another fingerprint, or a published head to other weights than
                 those published for its architecture.
         """
-        if self.fingerprint:
-            if fingerprint != self.fingerprint:
-                raise HeadMismatchError(
-                    f"this head belongs to other weights: expected fingerprint {self.fingerprint[:12]}, got "
-                    f"{fingerprint[:12]}. Fit one on these weights."
-                )
-        elif not self.backbone or published_as != self.backbone:
-            got = f"those published for {published_as}" if published_as else f"others ({fingerprint[:12]})"
-            raise HeadMismatchError(
-                f"this head belongs to other weights: expected those published for "
-                f"{self.backbone or 'no architecture'}, got {got}. Take those, or fit a head on these."
-            )
+        check_weights(
+            "head",
+            (self.fingerprint, self.backbone),
+            (fingerprint, published_as),
+            otherwise=("Fit one on these weights", "fit a head on these"),
+        )
 
     def off_recipe(self, shape: tuple[int, int]) -> str | None:
         """What of a picture of `shape` (H, W) lies more than 30 % off what the head was trained with; None: nothing."""
