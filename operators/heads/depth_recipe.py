@@ -5,9 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import torch
-from torch.nn import functional as F
 
-from operators.backbone.preprocess import MEAN, STD, normalise
+from operators.backbone.preprocess import MEAN, STD, centre_pad, normalise
 from operators.backbone.vit import VisionTransformer
 from operators.frames import PATCH
 from operators.heads.base import DepthModel
@@ -43,22 +42,12 @@ def official_depth(backbone: VisionTransformer, head: DepthModel, picture: np.nd
         if head.about.trained_size == (SHORT_SIDE, SHORT_SIDE):
             pixels = torch.from_numpy(depth_anything_pixels(picture))[None]
         else:
-            pixels = centre_padded(normalise(torch.from_numpy(np.ascontiguousarray(picture))[None]))
+            pixels = centre_pad(normalise(torch.from_numpy(np.ascontiguousarray(picture))[None]))
         grid = (pixels.shape[2] // PATCH, pixels.shape[3] // PATCH)
         _, raw = backbone.taps(pixels.to(backbone.device), head.about.blocks, stop_after=max(head.about.blocks))
         read = {block: backbone.normed(each) if head.about.is_normed else each for block, each in raw.items()}
         taps = {block: (_host(each.cls), _host(each.patches)) for block, each in read.items()}
     return head.raw_map(taps, grid, (height, width))[0]
-
-
-def centre_padded(pixels: torch.Tensor) -> torch.Tensor:
-    """(B, 3, H, W) normalised, to whole patches with zeros around; an odd row or column goes to the bottom or right.
-
-    Source: facebookresearch/dinov2 `dinov2/hub/utils.py` `CenterPadding` @b8931f7.
-    """
-    vertical, horizontal = (-side % PATCH for side in pixels.shape[2:])
-    left, top = horizontal // 2, vertical // 2
-    return F.pad(pixels, (left, horizontal - left, top, vertical - top))
 
 
 def depth_anything_size(size: tuple[int, int], short_side: int = SHORT_SIDE) -> tuple[int, int]:
