@@ -50,6 +50,8 @@ broker.session.timeout.ms={session_ms}
 broker.heartbeat.interval.ms=250
 """
 
+_SESSION_MS = 20_000
+
 _SECURITY = """\
 sasl.enabled.mechanisms=SCRAM-SHA-512
 sasl.mechanism.inter.broker.protocol=SCRAM-SHA-512
@@ -66,7 +68,7 @@ ssl.client.auth=none
 class ApacheKafka(ChildServer):
     """A broker with its data in `folder`, kept over `kill` and `start`. `brokers` is its address."""
 
-    def __init__(self, folder: Path, session_ms: int = 20_000) -> None:
+    def __init__(self, folder: Path, session_ms: int = _SESSION_MS) -> None:
         """A busy machine may stall a broker for seconds; short sessions are for those that are killed and start again.
 
         Raises:
@@ -78,15 +80,7 @@ class ApacheKafka(ChildServer):
         data = folder / "data"
         shutil.copytree(home / "data", data)
         properties = folder / "server.properties"
-        properties.write_text(
-            _PROPERTIES.format(
-                protocol="PLAINTEXT",
-                port=self.port,
-                controller_port=controller_port,
-                data=data,
-                session_ms=session_ms,
-            )
-        )
+        properties.write_text(_plain_properties("PLAINTEXT", (self.port, controller_port), data, session_ms=session_ms))
         command = [*_java_with(home), "kafka.Kafka", str(properties)]
         super().__init__(command, lambda: answers_kafka(self.port), folder / "kafka.log", start_timeout_seconds=60.0)
 
@@ -104,13 +98,7 @@ class SecureKafka(ChildServer):
         self.ca_file = folder / "ca.pem"
         _certify(folder)
         properties = folder / "server.properties"
-        plain = _PROPERTIES.format(
-            protocol="SASL_SSL",
-            port=self.port,
-            controller_port=controller_port,
-            data=folder / "data",
-            session_ms=20_000,
-        )
+        plain = _plain_properties("SASL_SSL", (self.port, controller_port), folder / "data")
         properties.write_text(plain + _SECURITY.format(user=user, password=password, folder=folder))
         scram = f"SCRAM-SHA-512=[name={user},password={password}]"
         tool = [*_java_with(home), "kafka.tools.StorageTool", "format", f"--cluster-id={_CLUSTER_ID}"]
@@ -159,6 +147,13 @@ def prepared() -> Path:
     return home
 
 
+def _plain_properties(protocol: str, ports: tuple[int, int], data: Path, *, session_ms: int = _SESSION_MS) -> str:
+    """Of a broker with (its own port, that of its controller)."""
+    return _PROPERTIES.format(
+        protocol=protocol, port=ports[0], controller_port=ports[1], data=data, session_ms=session_ms
+    )
+
+
 def _version() -> str:
     found = re.search(r"<kafka.version>(.+)</kafka.version>", _POM.read_text())
     assert found is not None
@@ -186,7 +181,7 @@ def _format(home: Path) -> None:
     partial = home / "data.partial"
     shutil.rmtree(partial, ignore_errors=True)
     properties = home / "format.properties"
-    properties.write_text(_PROPERTIES.format(protocol="PLAINTEXT", port=9092, controller_port=9093, data=partial))
+    properties.write_text(_plain_properties("PLAINTEXT", (9092, 9093), partial))
     _call(
         [*_java_with(home), "kafka.tools.StorageTool", "format", f"--cluster-id={_CLUSTER_ID}", "-c", str(properties)]
     )
