@@ -90,6 +90,8 @@ class Item:
     artefacts: tuple[str, ...] = ()
     """Versions to apply, such as `view/dock-03@12` or `head/vehicles@7`."""
     wants_preview: bool = False
+    wants_thumbnail: bool = False
+    """A preview too, if the frame shows something: a subject before the learnt view, or no view is learnt."""
     wants_view_sample: bool = False
     wants_picture: bool = False
     """The picture itself with the result, fine enough to be embedded again: for whoever collects what passes by."""

@@ -160,6 +160,11 @@ class Analysis:
     patches: np.ndarray | None = None
     """float16 (N, D) patch tokens after the final norm, row-major, where the item asked for them."""
 
+    @property
+    def shows_something(self) -> bool:
+        """Something stands before the learnt view, or no view is learnt that could tell."""
+        return self.view is None or bool(self.subjects)
+
     def __repr__(self) -> str:
         return f"Analysis({self.ticket.id}, subjects={len(self.subjects)}, depth={self.depth!r})"
 
