@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -18,8 +18,9 @@ from operators.heads.depth_heads import DepthHeads
 from operators.heads.embedding import embedding, pool
 from operators.heads.kinds import Head, build_head, head_kind
 from operators.heads.segment import PatchSegments
+from operators.labelling import Seen, label_all
 from operators.preview import fine_jpeg, preview_jpeg
-from operators.results import Analysis, Label, ModelInfo, Subject, ViewSample
+from operators.results import Analysis, ModelInfo, Subject, ViewSample
 from operators.retrieval.bank import Bank
 from operators.retrieval.build_bank import LabelledPicture, build_bank
 from operators.scene.empty_view import VIEW_BLOCK, EmptyView
@@ -29,15 +30,6 @@ _SPARE = 4
 """Artefacts kept beyond one per camera or head: versions change over while frames are in flight."""
 _LUMA = (0.299, 0.587, 0.114)
 """Source: ITU-R BT.601."""
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class _Seen:
-    """What stands before the learnt view."""
-
-    view: str | None
-    lights: int
-    subjects: tuple[Subject, ...]
 
 
 class Analyzer:
@@ -174,9 +166,12 @@ class Analyzer:
         with np.errstate(divide="ignore", invalid="ignore"):
             log_depth = None if metres is None else np.log(metres)
         seen = self._look(item, spec, tokens, log_depth)
-        labels, subjects = self._label(item, spec, tokens, seen)
+        heads = self._heads(item, spec)
+        labels = label_all([each for each in heads if not isinstance(each, PatchSegments)], tokens, seen)
+        subjects = labels.subjects
         if "embedding" in spec.heads:
             subjects = tuple(_with_vector(each, tokens) for each in subjects)
+        is_kept = item.wants_thumbnail and (seen.view is None or bool(subjects))
         return Analysis(
             ticket=item.ticket,
             times=item.times,
@@ -186,26 +181,24 @@ class Analyzer:
             embedding=embedding(tokens.cls) if "embedding" in spec.heads else None,
             depth=None if metres is None else self._depth.result(spec, item.placement, metres),
             inverse_depth=None if inverse is None else self._depth.inverse_result(spec, item.placement, inverse),
-            labels=labels,
-            segments=tuple(
-                each.of_frame(tokens) for each in self._heads(item, spec) if isinstance(each, PatchSegments)
-            ),
+            labels=labels.frame,
+            segments=tuple(each.of_frame(tokens) for each in heads if isinstance(each, PatchSegments)),
             subjects=subjects,
             view=seen.view,
             view_lights=seen.lights,
             artefacts=item.artefacts,
-            preview=preview_jpeg(item.pixels) if item.wants_preview else None,
+            preview=preview_jpeg(item.pixels) if item.wants_preview or is_kept else None,
             picture=fine_jpeg(item.pixels) if item.wants_picture else None,
             view_sample=_sample(item, tokens, log_depth) if item.wants_view_sample else None,
             patches=tokens.patches.astype(np.float16) if item.wants_patches else None,
         )
 
-    def _look(self, item: Item, spec: CameraSpec, tokens: FrameTokens, log_depth: np.ndarray | None) -> _Seen:
+    def _look(self, item: Item, spec: CameraSpec, tokens: FrameTokens, log_depth: np.ndarray | None) -> Seen:
         """Subjects need the learnt view, depth, and where the camera stands."""
         name = _named(item, "view")
         found = self._depth.of(spec)
         if name is None or log_depth is None or spec.view is None or found is None:
-            return _Seen(None, 0, ())
+            return Seen(None, 0, ())
         view = self._view(name)
         if view.made_by not in {"", self._engine.backbone.fingerprint}:
             raise ValueError(
@@ -213,7 +206,7 @@ class Analyzer:
                 f"{view.made_by[:12]} ({item.ticket.id}). Let the camera learn its view again."
             )
         if view.thresholds.size != log_depth.size:
-            return _Seen(None, 0, ())  # of a time when the camera's pictures had another shape: it learns a new one
+            return Seen(None, 0, ())  # of a time when the camera's pictures had another shape: it learns a new one
         subjects = find_subjects(
             view,
             log_depth,
@@ -222,30 +215,7 @@ class Analyzer:
             spec.lines,
             relative_error=found[1].about.relative_error,
         )
-        return _Seen(name, view.num_lights, tuple(subjects))
-
-    def _label(
-        self, item: Item, spec: CameraSpec, tokens: FrameTokens, seen: _Seen
-    ) -> tuple[tuple[Label, ...], tuple[Subject, ...]]:
-        """Labels of the frame and of each subject. A lone subject of a bank without masks takes the frame's label."""
-        frame: list[Label] = []
-        per_subject: list[list[Label]] = [[] for _ in seen.subjects]
-        for head in self._heads(item, spec):
-            if isinstance(head, PatchSegments):
-                continue
-            if seen.view is not None and not seen.subjects:
-                frame.append(Label(head.name, (), is_empty=True))
-                continue
-            whole = head.of_frame(tokens)
-            frame.append(whole)
-            for subject, labels in zip(seen.subjects, per_subject, strict=True):
-                label = head.of_subject(tokens, subject.mask)
-                if label is None and len(seen.subjects) == 1:
-                    label = whole
-                if label is not None:
-                    labels.append(label)
-        pairs = zip(seen.subjects, per_subject, strict=True)
-        return tuple(frame), tuple(replace(subject, labels=tuple(labels)) for subject, labels in pairs)
+        return Seen(name, view.num_lights, tuple(subjects))
 
 
 def _row(tokens: Mapping[int, tuple[np.ndarray, np.ndarray]], row: int) -> dict[int, tuple[np.ndarray, np.ndarray]]:

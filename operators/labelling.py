@@ -1,0 +1,55 @@
+"""Labels of a frame and of the subjects in it, by the heads that label."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from operators.heads.base import FrameTokens, LabelHead
+from operators.results import Label, Subject
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Seen:
+    """What stands before the learnt view."""
+
+    view: str | None
+    """The view's version; None: there is none, and nobody knows what stands there."""
+    lights: int
+    subjects: tuple[Subject, ...]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Labelled:
+    """What the heads say."""
+
+    frame: tuple[Label, ...]
+    """Of the whole frame, one per head, in their order."""
+    subjects: tuple[Subject, ...]
+    """Those seen, with their labels."""
+
+
+def label_all(heads: Sequence[LabelHead], tokens: FrameTokens, seen: Seen) -> Labelled:
+    """Labels of the frame and of each subject. A lone subject of a bank without masks takes the frame's label.
+
+    Args:
+        heads: Of the camera.
+        tokens: Of the frame.
+        seen: What stands in it.
+    """
+    frame: list[Label] = []
+    per_subject: list[list[Label]] = [[] for _ in seen.subjects]
+    for head in heads:
+        if seen.view is not None and not seen.subjects:
+            frame.append(Label(head.name, (), is_empty=True))
+            continue
+        whole = head.of_frame(tokens)
+        frame.append(whole)
+        for subject, labels in zip(seen.subjects, per_subject, strict=True):
+            label = head.of_subject(tokens, subject.mask)
+            if label is None and len(seen.subjects) == 1:
+                label = whole
+            if label is not None:
+                labels.append(label)
+    pairs = zip(seen.subjects, per_subject, strict=True)
+    return Labelled(tuple(frame), tuple(replace(subject, labels=tuple(labels)) for subject, labels in pairs))
