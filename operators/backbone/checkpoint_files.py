@@ -18,8 +18,10 @@ from typing import Literal
 import torch
 
 from operators.backbone.architectures import Architecture
+from operators.backbone.dinov3_names import check_normalisation, from_dinov3, is_dinov3
 from operators.backbone.errors import WeightsError
-from operators.backbone.position import PositionRule
+from operators.backbone.huggingface_names import from_huggingface
+from operators.backbone.position import PositionRule, metas_rule
 from operators.backbone.weights_only import read_pickle
 
 Origin = Literal["meta", "huggingface", "ours"]
@@ -51,11 +53,11 @@ class CheckpointFile:
     def position_rule(self, arch: Architecture) -> PositionRule:
         """Fixed by the origin: our files say it, the other two follow their authors' code."""
         stated = self.metadata.get("position")
-        if stated in {"hub_offset", "hub_antialias", "hf"}:
+        if stated in {"hub_offset", "hub_antialias", "hf", "rotary"}:
             return stated  # pyright: ignore[reportReturnType] - narrowed by the set
-        if arch.registers:
-            return "hub_antialias"
-        return "hf" if self.origin == "huggingface" else "hub_offset"
+        if self.origin == "huggingface" and not arch.registers:
+            return "hf"
+        return metas_rule(arch)
 
     def canonical(self, arch: Architecture) -> dict[str, torch.Tensor]:
         """Float32 tensors of `arch`, complete, of the right shapes and finite.
@@ -101,9 +103,12 @@ def read_checkpoint(path: Path) -> CheckpointFile:
     tensors = _strip(raw)
     tuned = is_depth_anything(raw)
     if any(name.startswith("embeddings.") for name in tensors):
-        return CheckpointFile(path, "huggingface", _from_huggingface(tensors, path), metadata, tuned)
+        check_normalisation(path)
+        return CheckpointFile(path, "huggingface", from_huggingface(tensors, path), metadata, tuned)
     origin: Origin = "ours" if metadata.get("format") == _FORMAT else "meta"
     flat = {re.sub(r"^blocks\.\d+\.(\d+)\.", r"blocks.\1.", name): tensor for name, tensor in tensors.items()}
+    if is_dinov3(flat):
+        flat = from_dinov3(flat, path)
     return CheckpointFile(path, origin, flat, metadata, tuned)
 
 
@@ -197,57 +202,3 @@ def _strip(raw: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         if name not in _UNREAD and not name.startswith(_HEADS):
             tensors[name] = tensor
     return tensors
-
-
-_HF_PLAIN = {
-    "embeddings.cls_token": "cls_token",
-    "embeddings.position_embeddings": "pos_embed",
-    "embeddings.register_tokens": "register_tokens",
-    "embeddings.patch_embeddings.projection.weight": "patch_embed.proj.weight",
-    "embeddings.patch_embeddings.projection.bias": "patch_embed.proj.bias",
-    "layernorm.weight": "norm.weight",
-    "layernorm.bias": "norm.bias",
-}
-_HF_BLOCK = {
-    "attention.output.dense": "attn.proj",
-    "attention.o_proj": "attn.proj",
-    "mlp.weights_in": "mlp.w12",
-    "mlp.weights_out": "mlp.w3",
-    "mlp.down_proj": "mlp.w3",
-    "layer_scale1": "ls1",
-    "layer_scale2": "ls2",
-}
-_HF_PARTS = {
-    "attention.attention.query": ("attn.qkv", 0),
-    "attention.attention.key": ("attn.qkv", 1),
-    "attention.attention.value": ("attn.qkv", 2),
-    "attention.q_proj": ("attn.qkv", 0),
-    "attention.k_proj": ("attn.qkv", 1),
-    "attention.v_proj": ("attn.qkv", 2),
-    "mlp.gate_proj": ("mlp.w12", 0),
-    "mlp.up_proj": ("mlp.w12", 1),
-}
-
-
-def _from_huggingface(tensors: Mapping[str, torch.Tensor], path: Path) -> dict[str, torch.Tensor]:
-    """Both spellings that transformers has used. Source: its conversion scripts and `modeling_dinov2.py` 5.23."""
-    result: dict[str, torch.Tensor] = {}
-    parts: dict[str, dict[int, torch.Tensor]] = {}
-    for name, tensor in tensors.items():
-        found = re.fullmatch(r"(?:encoder\.)?layer\.(\d+)\.(.+)\.(weight|bias|lambda1)", name)
-        if found is None:
-            result[_HF_PLAIN.get(name, name)] = tensor
-            continue
-        index, inner, kind = found.groups()
-        if inner in _HF_PARTS:
-            whole, place = _HF_PARTS[inner]
-            parts.setdefault(f"blocks.{index}.{whole}.{kind}", {})[place] = tensor
-        else:
-            kind = "gamma" if kind == "lambda1" else kind
-            result[f"blocks.{index}.{_HF_BLOCK.get(inner, inner)}.{kind}"] = tensor
-    for name, pieces in parts.items():
-        count = 3 if ".qkv." in name else 2
-        if sorted(pieces) != list(range(count)) or len({piece.shape for piece in pieces.values()}) != 1:
-            raise WeightsError(f"{path} is incomplete: {name} needs {count} equal parts, got {len(pieces)}.")
-        result[name] = torch.cat([pieces[place] for place in range(count)])
-    return result
