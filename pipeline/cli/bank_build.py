@@ -15,7 +15,7 @@ from operators.retrieval.bank import BankError
 from operators.retrieval.bank_report import Judgement
 from operators.retrieval.build_bank import LabelledPicture, build_bank, patch_mask
 from pipeline.cli.app import UserError
-from pipeline.cli.bank_report import show_report
+from pipeline.cli.bank_report import save_bank, show_report
 from pipeline.cli.inputs import MASK_SUFFIX, engine_of, parse_shapes, pictures_under, read_rgb
 from pipeline.control.bank_folder import keep_pictures, kept_name
 
@@ -46,7 +46,7 @@ def build(
         bank = build_bank(_kept(out, folder, paths, shapes, crops=crops), engine, shapes)
     except BankError as error:
         raise UserError(str(error)) from None
-    bank.save(out)
+    save_bank(bank, out)
     print(f"{out}: version {bank.version}, made with {bank.made_with} ({engine.backbone.info.origin})")
     print(", ".join(f"{name} {count}" for name, count in bank.counts()))
     show_report(out, bank, Judgement(k=k))

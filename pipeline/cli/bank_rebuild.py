@@ -9,14 +9,15 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from operators.frames import PATCH
 from operators.retrieval.bank import Bank, BankError
 from operators.retrieval.bank_report import Judgement, SetReport, bank_reports
 from operators.retrieval.build_bank import LabelledPicture, build_bank
 from operators.retrieval.vectors import VectorSet
 from pipeline.cli.app import UserError
-from pipeline.cli.bank_report import load_bank, show_report
+from pipeline.cli.bank_report import load_bank, save_bank, show_report
 from pipeline.cli.inputs import engine_of, parse_shapes
-from pipeline.control.bank_folder import keep_pictures, kept_pictures
+from pipeline.control.bank_folder import PICTURES, keep_pictures, kept_pictures
 
 
 def rebuild(
@@ -36,17 +37,18 @@ def rebuild(
     A pipeline that runs keeps the version it has; start it again with the same weights.
     """
     old = load_bank(bank)
-    engine = engine_of(backbone, weights, precision)
+    asked = parse_shapes(shape) if shape else None
     target = out or bank
     try:
         pictures = list(kept_pictures(bank, old))
-        shapes = parse_shapes(shape) if shape else sorted({each.rgb.shape[:2] for each in pictures})
+        shapes = asked or _kept_shapes(bank, pictures)
+        engine = engine_of(backbone, weights, precision)
         new = build_bank(pictures, engine, shapes, _progress(len(pictures)))
     except BankError as error:
         raise UserError(str(error), 3) from None
     _keep(bank, target, pictures)
     before = bank_reports(old, Judgement(k=k))
-    new.save(target)
+    save_bank(new, target)
     print(f"{target}: version {new.version}, made with {new.made_with} ({engine.backbone.info.origin})")
     print(f"before: version {old.version}, made with {old.made_with or 'unknown weights'}")
     after = show_report(target, new, Judgement(k=k))
@@ -64,7 +66,8 @@ def compared(old: Bank, new: Bank, before: Sequence[SetReport], after: Sequence[
             f"now ({change:+.3f}); unknown though known {first.held_out_false_unknown:.1%} before, "
             f"{second.held_out_false_unknown:.1%} now"
         )
-    if same := _least_cosine(old.cls, new.cls):
+    same = _least_cosine(old.cls, new.cls)
+    if same is not None:
         lines.append(f"the same space: least cosine of a picture to its old vector {same:.5f}")
     return lines
 
@@ -73,6 +76,22 @@ def _least_cosine(old: VectorSet, new: VectorSet) -> float | None:
     if old.space != new.space or old.names != new.names:
         return None
     return float(np.einsum("nd,nd->n", old.vectors, new.vectors).min())
+
+
+def _kept_shapes(bank: Path, pictures: Sequence[LabelledPicture]) -> list[tuple[int, int]]:
+    """(H, W) of the kept pictures.
+
+    Raises:
+        BankError: one has a size that no model takes, so it is none that the bank kept.
+    """
+    for each in pictures:
+        if each.rgb.shape[0] % PATCH or each.rgb.shape[1] % PATCH:
+            size = f"{each.rgb.shape[0]}x{each.rgb.shape[1]}"
+            raise BankError(
+                f"a source picture was changed: {bank / PICTURES / each.name}: expected multiples of {PATCH} pixels, "
+                f"got {size}. Build the bank again, or say --shape"
+            )
+    return sorted({each.rgb.shape[:2] for each in pictures})
 
 
 def _keep(bank: Path, target: Path, pictures: Sequence[LabelledPicture]) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 import cv2
 import numpy as np
@@ -74,6 +75,14 @@ def load_bank(folder: Path) -> Bank:
         raise UserError(str(error), 3) from None
 
 
+def save_bank(bank: Bank, folder: Path) -> None:
+    """Raises: UserError: the folder cannot be written."""
+    try:
+        bank.save(folder)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written: {error.strerror}", 3) from None
+
+
 def show_report(folder: Path, bank: Bank, how: Judgement, group_by: GroupBy = "folder") -> tuple[SetReport, ...]:
     """Prints the table, and writes report and sheet."""
     reports = bank_reports(bank, how, group_by)
@@ -89,20 +98,24 @@ def show_report(folder: Path, bank: Bank, how: Judgement, group_by: GroupBy = "f
         print(f"  weak: {each.picture} ({each.label}, called {said}, margin {each.margin:+.2f})")
     if about.get("sheet"):
         print(f"  {about['sheet']}")
+    for each in about.get("not_shown", []):
+        print(f"  not shown: {each}")
     return reports
 
 
-def _write(folder: Path, bank: Bank, reports: tuple[SetReport, ...]) -> dict[str, object]:
+def _write(folder: Path, bank: Bank, reports: tuple[SetReport, ...]) -> dict[str, Any]:
     """report.json and the sheet; returns what the report says."""
-    about: dict[str, object] = {
+    about: dict[str, Any] = {
         "version": bank.version,
         "classes": dict(bank.counts()),
         "made_with": bank.made_with,
         "reports": [as_json(each) for each in reports],
     }
-    cells = [cell for each in reports[-1].weakest if (cell := _cell(folder, each)) is not None]
+    cells, not_shown = _cells(folder, bank, reports[-1].weakest)
     if cells:
         about["sheet"] = str(folder / SHEET)
+    if not_shown:
+        about["not_shown"] = not_shown
     try:
         if cells:
             sheet = cv2.cvtColor(contact_sheet(cells, _COLUMNS, _CELL), cv2.COLOR_RGB2BGR)
@@ -113,9 +126,15 @@ def _write(folder: Path, bank: Bank, reports: tuple[SetReport, ...]) -> dict[str
     return about
 
 
-def _cell(folder: Path, weak: WeakPicture) -> tuple[str, np.ndarray] | None:
-    path = folder / PICTURES / weak.picture
-    if not path.is_file():
-        return None
-    said = "unknown" if weak.is_unknown else weak.called
-    return f"{weak.label}: {said} {weak.margin:+.2f}", decode_picture(path.read_bytes())
+def _cells(folder: Path, bank: Bank, weakest: Sequence[WeakPicture]) -> tuple[list[tuple[str, np.ndarray]], list[str]]:
+    """(captions with pictures, why others cannot be shown); nothing of a bank whose pictures have no names."""
+    cells: list[tuple[str, np.ndarray]] = []
+    not_shown: list[str] = []
+    for weak in weakest if bank.cls.names else ():
+        path = folder / PICTURES / weak.picture
+        said = "unknown" if weak.is_unknown else weak.called
+        try:
+            cells.append((f"{weak.label}: {said} {weak.margin:+.2f}", decode_picture(path.read_bytes())))
+        except (OSError, ValueError) as error:
+            not_shown.append(f"{path}: {error.strerror if isinstance(error, OSError) else error}")
+    return cells, not_shown

@@ -68,6 +68,9 @@ def kept_pictures(folder: Path, bank: Bank) -> Iterator[LabelledPicture]:
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             raise BankError(f"a source picture cannot be read: {path}: {reason}. Build the bank again") from None
+        if mask is not None and mask.shape != rgb.shape[:2]:
+            size, got = f"{rgb.shape[0]}x{rgb.shape[1]}", f"{mask.shape[0]}x{mask.shape[1]}"
+            raise BankError(f"{mask_path}: expected the size of {path.name}, {size}, got {got}. Build the bank again")
         yield LabelledPicture(bank.classes[label], rgb, mask, name)
 
 
