@@ -162,6 +162,8 @@ class CameraReceipt:
     """A rule is pending, active or releasing: the change gate stays open."""
     is_collecting: bool = False
     """The frames to come are collected: each is analysed, and its result brings the picture itself."""
+    is_thumbnail_due: bool = False
+    """The next analysed frame that shows something shall bring its preview. The gate stays as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +191,7 @@ class Attachment:
     artefacts: tuple[str, ...]
     is_armed: bool
     view_sample_wanted: bool = False
+    is_thumbnail_due: bool = False
 
 
 # --- publisher -> sinks -> publisher --------------------------------------------------------------------------------

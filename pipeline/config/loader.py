@@ -104,6 +104,14 @@ class Config:
             labels=found.labels,
         )
 
+    def thumbnail_seconds(self, camera: str) -> float:
+        """Between two small pictures that are kept for searches; 0: none, since nobody said that there is a gallery,
+        it has nothing of this camera, or the camera's frames can be had again.
+        """
+        found = self.cameras[camera]
+        is_searched = "gallery" in self.sections.model_fields_set and "embedding" in found.heads
+        return self.gallery.thumbnails if is_searched and found.source.kind in {"url", "kafka"} else 0.0
+
     def origin(self, camera: str, place: Place) -> Mark | None:
         """Where a camera's value was written; None: it is a default of the program."""
         return self.merged[camera].marks.get(place)

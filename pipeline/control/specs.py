@@ -60,7 +60,11 @@ class RunSpec:
         return PublishSpec(
             name=name,
             cameras=tuple(
-                PublishedCamera(self.model.camera(camera), config.cameras[camera].source.is_replayable)
+                PublishedCamera(
+                    self.model.camera(camera),
+                    config.cameras[camera].source.is_replayable,
+                    config.thumbnail_seconds(camera),
+                )
                 for camera in plan.publisher(name).cameras
             ),
             sinks=config.sinks,

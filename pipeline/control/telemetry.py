@@ -25,6 +25,7 @@ class SnapshotCollector(Collector):
         yield from _frames(snapshot)
         yield from _cameras(snapshot)
         yield from _sinks(snapshot)
+        yield from _thumbnails(snapshot)
         yield from _actors(snapshot)
 
 
@@ -110,6 +111,17 @@ def _sinks(snapshot: PipelineSnapshot) -> Iterable[Metric]:
             connected.add_metric([name, sink.name], float(sink.is_connected))
         outbox.add_metric([name], publisher.outbox_bytes)
     yield from (settled, queued, connected, outbox)
+
+
+def _thumbnails(snapshot: PipelineSnapshot) -> Iterable[Metric]:
+    kept = CounterMetricFamily(
+        "dinostream_thumbnails", "Small pictures for searches, by what became of them.", labels=["camera", "outcome"]
+    )
+    for publisher in snapshot.publishers.values():
+        for camera, counts in sorted(publisher.thumbnails.items()):
+            for outcome, count in counts.items():
+                kept.add_metric([camera, outcome], count)
+    yield kept
 
 
 def _actors(snapshot: PipelineSnapshot) -> Iterable[Metric]:

@@ -172,6 +172,7 @@ class CameraFlow:
             wants_preview=self.owned.wants_evidence,
             wants_view_sample=wants_sample,
             wants_picture=self._wishes.is_collecting,
+            wants_thumbnail=self._wishes.is_thumbnail_due,
         )
         return item, frame.admitted_at
 

@@ -16,6 +16,7 @@ from pipeline.frame_path.draft import Draft, Letterhead
 from pipeline.frame_path.offers import Offers
 from pipeline.frame_path.published import PublishedCamera, PublisherSnapshot
 from pipeline.frame_path.records import Records
+from pipeline.frame_path.thumbnails import Thumbnails
 from pipeline.messages import (
     Analysed,
     Attachment,
@@ -42,11 +43,13 @@ class Desk:
         *,
         letterhead: Letterhead,
         artefacts: ArtefactStore,
+        thumbnails: Thumbnails,
         clock: Clock,
     ) -> None:
         self._records = records
         self._letterhead = letterhead
         self._artefacts = artefacts
+        self._thumbnails = thumbnails
         self._clock = clock
         self._offers = {sink.name: Offers(sink, records.outbox, records.newest_row) for sink in sinks}
         self._cameras: dict[str, PublishedCamera] = {}
@@ -60,6 +63,7 @@ class Desk:
         for published in cameras:
             camera = published.spec.camera
             self._cameras[camera] = published
+            self._thumbnails.allow(camera, published.thumbnail_seconds)
             earlier = self._books.pop(camera, None)
             book = self._book(camera)
             if earlier is not None:
@@ -98,6 +102,7 @@ class Desk:
             artefacts=book.artefacts_now(),
             is_armed=book.is_armed,
             view_sample_wanted=book.wants_sample,
+            is_thumbnail_due=self._thumbnails.is_due(camera, book.stored.rule_time_ns),
         )
 
     def publish(self, delivery: Delivery) -> Receipt:
@@ -117,7 +122,9 @@ class Desk:
 
         self._transact(enter, [name for name in cameras if name not in fenced])
         self._num_fenced += sum(name in fenced for name, _ in by_entry)
-        self._collections.see(entry for camera, entry in by_entry if camera not in fenced)
+        accepted = [entry for camera, entry in by_entry if camera not in fenced]
+        self._collections.see(accepted)
+        self._thumbnails.see(accepted)
         return Receipt(tuple(self._receipt(name, is_fenced=name in fenced) for name in cameras))
 
     def _receipt(self, camera: str, *, is_fenced: bool) -> CameraReceipt:
@@ -133,6 +140,7 @@ class Desk:
             pictures_wanted=self._records.pictures.to_ask(camera),
             is_armed=book.is_armed,
             is_collecting=camera in self._collections,
+            is_thumbnail_due=self._thumbnails.is_due(camera, book.stored.rule_time_ns),
         )
 
     # --- calls of the supervisor -------------------------------------------------------------------------------------
@@ -246,6 +254,7 @@ class Desk:
             view_lights={name: book.view_lights for name, book in books.items()},
             heads={name: dict(book.stored.heads) for name, book in books.items() if book.stored.heads},
             retries=sum(book.retries for book in books.values()),
+            thumbnails=self._thumbnails.counts(),
             fenced=self._num_fenced,
         )
 

@@ -1,4 +1,4 @@
-"""Pictures of alerts on disk, kept for so long and so many bytes."""
+"""Pictures of alerts on disk, and thumbnails beside them, kept for so long and so many bytes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from pipeline.frame_path.artefacts import write_whole
+from pipeline.frame_path.thumbnail_store import ThumbnailStore
 from pipeline.frame_path.wire_schema import WirePicture
 from pipeline.sinks.config import EvidenceConfig
 
@@ -28,6 +29,7 @@ class EvidenceStore:
         self._root = Path(config.store)
         self._keep_ns = round(config.keep * 1e9)
         self._max_bytes = config.max_bytes
+        self.thumbnails = ThumbnailStore(self._root)
 
     def put(self, path: str, jpeg: bytes) -> WirePicture:
         """Stores a picture, durable on return. One that is there already is of a run whose state was lost: it goes.
@@ -40,13 +42,15 @@ class EvidenceStore:
         return WirePicture(str(whole), hashlib.sha256(jpeg).hexdigest(), len(jpeg))
 
     def prune(self, now_ns: int) -> int:
-        """Deletes what is too old, then the oldest beyond the bound; returns how many pictures went.
+        """Deletes what is too old, then what is beyond the bound: thumbnails first, since they have only the room that
+        pictures of alerts leave, then the oldest of those. Returns how many pictures of alerts went.
 
         Raises:
             OSError: the store cannot be read or written.
         """
         found = sorted((path.stat().st_mtime_ns, path.stat().st_size, path) for path in self._root.glob("*/*/*.jpg"))
         total = sum(size for _, size, _ in found)
+        self.thumbnails.prune(now_ns, self._keep_ns, self._max_bytes - total)
         num_deleted = 0
         for written_ns, size, path in found:
             if now_ns - written_ns <= self._keep_ns and total <= self._max_bytes:

@@ -27,7 +27,13 @@ class Frame:
     """Monotonic seconds."""
 
     def item(
-        self, artefacts: tuple[str, ...], *, wants_preview: bool, wants_view_sample: bool, wants_picture: bool = False
+        self,
+        artefacts: tuple[str, ...],
+        *,
+        wants_preview: bool,
+        wants_view_sample: bool,
+        wants_picture: bool = False,
+        wants_thumbnail: bool = False,
     ) -> Item:
         """What the model is asked, now that its turn has come."""
         return Item(
@@ -39,6 +45,7 @@ class Frame:
             wants_preview=wants_preview,
             wants_view_sample=wants_view_sample,
             wants_picture=wants_picture,
+            wants_thumbnail=wants_thumbnail,
         )
 
     def __repr__(self) -> str:

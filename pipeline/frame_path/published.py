@@ -16,6 +16,8 @@ class PublishedCamera:
 
     spec: CameraSpec
     is_replayable: bool
+    thumbnail_seconds: float = 0.0
+    """Rule time between two pictures that are kept for searches; 0: none are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,5 +68,7 @@ class PublisherSnapshot:
     """By camera and head: the version (`head/vehicles@8`) that results name, and since which frame."""
     retries: int = 0
     """Entries that came again from the same owner, whose receipt was lost: they change nothing."""
+    thumbnails: dict[str, dict[str, int]] = field(default_factory=dict[str, dict[str, int]])
+    """By camera and outcome (`written`, `failed`, `dropped`), since this publisher started."""
     fenced: int = 0
     """Entries of superseded owners: nothing of them was published."""

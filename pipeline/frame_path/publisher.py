@@ -20,6 +20,7 @@ from pipeline.frame_path.draft import Letterhead
 from pipeline.frame_path.evidence import EvidenceStore
 from pipeline.frame_path.published import ActiveAlert, PublishedCamera, PublisherSnapshot, RuleValue
 from pipeline.frame_path.records import Records
+from pipeline.frame_path.thumbnails import Thumbnails
 from pipeline.messages import Attachment, Delivery, Receipt, Settlement
 from pipeline.sinks.base import Sink
 from pipeline.sinks.config import EvidenceConfig, OutboxConfig
@@ -75,7 +76,10 @@ class Publisher:
             clock=clock,
         )
         store = artefacts or ArtefactStore(state_dir / "artefacts")
-        self._desk = Desk(self._records, sinks, letterhead=letterhead, artefacts=store, clock=clock)
+        self._thumbnails = Thumbnails(self._evidence.thumbnails)
+        self._desk = Desk(
+            self._records, sinks, letterhead=letterhead, artefacts=store, thumbnails=self._thumbnails, clock=clock
+        )
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._is_closing = False
@@ -157,7 +161,9 @@ class Publisher:
             PublishError: the state cannot be written.
         """
         with self._lock:
-            return self._desk.turn()
+            can_go_on = self._desk.turn()
+        self._thumbnails.write()
+        return can_go_on
 
     def snapshot(self) -> PublisherSnapshot:
         """Now; also after `close`."""
@@ -181,6 +187,7 @@ class Publisher:
             closer.join(max(0.0, deadline - self._clock.monotonic()))
             if closer.is_alive():
                 _LOG.warning("sink %s did not close within %.0f s", sink.name, timeout_seconds + CLOSE_MARGIN_SECONDS)
+        self._thumbnails.write()
         with self._lock:
             self._desk.write_settled()
             self._records.close()

@@ -16,6 +16,8 @@ class Wishes:
         """The next frame shall bring a view sample."""
         self.is_collecting = False
         """The frames to come shall bring their pictures."""
+        self.is_thumbnail_due = False
+        """The next frame that shows something shall bring a preview. It need not be analysed for that alone."""
         self.versions = Versions()
 
     @property
@@ -30,6 +32,7 @@ class Wishes:
         self.is_armed = attachment.is_armed
         self.is_collecting = False
         self.is_sample_wanted = attachment.view_sample_wanted
+        self.is_thumbnail_due = attachment.is_thumbnail_due
 
     def received(self, receipt: CameraReceipt, *, has_sample_in_flight: bool) -> None:
         """An answer; a sample that is on its way already is not asked for twice."""
@@ -37,4 +40,5 @@ class Wishes:
             self.versions.add(version)
         self.is_armed = receipt.is_armed
         self.is_collecting = receipt.is_collecting
+        self.is_thumbnail_due = receipt.is_thumbnail_due
         self.is_sample_wanted = receipt.view_sample_wanted and not has_sample_in_flight

@@ -23,3 +23,7 @@ class GalleryConfig(Section):
     view are kept by their class token. `frame`: every frame by its class token."""
     same_above: float = Field(default=0.97, gt=0, le=1)
     """Cosine from which a camera shows the same again: counted on the record that is there, not kept."""
+    thumbnails: Seconds = 5.0
+    """How often `main.py run` keeps a small picture of a camera with something in view, for searches; `0s`: never.
+    Of cameras with `embedding` whose frames cannot be had again: not of files and simulated docks. They lie in
+    `evidence.store`, and only if the file has a `gallery:` section."""

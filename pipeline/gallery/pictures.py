@@ -1,8 +1,9 @@
 """The picture of a record, from wherever it can still be had.
 
 The results topic carries no pictures. But a file can be decoded again, a message of a topic read again, a simulated
-dock drawn again. Of what a live camera showed during an alert there is the alert's picture, taken at its start; else
-nothing, and that is said.
+dock drawn again. Of live cameras the pipeline keeps thumbnails: the frame's own, or one that was taken within some
+seconds of it. Without one there is the picture of the alert that was on, taken at its start; else nothing, and that is
+said.
 `privacy` polygons are black in each of them.
 """
 
@@ -19,6 +20,7 @@ from operators.scene.config import Polygon
 from pipeline.errors import PipelineError
 from pipeline.frame_path.evidence import evidence_path
 from pipeline.frame_path.model_picture import blacked_out
+from pipeline.frame_path.thumbnail_store import ThumbnailStore
 from pipeline.gallery.records import Record
 from pipeline.kafka_client import KafkaSecurity
 from pipeline.secrets import Secrets
@@ -27,6 +29,9 @@ from pipeline.sources.images import NotAPicture, decode_image
 from pipeline.sources.kafka_consumer import read_one
 from pipeline.sources.simulated import dock_for, frame_at
 from pipeline.sources.video_again import frame_again
+
+NEAR_NS = 5_000_000_000
+"""How far in time another frame of the camera may be to stand for the one that is asked for."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -59,24 +64,25 @@ class Pictures:
         *,
         evidence: Path,
     ) -> None:
-        """`evidence`: the folder of the alerts' pictures; it need not be there."""
+        """`evidence`: the folder of the alerts' pictures and thumbnails; it need not be there."""
         self._cameras = cameras
         self._secrets = secrets
         self._brokers = brokers
         self._security = security
         self._evidence = evidence
+        self._thumbnails = ThumbnailStore(evidence)
 
     def of(self, record: Record) -> Shown:
-        """Never fails: where the frame cannot be had again it is an alert's picture, or a sentence."""
+        """Never fails: where the frame cannot be had again it is a thumbnail, an alert's picture, or a sentence."""
         camera = self._cameras.get(record.camera)
         if camera is None:
-            return self._of_alert(record, f"camera {record.camera} is not in this configuration")
+            return self._kept(record, f"camera {record.camera} is not in this configuration")
         try:
             rgb = self._again(record, camera.source)
         except PipelineError as error:
-            return self._of_alert(record, error.message)
+            return self._kept(record, error.message)
         if isinstance(rgb, str):
-            return self._of_alert(record, rgb)
+            return self._kept(record, rgb)
         return Shown(blacked_out(rgb, camera.privacy) if camera.privacy else rgb)
 
     def _again(self, record: Record, source: SourceConfig) -> np.ndarray | str:
@@ -89,7 +95,7 @@ class Pictures:
             return self._from_topic(record, source.kafka)
         if source.kafka is not None:
             return "video in a topic is not decoded again"
-        return "a live camera's pictures are not kept"
+        return "a live camera's frames are not kept, and no thumbnail was taken within 5 s"
 
     def _from_topic(self, record: Record, kafka: KafkaSourceConfig) -> np.ndarray | str:
         _, partition, offset = record.frame.rsplit("/", 2)
@@ -104,6 +110,25 @@ class Pictures:
         except NotAPicture as error:
             return f"message {offset} of {kafka.topic}/{partition}: {error}"
 
+    def _kept(self, record: Record, why: str) -> Shown:
+        try:
+            thumbnail = self._thumbnail(record)
+        except OSError as error:
+            return self._of_alert(record, f"{why}; thumbnails cannot be read: {error.strerror}")
+        return thumbnail or self._of_alert(record, why)
+
+    def _thumbnail(self, record: Record) -> Shown | None:
+        """The nearest in time that is whole, black where `privacy` was when it was taken."""
+        _, epoch, seq = record.frame.rsplit("/", 2)
+        for each in self._thumbnails.near(record.camera, int(epoch), record.rule_time_ns, NEAR_NS):
+            try:
+                rgb = decode_picture(each.path.read_bytes())
+            except (OSError, ValueError):
+                continue  # it was dropped by age meanwhile, or cut short by a power cut: the next one may be whole
+            is_own = each.seq == int(seq)
+            return Shown(rgb, "" if is_own else _apart(each.rule_time_ns - record.rule_time_ns))
+        return None
+
     def _of_alert(self, record: Record, why: str) -> Shown:
         for rule, episode in record.episodes:
             path = self._evidence / evidence_path(record.camera, rule, episode, "start")
@@ -112,3 +137,7 @@ class Pictures:
             except (OSError, ValueError):
                 continue  # it was dropped by age, or never came: the next one may be there
         return Shown(None, why)
+
+
+def _apart(nanoseconds: int) -> str:
+    return f"{abs(nanoseconds) / 1e9:.1f} s {'later' if nanoseconds > 0 else 'earlier'}"

@@ -264,6 +264,18 @@ def test_preview_is_small_and_in_the_right_colours(analyzer: Analyzer) -> None:
     assert len(noisy) <= 16 * 1024
 
 
+def test_a_thumbnail_comes_of_frames_that_show_something(
+    engine: Engine, analyzer: Analyzer, artefacts: Artefacts
+) -> None:
+    wanted = replace(prepared(engine, analyzer, artefacts), wants_thumbnail=True)
+    empty = replace(wanted, artefacts=("view/dock@2",))
+    there, nobody, unlearnt = analyzer.analyze([wanted, empty, replace(wanted, artefacts=())])
+    assert (len(there.subjects), there.preview is not None) == (1, True)
+    assert (nobody.subjects, nobody.preview) == ((), None)
+    assert (unlearnt.view, unlearnt.preview is not None) == (None, True)
+    assert [each.shows_something for each in (there, nobody, unlearnt)] == [True, False, True]
+
+
 def test_artefacts_are_loaded_once_and_lanes_agree(engine: Engine, analyzer: Analyzer, artefacts: Artefacts) -> None:
     wanted = prepared(engine, analyzer, artefacts)
     expected = analyzer.analyze([wanted])[0]

@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.config import load_config
 from pipeline.control.model import ModelSpec, model_spec
+from pipeline.control.topology import Plan, PublisherPlan
 from pipeline.sources.kafka_topic import KafkaFeed
 from pipeline.sources.video_file import FileFeed
 from tests.clips import make_clip
@@ -89,6 +90,19 @@ def test_a_feed_plan_travels_to_another_process(spec):
 )
 def test_the_first_sink_is_required_unless_the_file_says_otherwise(spec, sinks, required):
     assert spec(f"sinks: {sinks}\n").required_sinks == required
+
+
+def test_thumbnails_are_kept_of_searched_cameras_whose_frames_cannot_be_had_again(spec):
+    def seconds(run):
+        plan = Plan(decoders=(), analyzers=(), publishers=(PublisherPlan("publish-0", tuple(run.cameras)),), credits={})
+        cameras = run.publish_spec("publish-0", plan).cameras
+        return {each.spec.camera: each.thumbnail_seconds for each in cameras}
+
+    assert set(seconds(spec()).values()) == {0.0}, "nobody said that there is a gallery"
+    by_default = seconds(spec(runtime="gallery: {store: g}\n"))
+    assert by_default == {"gate": 0.0, "yard": 5.0, "belt-a": 5.0, "belt-b": 5.0}, "gate is a file"
+    assert seconds(spec(runtime="gallery: {thumbnails: 2s}\n"))["yard"] == 2.0
+    assert set(seconds(spec(runtime="gallery: {thumbnails: 0s}\n")).values()) == {0.0}
 
 
 def test_the_wish_names_readers_and_rates_and_leaves_auto_open(spec):

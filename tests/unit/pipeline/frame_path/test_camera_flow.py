@@ -208,6 +208,26 @@ def test_one_view_sample_is_asked_of_the_model_for_each_wish(tmp_path, clock):
     assert flow.take()[0].wants_view_sample, "the first one was lost"
 
 
+def test_a_thumbnail_is_asked_of_the_model_while_one_is_due_and_a_gate_stays_shut(tmp_path, clock):
+    flow = flow_of(tmp_path, clock)
+    admit(flow, clock)
+    first, _ = flow.take()
+    assert not first.wants_thumbnail
+    flow.book.resolve(analysis_of(first))
+    flow.send(10**6)
+    flow.accept(receipt((7, 0), (7, 0), is_thumbnail_due=True))
+    assert flow.reference is not None, "an unchanged picture shows nothing new"
+    for _ in range(2):
+        admit(flow, clock)
+        item, _ = flow.take()
+        assert (item.wants_thumbnail, item.wants_preview) == (True, False)
+        flow.book.resolve(analysis_of(item))
+    flow.send(10**6)
+    flow.accept(receipt((7, 2), (7, 2)))
+    admit(flow, clock)
+    assert not flow.take()[0].wants_thumbnail
+
+
 def test_a_frame_is_analysed_with_the_versions_that_are_valid_at_its_place():
     versions = Versions(["view/dock-03@11", "head/vehicles@7"])
     versions.add(ArtefactVersion("view/dock-03@12", (0, 300)))

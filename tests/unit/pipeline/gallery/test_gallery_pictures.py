@@ -7,7 +7,10 @@ import msgspec
 import numpy as np
 import pytest
 
+from operators.frames import Ticket
+from operators.preview import preview_jpeg
 from pipeline.frame_path.evidence import evidence_path
+from pipeline.frame_path.thumbnail_store import thumbnail_path
 from pipeline.gallery.config import GalleryConfig
 from pipeline.gallery.intake import Intake
 from pipeline.gallery.pictures import CameraPictures, Pictures
@@ -73,7 +76,7 @@ def test_a_file_that_is_another_one_is_said(record: Record, tmp_path: Path) -> N
 
 def test_of_a_live_camera_there_is_the_picture_of_the_alert_that_was_on(record: Record, tmp_path: Path) -> None:
     finder = pictures(LIVE, tmp_path)
-    assert finder.of(record).why == "a live camera's pictures are not kept"
+    assert finder.of(record).why == "a live camera's frames are not kept, and no thumbnail was taken within 5 s"
     path = tmp_path / evidence_path("dock-1", "too_close", 12, "start")
     path.parent.mkdir(parents=True)
     cv2.imwrite(str(path), np.full((36, 64, 3), 200, np.uint8))
@@ -81,6 +84,42 @@ def test_of_a_live_camera_there_is_the_picture_of_the_alert_that_was_on(record: 
     assert shown.rgb is not None
     assert shown.rgb.shape == (36, 64, 3)
     assert shown.why == "start of alert too_close 12"
+
+
+def keep(evidence: Path, record: Record, grey: int, seq: int, seconds: float = 0.0) -> Path:
+    """A thumbnail of the record's camera `seconds` after it."""
+    path = evidence / thumbnail_path(Ticket("dock-1", 17, 17, seq), record.rule_time_ns + round(seconds * SECOND))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(preview_jpeg(np.full((28, 56, 3), grey, np.uint8)))
+    return path
+
+
+def test_of_a_live_camera_there_is_the_frame_s_own_thumbnail_else_the_nearest(record: Record, tmp_path: Path) -> None:
+    finder = pictures(LIVE, tmp_path)
+    for grey, seq, seconds in ((10, 1, -5.1), (60, 2, -4.9), (120, 9, 2.04)):
+        keep(tmp_path, record, grey, seq, seconds)
+    alert = tmp_path / evidence_path("dock-1", "too_close", 12, "start")
+    alert.parent.mkdir(parents=True)
+    cv2.imwrite(str(alert), np.full((36, 64, 3), 250, np.uint8))
+    shown = finder.of(record)
+    assert shown.rgb is not None
+    assert (round(float(shown.rgb.mean())), shown.why) == (120, "2.0 s later")
+    own = keep(tmp_path, record, 200, 7)
+    shown = finder.of(record)
+    assert shown.rgb is not None
+    assert (round(float(shown.rgb.mean())), shown.why) == (200, "")
+    own.write_bytes(b"")  # as a power cut leaves it
+    (tmp_path / thumbnail_path(Ticket("dock-1", 17, 17, 9), record.rule_time_ns + 2_040_000_000)).unlink()
+    shown = finder.of(record)
+    assert shown.rgb is not None
+    assert (round(float(shown.rgb.mean())), shown.why) == (60, "4.9 s earlier")
+
+
+def test_a_thumbnail_stands_for_a_file_that_is_gone_and_not_for_another_lease(record: Record, tmp_path: Path) -> None:
+    keep(tmp_path, record, 90, 7)
+    assert pictures(SourceConfig(file=str(tmp_path / "gone.mp4")), tmp_path).of(record).rgb is not None
+    other = pictures(LIVE, tmp_path).of(msgspec.structs.replace(record, frame="dock-1/18/7", episodes=[]))
+    assert other.rgb is None
 
 
 def test_a_camera_of_another_configuration_is_said(record: Record, tmp_path: Path) -> None:
