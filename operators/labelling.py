@@ -30,7 +30,10 @@ class Labelled:
 
 
 def label_all(heads: Sequence[LabelHead], tokens: FrameTokens, seen: Seen) -> Labelled:
-    """Labels of the frame and of each subject. A lone subject of a bank without masks takes the frame's label.
+    """Labels of the frame and of each subject.
+
+    A lone subject takes the frame's label from a head that knows whole pictures alone. Where nothing stands before a
+    learnt view, heads of things say `empty`, and heads of whole pictures say what they see.
 
     Args:
         heads: Of the camera.
@@ -40,7 +43,7 @@ def label_all(heads: Sequence[LabelHead], tokens: FrameTokens, seen: Seen) -> La
     frame: list[Label] = []
     per_subject: list[list[Label]] = [[] for _ in seen.subjects]
     for head in heads:
-        if seen.view is not None and not seen.subjects:
+        if head.is_of_things and seen.view is not None and not seen.subjects:
             frame.append(Label(head.name, (), is_empty=True))
             continue
         whole = head.of_frame(tokens)

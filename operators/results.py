@@ -20,7 +20,7 @@ class Label:
     is_unknown: bool = False
     """Nearer to nothing in the bank than the bank's own pictures are to each other."""
     is_empty: bool = False
-    """Nothing stands in front of the learnt empty view."""
+    """Nothing stands in front of the learnt empty view, and the head labels what does."""
 
     @property
     def name(self) -> str:

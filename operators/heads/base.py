@@ -49,6 +49,14 @@ class LabelHead(Protocol):
         """The same from `FrameTokens.normed`."""
         ...
 
+    @property
+    def is_of_things(self) -> bool:
+        """Whether it labels what stands before the empty view; others label the whole picture.
+
+        To a head of things a frame with nothing there is `empty`.
+        """
+        ...
+
     def of_frame(self, tokens: FrameTokens) -> Label:
         """Of the whole frame."""
         ...

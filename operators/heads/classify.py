@@ -23,13 +23,17 @@ def parse_share(text: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class KnnLabels:
-    """Labels by vote. The class token speaks for the frame, the mean of a subject's own patches for the subject."""
+    """Labels by vote. The class token speaks for the frame, the mean of a subject's own patches for the subject.
+
+    A bank is of things: `is_of_things`, with masks or without.
+    """
 
     name: str
     config: KnnHead
     bank: Bank
     blocks: frozenset[int] = frozenset()
     normed_blocks: frozenset[int] = frozenset()
+    is_of_things: bool = True
 
     def of_frame(self, tokens: FrameTokens) -> Label:
         """Vote of whole pictures."""

@@ -114,6 +114,11 @@ class ClassifyLabels:
     def normed_blocks(self) -> frozenset[int]:
         return frozenset(self.model.about.blocks if self.model.about.reads == "cls4_mean" else ())
 
+    @property
+    def is_of_things(self) -> bool:
+        """Of a head that was fitted on things alone; a classifier of pictures has a class for an empty one too."""
+        return self.model.about.reads == "pooled"
+
     def of_frame(self, tokens: FrameTokens) -> Label:
         """Of the whole picture.
 
@@ -124,7 +129,7 @@ class ClassifyLabels:
 
     def of_subject(self, tokens: FrameTokens, mask: np.ndarray) -> Label | None:
         """Of the thing, where the head was fitted on things; None: it knows whole pictures alone."""
-        return self._label(tokens, mask) if self.model.about.reads == "pooled" else None
+        return self._label(tokens, mask) if self.is_of_things else None
 
     def _label(self, tokens: FrameTokens, mask: np.ndarray | None) -> Label:
         about = self.model.about

@@ -23,6 +23,7 @@ class SimilarityLabels:
     bank: Bank
     blocks: frozenset[int] = frozenset()
     normed_blocks: frozenset[int] = frozenset()
+    is_of_things: bool = False
 
     def of_frame(self, tokens: FrameTokens) -> Label:
         """Nearest whole picture per class."""

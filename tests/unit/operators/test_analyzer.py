@@ -223,6 +223,7 @@ class BrightLabels:
     word: str
     blocks: frozenset[int] = frozenset({0})
     normed_blocks: frozenset[int] = frozenset({1})
+    is_of_things: bool = True
 
     def of_frame(self, tokens: FrameTokens) -> Label:
         return Label(self.name, ((f"{self.word} {sorted(tokens.taps)} {sorted(tokens.normed)}", 1.0),))
