@@ -50,8 +50,7 @@ def main(rounds: int = ROUNDS) -> int:
 def _file_rate(clip: Path) -> float:
     """Frames per second between the first and last tenth, by the times at which they were analysed."""
     with running({"clip": {"source": {"file": str(clip)}, "sample": {"policy": "every_frame"}}}) as pipeline:
-        pipeline.await_results(FRAMES, seconds=600.0)
-        pipeline.process.terminate()
+        assert (code := pipeline.process.wait(600.0)) == 0, f"exit {code}:\n{pipeline.process.text}"
         times = sorted(body["times"]["analysed_ns"] for body in pipeline.results())
     assert len(times) == FRAMES, f"{len(times)} results of {FRAMES} frames"
     skipped = int(SKIPPED * FRAMES)
