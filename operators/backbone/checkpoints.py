@@ -17,10 +17,12 @@ from operators.backbone.download import Progress, official_file
 from operators.backbone.errors import WeightsError
 from operators.backbone.official import Official
 from operators.backbone.official_depth_anything import DEPTH_ANYTHING, PUBLISHED, publisher
-from operators.backbone.position import PositionRule
+from operators.backbone.official_dinov3 import DINOV3
+from operators.backbone.position import PositionRule, metas_rule
+from operators.backbone.rotary import usual_periods
 from operators.backbone.spaces import WeightsInfo, fingerprint_of
 from operators.backbone.standin import STANDIN_ARCHITECTURE, standin_file
-from operators.backbone.vit import VisionTransformer
+from operators.backbone.vit import FLOAT32_ALWAYS, VisionTransformer
 
 __all__ = ["DTYPES", "WeightsError", "build", "default_cache_dir", "load_backbone", "random_tensors"]
 
@@ -49,7 +51,7 @@ def load_backbone(
     """Loads one backbone, ready for inference.
 
     Args:
-        name: Architecture, such as `dinov2_vits14` or `dinov2_vitb14_reg4`.
+        name: Architecture, such as `dinov2_vits14`, `dinov2_vitb14_reg4` or `dinov3_vits16`.
         weights: `official` (downloaded once), `standin`, `random`, or the path of a file: Meta's `.pth`, Hugging Face's
             `.safetensors` or folder, or ours.
         precision: Of the arithmetic; checkpoints are read as float32 first.
@@ -68,7 +70,7 @@ def load_backbone(
     match str(weights):
         case "random":
             tensors = random_tensors(arch, seed)
-            rule: PositionRule = "hub_antialias" if arch.registers else "hub_offset"
+            rule = metas_rule(arch)
             info = _info("random", f"random weights, seed {seed}; no knowledge in them", "none", "yes", "nothing")
         case "standin":
             if arch.name != STANDIN_ARCHITECTURE:
@@ -81,8 +83,9 @@ def load_backbone(
             info = _stated(info, row, f"{publisher(row)}'s {row.file}")
         case path:
             tensors, rule, info = _from_file(read_checkpoint(Path(path)), arch, Path(path).name)
-            if arch.name in DEPTH_ANYTHING and info.licence == UNSTATED:
-                info = _stated(info, DEPTH_ANYTHING[arch.name], info.origin)
+            row = (DEPTH_ANYTHING | DINOV3).get(arch.name)
+            if row is not None and info.licence == UNSTATED:
+                info = _stated(info, row, info.origin)
     check_licence(info.licence, licences, info.weights)
     return build(arch, tensors, rule, info, precision=precision, device=device)
 
@@ -104,7 +107,7 @@ def build(
         model = VisionTransformer(arch, position, stamped)
     dtype = DTYPES[precision]
     ready = {
-        name: tensor.to(device, torch.float32 if name == "pos_embed" else dtype) for name, tensor in tensors.items()
+        name: tensor.to(device, torch.float32 if name in FLOAT32_ALWAYS else dtype) for name, tensor in tensors.items()
     }
     model.load_state_dict(ready, strict=True, assign=True)
     return model.requires_grad_(requires_grad=False).eval()
@@ -119,6 +122,9 @@ def random_tensors(arch: Architecture, seed: int) -> dict[str, torch.Tensor]:
     generator = np.random.Generator(np.random.PCG64(seed))
     tensors: dict[str, torch.Tensor] = {}
     for name, shape in sorted(arch.tensor_shapes().items()):
+        if name == "rope_embed.periods":
+            tensors[name] = usual_periods(arch.head_dim)
+            continue
         values = generator.standard_normal(shape, dtype=np.float32) * np.float32(0.02)
         is_scale = name.endswith("gamma") or ("norm" in name and name.endswith("weight"))
         tensors[name] = torch.from_numpy(values + np.float32(1) if is_scale else values)

@@ -38,6 +38,11 @@ def official_file(row: Official, cache_dir: Path, progress: Progress | None = No
     if path.exists():
         check_file(path, row, full=False)
         return path
+    if row.is_gated and url is None:
+        raise WeightsError(
+            f"no official weights: {row.file} is given out only to who accepts its licence ({row.licence}). Ask for it "
+            f"at {row.url}, put {row.file} into {cache_dir} and start again."
+        )
     cache_dir.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".pth.part")
     source = url or row.url

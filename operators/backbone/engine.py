@@ -43,9 +43,7 @@ class Engine:
         self.precision = choose_precision(backbone.device.type) if precision == "auto" else precision
         dtype = torch.bfloat16 if self.precision == "bf16" else torch.float32
         if backbone.dtype != dtype:
-            positions = backbone.pos_embed.data
-            backbone.to(dtype)
-            backbone.pos_embed.data = positions  # interpolated in float32, whatever the arithmetic
+            backbone.cast(dtype)
         self.backbone = backbone
         self._stream = torch.cuda.Stream(backbone.device) if backbone.device.type == "cuda" else None
 
@@ -61,7 +59,7 @@ class Engine:
         """One pass.
 
         Args:
-            pixels: uint8 (B, H, W, 3) RGB, sides multiples of 14.
+            pixels: uint8 (B, H, W, 3) RGB, sides multiples of the backbone's patch.
             taps: 0-based blocks whose raw tokens are wanted too.
             stop_after: Run only up to this block; `cls` and `patches` are then the norm of its output.
             normed: 0-based blocks whose tokens are wanted after the model's final norm.
@@ -75,7 +73,9 @@ class Engine:
             else:
                 uploaded = torch.from_numpy(np.ascontiguousarray(pixels))
             x = normalise(uploaded, self.backbone.dtype)
-            return self._forward(centre_pad(x) if is_padded else x, len(pixels), taps, stop_after, normed)
+            return self._forward(
+                centre_pad(x, self.backbone.arch.patch) if is_padded else x, len(pixels), taps, stop_after, normed
+            )
 
     def _upload(self, pixels: np.ndarray, stream: torch.cuda.Stream) -> torch.Tensor:
         """Padded to a bucket, uploaded from pinned memory on a side stream; normalised on the device later."""

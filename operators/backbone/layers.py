@@ -1,6 +1,7 @@
-"""The small modules of a DINOv2 block. B batch, T tokens, D width, N patches.
+"""The small modules of a DINOv2 or DINOv3 block. B batch, T tokens, D width, N patches.
 
-Source: facebookresearch/dinov2 `dinov2/layers/` @b8931f7 (Apache-2.0), re-expressed for inference alone.
+Source: facebookresearch/dinov2 `dinov2/layers/` @b8931f7 (Apache-2.0), re-expressed for inference alone. DINOv3 differs
+by turned queries and keys and by the norms' epsilon.
 """
 
 from __future__ import annotations
@@ -10,29 +11,28 @@ from torch import nn
 from torch.nn import functional as F
 
 from operators.backbone.architectures import Architecture
-from operators.frames import PATCH
-
-NORM_EPS = 1e-6
-"""Source: DINOv2 `vision_transformer.py`; DINOv3 uses 1e-5."""
+from operators.backbone.rotary import Turn, turned
 
 
 class PatchEmbed(nn.Module):
-    """Cuts the picture into 14 x 14 patches and projects each.
+    """Cuts the picture into square patches and projects each.
 
     Differs: one matrix product over unfolded patches instead of a convolution; equal up to rounding, and faster where
     convolutions with three input channels are slow.
     """
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int, patch: int) -> None:
         super().__init__()
-        self.proj = nn.Conv2d(3, dim, kernel_size=PATCH, stride=PATCH)
+        self.patch = patch
+        self.proj = nn.Conv2d(3, dim, kernel_size=patch, stride=patch)
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """(B, 3, H, W) to (B, N, D), row-major."""
         batch, _, height, width = pixels.shape
-        h, w = height // PATCH, width // PATCH
-        patches = pixels.reshape(batch, 3, h, PATCH, w, PATCH).permute(0, 2, 4, 1, 3, 5)  # (B, h, w, 3, 14, 14)
-        patches = patches.reshape(batch, h * w, -1)  # (B, N, 588)
+        side = self.patch
+        h, w = height // side, width // side
+        patches = pixels.reshape(batch, 3, h, side, w, side).permute(0, 2, 4, 1, 3, 5)  # (B, h, w, 3, side, side)
+        patches = patches.reshape(batch, h * w, -1)  # (B, N, 3 * side * side)
         return F.linear(patches, self.proj.weight.flatten(1), self.proj.bias)  # (B, N, D)
 
 
@@ -45,11 +45,13 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(dim, 3 * dim)
         self.proj = nn.Linear(dim, dim)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(B, T, D) to (B, T, D)."""
+    def forward(self, x: torch.Tensor, turn: Turn | None = None) -> torch.Tensor:
+        """(B, T, D) to (B, T, D). `turn`: of the last tokens, the patches; class token and registers have no place."""
         batch, tokens, dim = x.shape
         qkv = self.qkv(x).reshape(batch, tokens, 3, self.heads, dim // self.heads)
         query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # each (B, heads, T, D / heads)
+        if turn is not None:
+            query, key = turned(query, turn), turned(key, turn)
         x = F.scaled_dot_product_attention(query, key, value)
         return self.proj(x.transpose(1, 2).reshape(batch, tokens, dim))
 
@@ -68,7 +70,10 @@ class Mlp(nn.Module):
 
 
 class SwiGlu(nn.Module):
-    """Gated feed-forward of ViT-g: the first half of `w12` is the gate. Source: arXiv 2002.05202."""
+    """Gated feed-forward of ViT-g and of the plus sizes: the first half of `w12` is the gate.
+
+    Source: arXiv 2002.05202.
+    """
 
     def __init__(self, dim: int, hidden: int) -> None:
         super().__init__()
@@ -98,14 +103,14 @@ class Block(nn.Module):
 
     def __init__(self, arch: Architecture) -> None:
         super().__init__()
-        self.norm1 = nn.LayerNorm(arch.dim, eps=NORM_EPS)
+        self.norm1 = nn.LayerNorm(arch.dim, eps=arch.norm_eps)
         self.attn = Attention(arch.dim, arch.heads)
         self.ls1 = LayerScale(arch.dim)
-        self.norm2 = nn.LayerNorm(arch.dim, eps=NORM_EPS)
+        self.norm2 = nn.LayerNorm(arch.dim, eps=arch.norm_eps)
         self.mlp = Mlp(arch.dim, arch.hidden) if arch.ffn == "mlp" else SwiGlu(arch.dim, arch.hidden)
         self.ls2 = LayerScale(arch.dim)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, turn: Turn | None = None) -> torch.Tensor:
         """(B, T, D) to (B, T, D)."""
-        x = x + self.ls1(self.attn(self.norm1(x)))
+        x = x + self.ls1(self.attn(self.norm1(x), turn))
         return x + self.ls2(self.mlp(self.norm2(x)))

@@ -32,6 +32,8 @@ class Official:
     licence: str = "apache-2.0"
     commercial: str = "yes"
     trained_on: str = _DATA
+    is_gated: bool = False
+    """Whether it is given out only to who accepts its terms, asked for at `url`; it is then put here by hand."""
 
 
 def _row(name: str, parameters: int, size_bytes: int | None = None, sha256: str | None = None) -> Official:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from operators.backbone.official import OFFICIAL, Official
+from operators.backbone.official_dinov3 import DINOV3
 
 _BASE = "https://huggingface.co/depth-anything"
 _LETTERS = {"small": "s", "base": "b", "large": "l"}
@@ -52,7 +53,7 @@ DEPTH_ANYTHING: dict[str, Official] = {
 """By backbone name. Source: DepthAnything/Depth-Anything-V2 README and `metric_depth/README.md` @a561b84; sizes and
 hashes from the files' public pointers."""
 
-PUBLISHED: dict[str, Official] = OFFICIAL | DEPTH_ANYTHING
+PUBLISHED: dict[str, Official] = OFFICIAL | DINOV3 | DEPTH_ANYTHING
 """Every backbone whose weights can be had by name."""
 
 

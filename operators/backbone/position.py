@@ -11,9 +11,22 @@ from typing import Literal
 
 import torch
 
-PositionRule = Literal["hub_offset", "hub_antialias", "hf"]
+from operators.backbone.architectures import Architecture
+
+Interpolation = Literal["hub_offset", "hub_antialias", "hf"]
 """`hub_offset`: Meta's models without registers. `hub_antialias`: Meta's and Hugging Face's models with registers.
 `hf`: Hugging Face's models without registers."""
+
+PositionRule = Interpolation | Literal["rotary"]
+"""`rotary`: DINOv3, which has no embeddings of positions (`rotary.py`)."""
+
+
+def metas_rule(arch: Architecture) -> PositionRule:
+    """Of Meta's own code."""
+    if arch.is_rotary:
+        return "rotary"
+    return "hub_antialias" if arch.registers else "hub_offset"
+
 
 _OFFSET = 0.1
 """Source: facebookresearch/dinov2 `interpolate_offset`, kept upstream for backward compatibility (dino#8)."""
@@ -57,7 +70,7 @@ def _antialiased(length: int, trained: int) -> torch.Tensor:
     return matrix
 
 
-def resampling_matrix(length: int, trained: int, rule: PositionRule) -> torch.Tensor:
+def resampling_matrix(length: int, trained: int, rule: Interpolation) -> torch.Tensor:
     """float64 (length, trained): row i holds the weights of the trained positions at new position i.
 
     Source: facebookresearch/dinov2 `vision_transformer.py` L173-L208 @b8931f7 and transformers `modeling_dinov2.py`,
@@ -72,7 +85,7 @@ def resampling_matrix(length: int, trained: int, rule: PositionRule) -> torch.Te
             return _antialiased(length, trained)
 
 
-def position_table(pos_embed: torch.Tensor, grid: tuple[int, int], rule: PositionRule) -> torch.Tensor:
+def position_table(pos_embed: torch.Tensor, grid: tuple[int, int], rule: Interpolation) -> torch.Tensor:
     """Positions of the class token and of every patch of `grid`.
 
     Args:

@@ -13,7 +13,7 @@ import torch
 from torch.nn import functional as F
 
 from operators.backbone.pil_resize import resize_as_pil
-from operators.frames import PATCH, Placement
+from operators.frames import Placement
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
@@ -83,11 +83,11 @@ def classification_pixels(pixels: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(resized[top : top + 224, left : left + 224])
 
 
-def centre_pad(x: torch.Tensor) -> torch.Tensor:
-    """Normalised (B, 3, H, W) with zeros around it until both sides are multiples of 14; an odd pixel at the end.
+def centre_pad(x: torch.Tensor, patch: int) -> torch.Tensor:
+    """Normalised (B, 3, H, W) with zeros around it until both sides are multiples of `patch`; an odd pixel at the end.
 
     Source: facebookresearch/dinov2 `dinov2/hub/utils.py` `CenterPadding` @b8931f7; its depth and segmentation heads
     read such pictures, and their maps are then squeezed to the size without the padding.
     """
-    rows, columns = (-side % PATCH for side in x.shape[2:])
+    rows, columns = (-side % patch for side in x.shape[2:])
     return F.pad(x, (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2))

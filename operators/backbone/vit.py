@@ -9,10 +9,13 @@ import torch
 from torch import nn
 
 from operators.backbone.architectures import GRID, Architecture
-from operators.backbone.layers import NORM_EPS, Block, PatchEmbed
+from operators.backbone.layers import Block, PatchEmbed
 from operators.backbone.position import PositionRule, position_table
+from operators.backbone.rotary import Turn, turn_of
 from operators.backbone.spaces import WeightsInfo, space_of
-from operators.frames import PATCH
+
+FLOAT32_ALWAYS = frozenset({"pos_embed", "rope_embed.periods"})
+"""Tables from which places are computed, whatever the arithmetic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +30,17 @@ class Tokens:
     """(B, N, D) patch tokens, N = h * w, row-major."""
 
 
-class VisionTransformer(nn.Module):
-    """DINOv2 ViT for inference. Immutable once loaded, so any number of threads may call it.
+class _Periods(nn.Module):
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.periods = nn.Parameter(torch.ones(number))
 
-    Source: facebookresearch/dinov2 `dinov2/models/vision_transformer.py` @b8931f7 (Apache-2.0).
-    Differs: positions are interpolated once per grid and kept; no masking, no dropout, no training code.
+
+class VisionTransformer(nn.Module):
+    """DINOv2 or DINOv3 ViT for inference. Immutable once loaded, so any number of threads may call it.
+
+    Source: facebookresearch/dinov2 `dinov2/models/vision_transformer.py` @b8931f7 (Apache-2.0); for DINOv3 see
+    `rotary.py`. Differs: positions are interpolated once per grid and kept; no masking, no dropout, no training code.
     """
 
     def __init__(self, arch: Architecture, position: PositionRule, info: WeightsInfo) -> None:
@@ -41,17 +50,26 @@ class VisionTransformer(nn.Module):
         self.position: PositionRule = position
         self.info = info
         self.cls_token = nn.Parameter(torch.zeros(1, 1, arch.dim))
-        self.pos_embed = nn.Parameter(torch.zeros(1, 1 + GRID * GRID, arch.dim))
+        self.pos_embed = None if arch.is_rotary else nn.Parameter(torch.zeros(1, 1 + GRID * GRID, arch.dim))
+        self.rope_embed = _Periods(arch.head_dim // 4) if arch.is_rotary else None
         self.register_tokens = nn.Parameter(torch.zeros(1, arch.registers, arch.dim)) if arch.registers else None
-        self.patch_embed = PatchEmbed(arch.dim)
+        self.patch_embed = PatchEmbed(arch.dim, arch.patch)
         self.blocks = nn.ModuleList(Block(arch) for _ in range(arch.depth))
-        self.norm = nn.LayerNorm(arch.dim, eps=NORM_EPS)
+        self.norm = nn.LayerNorm(arch.dim, eps=arch.norm_eps)
         self._positions: dict[tuple[int, int], torch.Tensor] = {}
+        self._turns: dict[tuple[int, int], Turn] = {}
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the arithmetic; `pos_embed` itself stays float32."""
+        """Of the arithmetic; tables of places stay float32."""
         return self.cls_token.dtype
+
+    def cast(self, dtype: torch.dtype) -> None:
+        """Other arithmetic, in place; tables of places stay float32."""
+        tables = {name: table.data for name, table in self.named_parameters() if name in FLOAT32_ALWAYS}
+        self.to(dtype)
+        for name, table in tables.items():
+            self.get_parameter(name).data = table
 
     @property
     def device(self) -> torch.device:
@@ -75,7 +93,7 @@ class VisionTransformer(nn.Module):
         return space_of(self.fingerprint, shape, colour=colour, tap=tap, norm=norm, pooling=pooling)
 
     def forward_features(self, pixels: torch.Tensor) -> Tokens:
-        """Tokens after the final norm. `pixels`: normalised float (B, 3, H, W), sides multiples of 14."""
+        """Tokens after the final norm. `pixels`: normalised float (B, 3, H, W), sides multiples of the patch."""
         return self.taps(pixels, ())[0]
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
@@ -121,9 +139,11 @@ class VisionTransformer(nn.Module):
         if outside:
             raise ValueError(f"no such block: expected 0 to {self.arch.depth - 1}, got {outside} ({self.arch.name})")
         x = self._embed(pixels)
+        patch = self.arch.patch
+        turn = self._turn((pixels.shape[2] // patch, pixels.shape[3] // patch))
         kept: dict[int, torch.Tensor] = {}
         for index, block in enumerate(self.blocks):
-            x = block(x)  # (B, 1 + R + N, D)
+            x = block(x, turn)  # (B, 1 + R + N, D)
             if index in wanted:
                 kept[index] = x
             if index == stop:
@@ -131,24 +151,39 @@ class VisionTransformer(nn.Module):
         return kept, x
 
     def _embed(self, pixels: torch.Tensor) -> torch.Tensor:
-        if pixels.ndim != 4 or pixels.shape[1] != 3 or pixels.shape[2] % PATCH or pixels.shape[3] % PATCH:
-            raise ValueError(f"pixels: expected (B, 3, H, W) with sides multiples of {PATCH}, got {pixels.shape=}")
+        patch = self.arch.patch
+        if pixels.ndim != 4 or pixels.shape[1] != 3 or pixels.shape[2] % patch or pixels.shape[3] % patch:
+            raise ValueError(
+                f"pixels: expected (B, 3, H, W) with sides multiples of {patch}, got {pixels.shape=} ({self.arch.name})"
+            )
         batch, _, height, width = pixels.shape
-        x = self.patch_embed(pixels.to(self.dtype))  # (B, N, D)
-        positions = self.positions((height // PATCH, width // PATCH))  # (1, 1 + N, D)
-        first = (self.cls_token + positions[:, :1]).expand(batch, -1, -1)
-        parts = [first, x + positions[:, 1:]]
+        first, x = self.cls_token, self.patch_embed(pixels.to(self.dtype))  # (1, 1, D), (B, N, D)
+        if not self.arch.is_rotary:
+            positions = self.positions((height // patch, width // patch))  # (1, 1 + N, D)
+            first, x = first + positions[:, :1], x + positions[:, 1:]
+        parts = [first.expand(batch, -1, -1), x]
         if self.register_tokens is not None:
             parts.insert(1, self.register_tokens.expand(batch, -1, -1))  # registers have no position
         return torch.cat(parts, dim=1)  # (B, 1 + R + N, D)
 
     def positions(self, grid: tuple[int, int]) -> torch.Tensor:
-        """(1, 1 + h * w, D) in the model's dtype, computed in float once per grid and kept."""
+        """(1, 1 + h * w, D) in the model's dtype, computed in float once per grid and kept; of learnt positions."""
+        assert self.pos_embed is not None
+        assert self.position != "rotary"
         found = self._positions.get(grid)
         if found is None or found.device != self.device or found.dtype != self.dtype:
             with torch.no_grad():
                 found = position_table(self.pos_embed.detach(), grid, self.position).to(self.dtype)
             self._positions[grid] = found
+        return found
+
+    def _turn(self, grid: tuple[int, int]) -> Turn | None:
+        """Of rotary positions; None: they are learnt, and already in the tokens."""
+        if self.rope_embed is None:
+            return None
+        found = self._turns.get(grid)
+        if found is None or found[0].device != self.device:
+            found = self._turns[grid] = turn_of(self.rope_embed.periods.detach(), grid)
         return found
 
     def _split(self, x: torch.Tensor) -> Tokens:

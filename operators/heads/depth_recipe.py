@@ -38,12 +38,13 @@ def official_depth(backbone: VisionTransformer, head: DepthModel, picture: np.nd
     if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or not picture.size:
         raise ValueError(f"picture: expected uint8 (H, W, 3) RGB, got {picture.dtype} {picture.shape}")
     height, width = picture.shape[:2]
+    patch = backbone.arch.patch
     with torch.inference_mode():
         if head.about.trained_size == (SHORT_SIDE, SHORT_SIDE):
             pixels = torch.from_numpy(depth_anything_pixels(picture))[None]
         else:
-            pixels = centre_pad(normalise(torch.from_numpy(np.ascontiguousarray(picture))[None]))
-        grid = (pixels.shape[2] // PATCH, pixels.shape[3] // PATCH)
+            pixels = centre_pad(normalise(torch.from_numpy(np.ascontiguousarray(picture))[None]), patch)
+        grid = (pixels.shape[2] // patch, pixels.shape[3] // patch)
         _, raw = backbone.taps(pixels.to(backbone.device), head.about.blocks, stop_after=max(head.about.blocks))
         read = {block: backbone.normed(each) if head.about.is_normed else each for block, each in raw.items()}
         taps = {block: (_host(each.cls), _host(each.patches)) for block, each in read.items()}

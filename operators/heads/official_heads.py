@@ -105,9 +105,9 @@ OFFICIAL_HEADS: dict[tuple[str, str], OfficialHead] = {
     (series.name, arch.name): _head(series, arch)
     for series in _SERIES
     for arch in ARCHITECTURES.values()
-    if not getattr(arch, "sizes_of", "") and (series.family == "classify" or not arch.registers)
+    if not (arch.sizes_of or arch.is_rotary) and (series.family == "classify" or not arch.registers)
 }
-"""By (name, architecture); backbones with registers have classifiers alone.
+"""By (name, architecture), of DINOv2; backbones with registers have classifiers alone.
 
 Source: facebookresearch/dinov2 README, MODEL_CARD, `dinov2/hub/{classifiers,depthers}.py` @b8931f7. Differs: two of
 the README's links are slips (`..._lreg4_inear_head.pth`, PR 537; the one-layer NYU heads of B, L and g name the

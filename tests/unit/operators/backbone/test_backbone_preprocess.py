@@ -133,7 +133,7 @@ def test_classification_pixels_are_pils_to_the_last_bit(size: tuple[int, int]) -
 )
 def test_padding_surrounds_the_picture_and_the_odd_pixel_comes_last(size, padded, start) -> None:
     x = torch.rand((1, 3, *size)) + 1
-    got = centre_pad(x)
+    got = centre_pad(x, 14)
     assert tuple(got.shape[2:]) == padded
     inside = got[:, :, start[0] : start[0] + size[0], start[1] : start[1] + size[1]]
     assert torch.equal(inside, x)
@@ -144,7 +144,7 @@ def test_the_engine_pads_after_normalising() -> None:
     engine = Engine(load_backbone("dinov2_vits14", "random"), "fp32")
     pixels = scene(50, 71)[None]
     with torch.inference_mode():
-        expected = engine.backbone.forward_features(centre_pad(normalise(torch.from_numpy(pixels)))).patches.numpy()
+        expected = engine.backbone.forward_features(centre_pad(normalise(torch.from_numpy(pixels)), 14)).patches.numpy()
     assert np.array_equal(engine.run(pixels, is_padded=True).patches, expected)
     with pytest.raises(ValueError, match="multiples of 14"):
         engine.run(pixels)

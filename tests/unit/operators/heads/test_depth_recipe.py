@@ -26,13 +26,13 @@ def test_depth_anything_sees_at_least_518_on_both_sides(size, expected) -> None:
 
 
 def test_padding_is_zero_and_an_odd_row_goes_to_the_bottom() -> None:
-    padded = centre_pad(torch.ones(1, 3, 27, 25))
+    padded = centre_pad(torch.ones(1, 3, 27, 25), 14)
     assert padded.shape == (1, 3, 28, 28)
     assert padded[0, 0].sum() == 27 * 25
     assert padded[0, 0, -1].sum() == 0
     assert padded[0, 0, 0].sum() == 25
     assert padded[0, 0, 0].nonzero().flatten().tolist() == list(range(1, 26))
-    assert centre_pad(torch.ones(1, 3, 480, 640)).shape == (1, 3, 490, 644)
+    assert centre_pad(torch.ones(1, 3, 480, 640), 14).shape == (1, 3, 490, 644)
 
 
 def test_pixels_are_normalised_per_channel() -> None:

@@ -33,14 +33,22 @@ def run(*words: str | Path) -> str:
 def test_the_list_names_everything_with_its_terms(tmp_path: Path) -> None:
     (tmp_path / "dinov2_vitb14_ade20k_ms_head.pth").touch()
     out = run("list", "--cache-dir", tmp_path)
-    lines = {line.split()[0]: line for line in out.splitlines() if line.strip()}
+    lines = {line.split()[0]: " ".join(line.split()) for line in out.splitlines() if line.strip()}
     assert {*PUBLISHED, *OFFICIAL_HEAD_NAMES} <= lines.keys()
-    assert "cc-by-nc-4.0  no " in lines["depth_anything_v2_large"]
-    assert "apache-2.0    yes" in lines["depth_anything_v2_small"]
+    assert "cc-by-nc-4.0 no " in lines["depth_anything_v2_large"]
+    assert "apache-2.0 yes" in lines["depth_anything_v2_small"]
+    assert "dinov3-license yes LVD-1689M" in lines["dinov3_vits16"]
     assert lines["ade20k_ms"].rstrip().endswith("dinov2_vitb14")
     assert "168, 290, ~410, ~742" in lines["kitti_dpt"]
     assert "with and without" in lines["imagenet_linear"]
     assert "with and without" not in lines["nyu_dpt"]
+
+
+def test_a_file_behind_a_licence_is_put_here_by_hand(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"only to who accepts its licence \(dinov3-license\)") as no:
+        run("download", "dinov3_vitb16", "--cache-dir", tmp_path)
+    assert f"put dinov3_vitb16_pretrain_lvd1689m-73cec8be.pth into {tmp_path}" in str(no.value)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_forbids_commerce_says_so_before_it_is_asked_for(tmp_path: Path) -> None:
