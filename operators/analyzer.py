@@ -20,7 +20,7 @@ from operators.heads.kinds import Head, build_head, head_kind
 from operators.heads.segment import PatchSegments
 from operators.labelling import Seen, label_all
 from operators.preview import fine_jpeg, preview_jpeg
-from operators.results import Analysis, ModelInfo, Subject, ViewSample
+from operators.results import Analysis, ModelInfo, Segments, Subject, ViewSample
 from operators.retrieval.bank import Bank
 from operators.retrieval.build_bank import LabelledPicture, build_bank
 from operators.scene.empty_view import VIEW_BLOCK, EmptyView
@@ -167,7 +167,7 @@ class Analyzer:
             log_depth = None if metres is None else np.log(metres)
         seen = self._look(item, spec, tokens, log_depth)
         heads = self._heads(item, spec)
-        labels = label_all([each for each in heads if not isinstance(each, PatchSegments)], tokens, seen)
+        labels = label_all([each for each in heads if not isinstance(each, PatchSegments)], tokens, seen, spec.shape)
         subjects = labels.subjects
         if "embedding" in spec.heads:
             subjects = tuple(_with_vector(each, tokens) for each in subjects)
@@ -182,7 +182,7 @@ class Analyzer:
             depth=None if metres is None else self._depth.result(spec, item.placement, metres),
             inverse_depth=None if inverse is None else self._depth.inverse_result(spec, item.placement, inverse),
             labels=labels.frame,
-            segments=tuple(each.of_frame(tokens) for each in heads if isinstance(each, PatchSegments)),
+            segments=tuple(_segments(each, tokens, spec) for each in heads if isinstance(each, PatchSegments)),
             subjects=subjects,
             view=seen.view,
             view_lights=seen.lights,
@@ -227,6 +227,10 @@ def _named(item: Item, prefix: str) -> str | None:
     """The item's artefact such as `view/...` or `head/NAME@...`."""
     wanted = f"{prefix}/" if "/" not in prefix else f"{prefix}@"
     return next((name for name in item.artefacts if name.startswith(wanted)), None)
+
+
+def _segments(head: PatchSegments, tokens: FrameTokens, spec: CameraSpec) -> Segments:
+    return replace(head.of_frame(tokens), off_recipe=head.off_recipe(spec.shape) or "")
 
 
 def _with_vector(subject: Subject, tokens: FrameTokens) -> Subject:

@@ -29,7 +29,7 @@ class Labelled:
     """Those seen, with their labels."""
 
 
-def label_all(heads: Sequence[LabelHead], tokens: FrameTokens, seen: Seen) -> Labelled:
+def label_all(heads: Sequence[LabelHead], tokens: FrameTokens, seen: Seen, shape: tuple[int, int]) -> Labelled:
     """Labels of the frame and of each subject.
 
     A lone subject takes the frame's label from a head that knows whole pictures alone. Where nothing stands before a
@@ -39,6 +39,7 @@ def label_all(heads: Sequence[LabelHead], tokens: FrameTokens, seen: Seen) -> La
         heads: Of the camera.
         tokens: Of the frame.
         seen: What stands in it.
+        shape: (H, W) of the model-size picture.
     """
     frame: list[Label] = []
     per_subject: list[list[Label]] = [[] for _ in seen.subjects]
@@ -46,13 +47,14 @@ def label_all(heads: Sequence[LabelHead], tokens: FrameTokens, seen: Seen) -> La
         if head.is_of_things and seen.view is not None and not seen.subjects:
             frame.append(Label(head.name, (), is_empty=True))
             continue
-        whole = head.of_frame(tokens)
+        off_recipe = head.off_recipe(shape) or ""
+        whole = replace(head.of_frame(tokens), off_recipe=off_recipe)
         frame.append(whole)
         for subject, labels in zip(seen.subjects, per_subject, strict=True):
             label = head.of_subject(tokens, subject.mask)
             if label is None and len(seen.subjects) == 1:
                 label = whole
             if label is not None:
-                labels.append(label)
+                labels.append(replace(label, off_recipe=off_recipe))
     pairs = zip(seen.subjects, per_subject, strict=True)
     return Labelled(tuple(frame), tuple(replace(subject, labels=tuple(labels)) for subject, labels in pairs))

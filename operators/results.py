@@ -21,6 +21,8 @@ class Label:
     """Nearer to nothing in the bank than the bank's own pictures are to each other."""
     is_empty: bool = False
     """Nothing stands in front of the learnt empty view, and the head labels what does."""
+    off_recipe: str = ""
+    """What of the picture lies far from what the head was trained with; empty: nothing."""
 
     @property
     def name(self) -> str:
@@ -108,6 +110,8 @@ class Segments:
     """(class, share of the picture's patches), largest first, without those that have none."""
     is_mask_wanted: bool = False
     """Whether `indices` travel with the result."""
+    off_recipe: str = ""
+    """What of the picture lies far from what the head was trained with; empty: nothing."""
 
     def __repr__(self) -> str:
         return f"Segments({self.head}, {self.indices.shape}, {', '.join(f'{n} {s:.2f}' for n, s in self.shares[:3])})"

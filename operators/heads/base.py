@@ -57,6 +57,10 @@ class LabelHead(Protocol):
         """
         ...
 
+    def off_recipe(self, shape: tuple[int, int]) -> str | None:
+        """What of a model-size picture of `shape` (H, W) lies far from what it was trained with; None: nothing."""
+        ...
+
     def of_frame(self, tokens: FrameTokens) -> Label:
         """Of the whole frame."""
         ...

@@ -35,6 +35,11 @@ class KnnLabels:
     normed_blocks: frozenset[int] = frozenset()
     is_of_things: bool = True
 
+    def off_recipe(self, shape: tuple[int, int]) -> str | None:
+        """None: a bank fits its shape or is refused."""
+        del shape
+        return None
+
     def of_frame(self, tokens: FrameTokens) -> Label:
         """Vote of whole pictures."""
         return self._label(tokens.cls, tokens.cls_space, pooled=False)

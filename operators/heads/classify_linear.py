@@ -119,6 +119,10 @@ class ClassifyLabels:
         """Of a head that was fitted on things alone; a classifier of pictures has a class for an empty one too."""
         return self.model.about.reads == "pooled"
 
+    def off_recipe(self, shape: tuple[int, int]) -> str | None:
+        """See `HeadAbout.off_recipe`."""
+        return self.model.about.off_recipe(shape)
+
     def of_frame(self, tokens: FrameTokens) -> Label:
         """Of the whole picture.
 

@@ -61,12 +61,14 @@ class HeadAbout:
 
     def off_recipe(self, shape: tuple[int, int]) -> str | None:
         """What of a picture of `shape` (H, W) lies more than 30 % off what the head was trained with; None: nothing."""
-        if self.short_side is None or abs(min(shape) / self.short_side - 1) <= RECIPE_MARGIN:
-            return None
-        return (
-            f"short side {min(shape)} px is {min(shape) / self.short_side:.2f} x the {self.short_side} px it was "
-            "trained with"
-        )
+        return off_short_side(shape, self.short_side)
+
+
+def off_short_side(shape: tuple[int, int], short_side: int | None) -> str | None:
+    """How far a picture of `shape` (H, W) lies from those of `short_side` px; None: within 30 %, or not known."""
+    if short_side is None or abs(min(shape) / short_side - 1) <= RECIPE_MARGIN:
+        return None
+    return f"short side {min(shape)} px is {min(shape) / short_side:.2f} x the {short_side} px it was trained with"
 
 
 def head_to_bytes(kind: str, weight: np.ndarray, bias: np.ndarray, about: HeadAbout) -> bytes:

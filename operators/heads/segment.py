@@ -136,6 +136,10 @@ class PatchSegments:
         """0-based blocks that it reads from `FrameTokens.normed`."""
         return frozenset(self.model.about.blocks)
 
+    def off_recipe(self, shape: tuple[int, int]) -> str | None:
+        """See `HeadAbout.off_recipe`."""
+        return self.model.about.off_recipe(shape)
+
     def of_frame(self, tokens: FrameTokens) -> Segments:
         """What each patch belongs to."""
         indices = self.model.predict(tokens.normed, tokens.grid)[0]
@@ -185,6 +189,11 @@ def load_segmenter(
         raise WeightsError(f"no head: {path} cannot be read ({error.strerror}). Give an existing file.") from None
     except ValueError as error:
         raise WeightsError(f"{path} is no segmenting head: {error}.") from None
+
+
+def short_side_of(checkpoint: str) -> int:
+    """Pixels of the pictures that a head of an official name such as `ade20k_ms` was trained on."""
+    return _SHORT_SIDES[4 if checkpoint.endswith("_ms") else 1]
 
 
 def _names(outputs: int, path: Path) -> tuple[str, ...]:

@@ -25,6 +25,11 @@ class SimilarityLabels:
     normed_blocks: frozenset[int] = frozenset()
     is_of_things: bool = False
 
+    def off_recipe(self, shape: tuple[int, int]) -> str | None:
+        """None: wanted pictures are embedded at the shape of the cameras."""
+        del shape
+        return None
+
     def of_frame(self, tokens: FrameTokens) -> Label:
         """Nearest whole picture per class."""
         return Label(self.name, self.bank.nearest(tokens.cls[None], tokens.cls_space)[0][:TOP])

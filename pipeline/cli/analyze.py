@@ -57,7 +57,7 @@ class _Rows:
         self.placements[analysis.placement] = None
         if analysis.depth is not None:
             self.depth = (True, analysis.depth.is_calibrated)
-        for each in (analysis.depth, analysis.inverse_depth):
+        for each in (analysis.depth, analysis.inverse_depth, *analysis.labels, *analysis.segments):
             if each is not None and each.off_recipe:
                 self.off_recipe[f"{each.head}: {each.off_recipe}"] = None
 

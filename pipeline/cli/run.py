@@ -13,7 +13,7 @@ from operators.backbone import WeightsError
 from pipeline.cli.app import UserError
 from pipeline.cli.table import CameraTable, Seen, dropped
 from pipeline.clock import SystemClock
-from pipeline.config.depth_notes import depth_notes
+from pipeline.config.head_notes import head_notes
 from pipeline.config.loader import Config, load_config
 from pipeline.config.problems import ConfigError
 from pipeline.config.readiness import check_ready
@@ -58,7 +58,7 @@ def run_pipeline(config: Config, drain_seconds: float, screen: IO[str]) -> bool:
         table.show(snapshot)
 
     for camera, found in config.cameras.items():
-        for note in depth_notes(config, camera, size_without_connecting(camera, found.source)):
+        for note in head_notes(config, camera, size_without_connecting(camera, found.source)):
             table.say(f"{camera}: {note}")
     model = model_spec(config, progress=lambda what, done, of: table.say(f"{what}: {done} of {of}"))
     with started(config, model, SystemClock(), table.say) as running:

@@ -65,7 +65,7 @@ def validate(
 
 
 def _camera_lines(config: Config, camera: str, found: CameraConfig, size: tuple[int, int] | None) -> Iterator[str]:
-    from pipeline.config.depth_notes import depth_notes
+    from pipeline.config.head_notes import head_notes
     from pipeline.config.picture_size import floor_of, shape_shown
 
     spec = config.camera_spec(camera)
@@ -76,7 +76,7 @@ def _camera_lines(config: Config, camera: str, found: CameraConfig, size: tuple[
     )
     if spec.needs_subjects:
         yield f"    {_light(config, camera)}"
-    for note in depth_notes(config, camera, size):
+    for note in head_notes(config, camera, size):
         yield f"    note: {note}"
     floor = floor_of(config, camera, size)
     if floor is None:

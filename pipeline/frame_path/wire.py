@@ -175,6 +175,7 @@ def wire_labels(labels: Sequence[Label]) -> dict[str, WireLabel]:
             top=[(name, round(float(score), 4)) for name, score in label.top],
             is_unknown=bool(label.is_unknown),
             is_empty=bool(label.is_empty),
+            off_recipe=label.off_recipe or None,
         )
         for label in labels
     }
@@ -212,6 +213,7 @@ def wire_segments(
         shares={name: round(float(share), 4) for name, share in segments.shares},
         zones={name: _shares(segments, indices[zone_mask(polygon, grid)]) for name, polygon in zones.items()},
         mask=WireMask(grid, list(segments.classes), run_lengths(indices)) if has_mask else None,
+        off_recipe=segments.off_recipe or None,
     )
 
 

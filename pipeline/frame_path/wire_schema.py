@@ -87,6 +87,8 @@ class WireLabel(msgspec.Struct, frozen=True):
     top: list[tuple[str, float]]
     is_unknown: bool
     is_empty: bool
+    off_recipe: str | None = None
+    """What of the camera lies more than 30 % off what the head was trained with."""
 
 
 class WireDistance(msgspec.Struct, frozen=True):
@@ -139,6 +141,7 @@ class WireSegments(msgspec.Struct, frozen=True):
     zones: dict[str, dict[str, float]]
     """The same within each zone."""
     mask: WireMask | None = None
+    off_recipe: str | None = None
 
 
 class WireRule(msgspec.Struct, frozen=True):

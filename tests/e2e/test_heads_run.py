@@ -122,6 +122,8 @@ def check_result(body: dict, grid: tuple[int, int]) -> None:
     assert np.isfinite(metres).mean() == pytest.approx(depth["valid_share"])
     assert depth["median"] == pytest.approx(float(np.nanmedian(metres)), rel=2e-3)
     assert "is 0.23 x the 480 px it was trained with" in depth["off_recipe"]
+    assert "is 0.50 x the 224 px it was trained with" in body["frame_label"]["things"]["off_recipe"]
+    assert "is 0.22 x the 512 px it was trained with" in body["segments"]["scene"]["off_recipe"]
     top = body["frame_label"]["things"]["top"]
     assert len(top) == 5
     assert {name for name, _ in top} <= set(class_names("imagenet1k"))

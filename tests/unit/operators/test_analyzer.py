@@ -225,6 +225,9 @@ class BrightLabels:
     normed_blocks: frozenset[int] = frozenset({1})
     is_of_things: bool = True
 
+    def off_recipe(self, shape: tuple[int, int]) -> str | None:
+        return f"{shape[0]} is dim" if shape[0] < SHAPE[0] else None
+
     def of_frame(self, tokens: FrameTokens) -> Label:
         return Label(self.name, ((f"{self.word} {sorted(tokens.taps)} {sorted(tokens.normed)}", 1.0),))
 

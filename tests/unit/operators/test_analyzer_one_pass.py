@@ -89,7 +89,7 @@ def depth_head(fingerprint: str) -> DepthLinear:
 
 
 def segment_head(fingerprint: str) -> SegmentLinear:
-    about = HeadAbout("patches", ("wall", "floor", "sky"), (1, 2), fingerprint)
+    about = HeadAbout("patches", ("wall", "floor", "sky"), (1, 2), fingerprint, short_side=512)
     return SegmentLinear(0.1 * normal(3, 3, 2 * ARCH.dim), np.zeros(3, np.float32), about)
 
 
@@ -167,6 +167,7 @@ def test_each_head_says_what_its_own_arithmetic_says_of_that_frame(engine: Count
         for index, name in enumerate(("wall", "floor", "sky"))
         if (indices == index).any()
     }
+    assert found.segments[0].off_recipe == segment_head(fingerprint).about.off_recipe(SHAPE) != ""
     logits = classify_head(fingerprint).logits(np.concatenate([out.cls[0], out.patches[0].mean(axis=0)]))
     assert found.labels[0].top[0][0] == "abcdefg"[int(logits.argmax())]
     focal = SHAPE[1] / 2 / np.tan(np.radians(35.0))

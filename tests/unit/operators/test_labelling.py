@@ -35,8 +35,8 @@ def bank(*, has_masks: bool) -> Bank:
     return Bank(("yard", "forklift", "person"), VectorSet.of("whole", vectors, labels), things)
 
 
-def classifier(reads: Reads) -> LabelHead:
-    about = HeadAbout(reads, ("yard", "forklift", "person"), (), "f")
+def classifier(reads: Reads, short_side: int | None = None) -> LabelHead:
+    about = HeadAbout(reads, ("yard", "forklift", "person"), (), "f", short_side=short_side)
     return ClassifyLabels("head", ClassifyLinear(9 * np.eye(3, dtype=np.float32), np.zeros(3, np.float32), about))
 
 
@@ -59,9 +59,9 @@ def similarity() -> LabelHead:
     ],
 )
 def test_before_an_empty_view_heads_of_things_say_empty_and_others_what_they_see(head: LabelHead, name: str) -> None:
-    (label,) = label_all([head], tokens(), NOTHING).frame
+    (label,) = label_all([head], tokens(), NOTHING, (224, 392)).frame
     assert (label.name, label.is_empty) == (name, name == "empty")
-    (unlearnt,) = label_all([head], tokens(), NOT_LEARNT).frame
+    (unlearnt,) = label_all([head], tokens(), NOT_LEARNT, (224, 392)).frame
     assert not unlearnt.is_empty
 
 
@@ -76,9 +76,24 @@ def test_before_an_empty_view_heads_of_things_say_empty_and_others_what_they_see
 )
 def test_a_lone_subject_takes_the_frames_label_from_a_head_without_one_of_its_own(head: LabelHead, alone: str) -> None:
     subject = Subject((0, 0, 0.5, 1), LEFT)
-    (found,) = label_all([head], tokens(), Seen("view/dock@1", 2, (subject,))).subjects
+    (found,) = label_all([head], tokens(), Seen("view/dock@1", 2, (subject,)), (224, 392)).subjects
     assert [label.name for label in found.labels] == [alone]
-    both = label_all([head], tokens(), Seen("view/dock@1", 2, (subject, Subject((0.5, 0, 1, 1), ~LEFT)))).subjects
+    both = label_all(
+        [head], tokens(), Seen("view/dock@1", 2, (subject, Subject((0.5, 0, 1, 1), ~LEFT))), (224, 392)
+    ).subjects
     assert [[label.name for label in each.labels] for each in both] == (
         [[], []] if alone == "yard" else [["forklift"], ["person"]]
     )
+
+
+def test_every_label_of_a_head_off_its_recipe_says_so() -> None:
+    subject = Subject((0, 0, 0.5, 1), LEFT)
+    seen = Seen("view/dock@1", 2, (subject,))
+    for reads in ("cls", "pooled"):
+        found = label_all([classifier(reads, 512), knn()], tokens(), seen, (224, 392))
+        for labels in (found.frame, found.subjects[0].labels):
+            assert [label.off_recipe for label in labels] == [
+                "short side 224 px is 0.44 x the 512 px it was trained with",
+                "",
+            ]
+        assert label_all([classifier(reads, 224)], tokens(), seen, (224, 392)).frame[0].off_recipe == ""

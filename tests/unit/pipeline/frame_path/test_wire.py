@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 
 import msgspec
 import numpy as np
@@ -12,6 +13,7 @@ from pipeline.frame_path.wire import (
     encode_array,
     encode_event,
     rfc3339,
+    wire_labels,
     wire_segments,
     wire_subject,
 )
@@ -86,3 +88,11 @@ def test_segments_say_the_shares_of_each_zone_and_the_mask_where_it_is_wanted():
     assert said.mask is not None
     assert sum(length for _, length in said.mask.runs) == 16 * 28
     assert wire_segments(segments(), zones).mask is None
+
+
+def test_labels_and_segments_off_their_recipe_say_so():
+    off = "short side 224 px is 0.44 x the 512 px it was trained with"
+    (found,) = wire_labels([Label("things", (("cat", 0.5),), off_recipe=off)]).values()
+    assert found.off_recipe == wire_segments(replace(segments(), off_recipe=off), {}).off_recipe == off
+    assert wire_labels([Label("things", (("cat", 0.5),))])["things"].off_recipe is None
+    assert wire_segments(segments(), {}).off_recipe is None
