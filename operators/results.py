@@ -156,6 +156,8 @@ class Analysis:
     view_sample: ViewSample | None = None
     analysed_ns: int = 0
     """Stamped by whoever called the analyzer; operators have no clock."""
+    computed_seconds: float = 0.0
+    """How long its batch was computed, without waiting for a lane; stamped by the lane."""
     segments: tuple[Segments, ...] = ()
     """One per segmenting head."""
     inverse_depth: InverseDepth | None = None

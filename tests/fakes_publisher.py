@@ -175,6 +175,7 @@ def frame(
         view_lights=3,
         artefacts=(f"view/{name}@1",),
         analysed_ns=START_NS + round(seq / 5 * 1e9) + 30_000_000,
+        computed_seconds=0.02,
         segments=(segments(),),
         subject_space="p" * 64,
         **more,

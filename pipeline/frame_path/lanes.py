@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from operators.frames import Item
 from operators.results import Analysis
@@ -93,14 +93,16 @@ class LanePool:
 
     def _run(self) -> None:
         while batch := self._take():
+            began = self._clock.monotonic()
             try:
                 results = self._analyze([call.items[index] for call, index in batch])
             except Exception as error:  # noqa: BLE001 - whatever the model raises belongs to those who asked
                 self._fail(batch, AnalyzeError(f"{type(error).__name__}: {error}", code="failed"))
                 continue
+            spent_seconds = self._clock.monotonic() - began
             with self._condition:
                 for (call, index), result in zip(batch, results, strict=True):
-                    call.results[index] = result
+                    call.results[index] = replace(result, computed_seconds=spent_seconds)
                     call.missing -= 1
                     if call.missing == 0:
                         call.done.set()

@@ -63,7 +63,7 @@ class ResultWriter:
         analysis = entry.analysis
         return msgspec.structs.replace(
             self._base(entry.ticket, look, rules, entry.drops),
-            times=wire_times(analysis.times, analysis.analysed_ns, published_ns),
+            times=wire_times(analysis.times, analysis.analysed_ns, published_ns, analysis.computed_seconds),
             placement=wire_placement(analysis.placement),
             embedding=encode_array(analysis.embedding) if analysis.embedding is not None else None,
             depth=wire_depth(analysis.depth) if analysis.depth is not None else None,

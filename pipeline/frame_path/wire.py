@@ -130,7 +130,7 @@ def rfc3339(time_ns: int) -> str:
     return f"{datetime.fromtimestamp(seconds, tz=UTC):%Y-%m-%dT%H:%M:%S}.{rest // 1000:06d}Z"
 
 
-def wire_times(times: Times, analysed_ns: int, published_ns: int) -> WireTimes:
+def wire_times(times: Times, analysed_ns: int, published_ns: int, computed_seconds: float = 0.0) -> WireTimes:
     return WireTimes(
         capture_ns=times.capture_ns,
         capture_clock=times.capture_clock,
@@ -140,6 +140,7 @@ def wire_times(times: Times, analysed_ns: int, published_ns: int) -> WireTimes:
         analysed_ns=analysed_ns,
         published_ns=published_ns,
         pts_ns=times.pts_ns,
+        computed_seconds=round(computed_seconds, 6),
     )
 
 

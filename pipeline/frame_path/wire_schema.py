@@ -32,6 +32,9 @@ class WireTimes(msgspec.Struct, frozen=True):
     analysed_ns: int
     published_ns: int
     pts_ns: int | None = None
+    computed_seconds: float = 0.0
+    """How long the frame's batch was in the model; what else passed between `ingest_ns` and `analysed_ns` was waiting and
+    travel."""
 
 
 class WirePlacement(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ from operators.results import Analysis
 from pipeline.clock import SystemClock
 from pipeline.errors import AnalyzeError
 from pipeline.frame_path.lanes import LaneLimits, LanePool
+from tests.fakes import FakeClock
 
 
 def item(camera, seq, shape=(28, 28)):
@@ -112,3 +113,15 @@ def test_a_timeout_takes_the_call_out_of_the_queue():
     thread.join(10)
     pool.close()
     assert model.batches == [["a/1/1"]]
+
+
+def test_each_result_says_how_long_its_batch_was_computed():
+    clock = FakeClock()
+
+    def analyze(items):
+        clock.advance(0.25)
+        return [result(each) for each in items]
+
+    pool = LanePool(analyze, LaneLimits(lanes=1, max_batch_size=1), clock)
+    assert [each.computed_seconds for each in pool.analyze([item("a", 1), item("a", 2)])] == [0.25, 0.25]
+    pool.close()
