@@ -213,8 +213,19 @@ def wire_segments(
     return WireSegments(
         shares={name: round(float(share), 4) for name, share in segments.shares},
         zones={name: _shares(segments, indices[zone_mask(polygon, grid)]) for name, polygon in zones.items()},
-        mask=WireMask(grid, list(segments.classes), run_lengths(indices)) if has_mask else None,
+        mask=_mask(segments) if has_mask else None,
         off_recipe=segments.off_recipe or None,
+    )
+
+
+def _mask(segments: Segments) -> WireMask:
+    """With the names of the classes that occur: a head of 150 shows a handful in a picture."""
+    present, renumbered = np.unique(segments.indices, return_inverse=True)
+    return WireMask(
+        shape=(segments.indices.shape[0], segments.indices.shape[1]),
+        classes=[segments.classes[index] for index in present],
+        runs=run_lengths(renumbered),
+        class_indices=[int(index) for index in present],
     )
 
 

@@ -33,7 +33,7 @@ class WireTimes(msgspec.Struct, frozen=True):
     published_ns: int
     pts_ns: int | None = None
     computed_seconds: float = 0.0
-    """Of the frame's batch in the model; what else passed between `ingest_ns` and `analysed_ns` was waiting and travel."""
+    """Of the frame's batch in the model; the rest between `ingest_ns` and `analysed_ns` was waiting."""
 
 
 class WirePlacement(msgspec.Struct, frozen=True):
@@ -131,15 +131,18 @@ class WireMask(msgspec.Struct, frozen=True):
 
     shape: tuple[int, int]
     classes: list[str]
+    """Those that occur in this mask, in the head's order."""
     runs: list[tuple[int, int]]
     """(index into `classes`, how many patches), row-major."""
+    class_indices: list[int] = []
+    """Place of each of `classes` in the head's whole list: the same in every frame."""
 
 
 class WireSegments(msgspec.Struct, frozen=True):
     """What the patches belong to."""
 
     shares: dict[str, float]
-    """Of the whole picture, by class, largest first; classes without a patch are left out."""
+    """Of the whole picture, by class, in alphabetical order; classes without a patch are left out."""
     zones: dict[str, dict[str, float]]
     """The same within each zone."""
     mask: WireMask | None = None

@@ -135,6 +135,7 @@ def check_result(body: dict, grid: tuple[int, int]) -> None:
     mask = scene["mask"]
     assert tuple(mask["shape"]) == grid
     indices = np.repeat([value for value, _ in mask["runs"]], [count for _, count in mask["runs"]]).reshape(grid)
+    assert mask["classes"] == [names[index] for index in mask["class_indices"]]
     told = {name: (indices == index).mean() for index, name in enumerate(mask["classes"]) if (indices == index).any()}
     assert told == pytest.approx(scene["shares"], abs=1e-4)
 

@@ -7,7 +7,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from operators.results import Label, LineDistance, Subject
+from operators.results import Label, LineDistance, Segments, Subject
+from operators.run_lengths import from_run_lengths
 from pipeline.frame_path.wire import (
     decode_array,
     encode_array,
@@ -88,6 +89,18 @@ def test_segments_say_the_shares_of_each_zone_and_the_mask_where_it_is_wanted():
     assert said.mask is not None
     assert sum(length for _, length in said.mask.runs) == 16 * 28
     assert wire_segments(segments(), zones).mask is None
+
+
+def test_a_mask_names_the_classes_that_occur_and_leads_back_to_the_heads_own():
+    classes = tuple(f"class {index}" for index in range(150))
+    indices = np.array([[149, 149, 7], [7, 0, 149]], np.uint8)
+    mask = wire_segments(Segments("scene", classes, indices, ()), {}, has_mask=True).mask
+    assert mask is not None
+    assert mask.classes == ["class 0", "class 7", "class 149"]
+    assert mask.class_indices == [0, 7, 149]
+    assert mask.runs == [(2, 2), (1, 2), (0, 1), (2, 1)]
+    back = from_run_lengths([(mask.class_indices[index], count) for index, count in mask.runs], mask.shape)
+    np.testing.assert_array_equal(back, indices)
 
 
 def test_labels_and_segments_off_their_recipe_say_so():
