@@ -33,7 +33,7 @@ class WireTimes(msgspec.Struct, frozen=True):
     published_ns: int
     pts_ns: int | None = None
     computed_seconds: float = 0.0
-    """Of the frame's batch in the model; the rest between `ingest_ns` and `analysed_ns` was waiting."""
+    """Of the frame's batch in the model; the rest between `ingest_ns` and `analysed_ns` was waiting and travel."""
 
 
 class WirePlacement(msgspec.Struct, frozen=True):
