@@ -87,7 +87,7 @@ class Transition:
     value: float | None
     """What was read; None: no subject, unknown, or the end of the armed hours."""
     notify: bool
-    """Whether people are told: not within the cooldown. The end follows its start."""
+    """Whether people are told: not within the cooldown, not while muted. The end follows its start."""
     began_ns: int
     """Rule time of the first sample of the run that led to the start."""
     reason: str = ""
@@ -102,6 +102,7 @@ def step(
     rule_time_ns: int,
     *,
     is_armed: bool = True,
+    is_muted: bool = False,
     period_ns: int,
 ) -> tuple[RuleState, tuple[Transition, ...]]:
     """Advances one rule by one sample; pure.
@@ -114,6 +115,7 @@ def step(
         rule_time_ns: A little out of order counts as the newest time so far; a fall by more than the gap (a file that
             starts again) begins every run anew.
         is_armed: Outside the armed hours the rule is idle; an episode that is on ends.
+        is_muted: An episode that starts now tells nobody, and so begins no cooldown.
         period_ns: Between two samples of this camera.
 
     Returns:
@@ -136,7 +138,7 @@ def step(
         return state, ()
     if state.is_alerting:
         return _step_alerting(name, rule, state, reading, is_beyond=verdict == "beyond")
-    return _step_quiet(name, rule, state, reading, is_entered=verdict == "enter")
+    return _step_quiet(name, rule, state, reading, is_entered=verdict == "enter", is_muted=is_muted)
 
 
 def _drop_stale_run(state: RuleState, gap_ns: int) -> RuleState:
@@ -155,7 +157,7 @@ def _disarm(name: str, state: RuleState) -> tuple[RuleState, tuple[Transition, .
 
 
 def _step_quiet(
-    name: str, rule: RuleConfig, state: RuleState, reading: Reading, *, is_entered: bool
+    name: str, rule: RuleConfig, state: RuleState, reading: Reading, *, is_entered: bool, is_muted: bool
 ) -> tuple[RuleState, tuple[Transition, ...]]:
     now = state.time_ns
     if not is_entered:
@@ -164,7 +166,8 @@ def _step_quiet(
     if not _spans(run, rule.hold):
         return run, ()
     cooldown_ns = round(rule.notify.cooldown * 1e9)
-    notify = run.notified_ns is None or not 0 <= now - run.notified_ns < cooldown_ns
+    is_cool = run.notified_ns is None or not 0 <= now - run.notified_ns < cooldown_ns
+    notify = is_cool and not is_muted
     active = replace(
         run,
         phase="active",

@@ -7,6 +7,9 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+MINUTE_NS = 60_000_000_000
+LOOK_AHEAD_MINUTES = 8 * 24 * 60
+"""A week, and a day for a clock that is put forward or back."""
 
 
 def is_in_schedule(armed: Mapping[str, str] | None, timezone: str, wall_ns: int) -> bool:
@@ -25,6 +28,24 @@ def is_in_schedule(armed: Mapping[str, str] | None, timezone: str, wall_ns: int)
     local = instant.astimezone(ZoneInfo(timezone))
     minute = local.hour * 60 + local.minute
     return any(_covers(days, span, local.weekday(), minute) for days, span in armed.items())
+
+
+def next_change(armed: Mapping[str, str] | None, timezone: str, wall_ns: int) -> int | None:
+    """When `is_in_schedule` next says something else than at `wall_ns`; None: never, the schedule has no gap.
+
+    Spans and time zones change on whole minutes of UTC, so looking at every minute is exact, also over the hour that
+    is missing in spring and the one that comes twice in autumn. A schedule that never
+    changes costs the whole week, about a tenth of a second.
+
+    Raises:
+        zoneinfo.ZoneInfoNotFoundError: no such time zone on this machine.
+    """
+    if armed is None:
+        return None
+    is_now = is_in_schedule(armed, timezone, wall_ns)
+    minute = wall_ns // MINUTE_NS
+    later = (ahead * MINUTE_NS for ahead in range(minute + 1, minute + LOOK_AHEAD_MINUTES))
+    return next((each for each in later if is_in_schedule(armed, timezone, each) != is_now), None)
 
 
 def _covers(days: str, span: str, weekday: int, minute: int) -> bool:

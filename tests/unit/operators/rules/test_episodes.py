@@ -184,6 +184,18 @@ def test_a_cooldown_from_before_time_fell_silences_nobody():
     assert run.out[-1].notify
 
 
+def test_a_muted_start_tells_nobody_and_begins_no_cooldown():
+    run = Run(rule(notify={"cooldown": "60s"}))
+    run.at(0, 2.0, is_muted=True)
+    run.at(1, 9.0)
+    run.at(2, 2.0)
+    assert [(each.kind, each.episode, each.notify) for each in run.out] == [
+        ("start", 1, False),
+        ("end", 1, False),
+        ("start", 2, True),
+    ]
+
+
 def test_disarming_ends_an_episode_and_forgets_a_pending_one():
     run = Run(rule())
     run.at(0, 2.0)

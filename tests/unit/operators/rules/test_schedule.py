@@ -3,7 +3,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from operators.rules.schedule import is_in_schedule
+from operators.rules.schedule import is_in_schedule, next_change
 
 BERLIN = "Europe/Berlin"
 
@@ -64,3 +64,67 @@ def test_another_time_zone_gives_another_answer():
     noon = at("2026-11-23T12:00:00")
     assert is_in_schedule({"mon": "11:00-13:00"}, BERLIN, noon)
     assert not is_in_schedule({"mon": "11:00-13:00"}, "America/New_York", noon)
+
+
+MINUTE_NS = 60_000_000_000
+
+
+def minutes_on(armed, first, last):
+    """Armed minutes between two instants."""
+    return sum(is_in_schedule(armed, BERLIN, each) for each in range(first, last, MINUTE_NS))
+
+
+@pytest.mark.parametrize(
+    ("night", "hours"),
+    [
+        ("2026-03-27", 8.0),  # an ordinary Friday
+        ("2026-03-28", 7.0),  # the clock goes from 2:00 to 3:00
+        ("2026-10-24", 9.0),  # the clock goes from 3:00 back to 2:00
+    ],
+)
+def test_a_night_is_as_long_as_the_local_clock_makes_it(night, hours):
+    armed = {"mon-sun": "22:00-06:00"}
+    noon = at(f"{night}T12:00:00")
+    assert minutes_on(armed, noon, noon + 24 * 60 * MINUTE_NS) == hours * 60
+
+
+def test_a_span_over_midnight_that_ends_in_the_hour_that_comes_twice_is_on_in_both():
+    armed = {"sat": "22:00-02:30"}
+    first, again = at("2026-10-25T02:29:00", fold=0), at("2026-10-25T02:29:00", fold=1)
+    assert again - first == 60 * MINUTE_NS
+    assert [is_in_schedule(armed, BERLIN, first + minute * MINUTE_NS) for minute in (0, 1, 30, 31, 60, 61)] == [
+        True,
+        False,
+        False,  # 02:59, before the clock goes back
+        True,  # 02:00 again
+        True,
+        False,
+    ]
+
+
+def test_a_span_that_ends_in_the_missing_hour_ends_where_the_clock_jumps():
+    armed = {"sat": "22:00-02:30"}
+    jump = at("2026-03-29T03:00:00")
+    assert is_in_schedule(armed, BERLIN, jump - 1)
+    assert not is_in_schedule(armed, BERLIN, jump)
+
+
+@pytest.mark.parametrize(
+    ("armed", "now", "then"),
+    [
+        ({"mon-fri": "06:00-22:00"}, "2026-11-23T07:00:00", "2026-11-23T22:00:00"),
+        ({"mon-fri": "06:00-22:00"}, "2026-11-27T22:00:00", "2026-11-30T06:00:00"),
+        ({"fri": "22:00-06:00"}, "2026-11-27T23:00:00", "2026-11-28T06:00:00"),
+        ({"sat": "22:00-02:30"}, "2026-03-28T23:00:00", "2026-03-29T03:00:00"),
+        ({"sun": "02:30-05:00"}, "2026-03-29T01:00:00", "2026-03-29T03:00:00"),
+        ({"mon-sun": "22:00-06:00"}, "2026-10-24T23:00:00", "2026-10-25T06:00:00"),
+        ({"sun": "02:10-02:20"}, "2026-03-28T12:00:00", "2026-04-05T02:10:00"),  # its hour is missing this week
+    ],
+)
+def test_the_next_change_is_found_over_days_and_over_both_changes_of_the_clock(armed, now, then):
+    assert next_change(armed, BERLIN, at(now)) == at(then)
+
+
+def test_what_has_no_gap_never_changes():
+    assert next_change(None, BERLIN, at("2026-11-23T07:00:00")) is None
+    assert next_change({"mon-sun": "00:00-24:00"}, BERLIN, at("2026-11-23T07:00:00")) is None
