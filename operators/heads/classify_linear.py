@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from operators.backbone.architectures import Architecture, architecture
-from operators.backbone.download import Progress
+from operators.backbone.architectures import Architecture
 from operators.backbone.errors import WeightsError
 from operators.heads.base import FrameTokens
 from operators.heads.class_names import class_names
 from operators.heads.classify import TOP
 from operators.heads.embedding import pool
 from operators.heads.head_about import HeadAbout, head_from_bytes, head_to_bytes
-from operators.heads.head_files import HeadFile, read_head
-from operators.heads.official_heads import OFFICIAL_HEAD_NAMES, read_official_head
+from operators.heads.head_files import HeadFile
+from operators.heads.linear_files import LinearFiles
 from operators.results import Label
 from operators.retrieval.vectors import SpaceMismatchError
 
@@ -154,35 +152,8 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return shares / shares.sum(axis=-1, keepdims=True)
 
 
-def load_classifier(
-    checkpoint: str | Path, arch_name: str, cache_dir: Path, progress: Progress | None = None
-) -> ClassifyLinear:
-    """The classifier that a configuration names.
-
-    Args:
-        checkpoint: An official name such as `imagenet_linear4` (downloaded once), or the path of a head fitted here
-            (`.safetensors`), of one of Meta's files, or of a Hugging Face folder.
-        arch_name: Of the backbone.
-        cache_dir: Where downloads are kept.
-        progress: Told of a download.
-
-    Raises:
-        WeightsError: it cannot be had, is damaged, or is no classifier for that backbone.
-        ValueError: no such official head or backbone.
-    """
-    arch = architecture(arch_name)
-    if str(checkpoint) in OFFICIAL_HEAD_NAMES:
-        head, file = read_official_head(str(checkpoint), arch.name, cache_dir, progress)
-        return ClassifyLinear.published(file, arch, head.row.trained_on)
-    path = Path(checkpoint)
-    if path.suffix != ".safetensors":
-        return ClassifyLinear.published(read_head(path), arch)
-    try:
-        return ClassifyLinear.from_bytes(path.read_bytes())
-    except OSError as error:
-        raise WeightsError(f"no head: {path} cannot be read ({error.strerror}). Give an existing file.") from None
-    except ValueError as error:
-        raise WeightsError(f"{path} is no classifier: {error}.") from None
+CLASSIFIERS = LinearFiles("classifier", ClassifyLinear.from_bytes, ClassifyLinear.published)
+load_classifier = CLASSIFIERS.load
 
 
 def _names(file: HeadFile) -> tuple[str, ...]:

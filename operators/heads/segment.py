@@ -10,14 +10,13 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from operators.backbone.architectures import Architecture, architecture
-from operators.backbone.download import Progress
+from operators.backbone.architectures import Architecture
 from operators.backbone.errors import WeightsError
 from operators.heads.base import FrameTokens
 from operators.heads.class_names import class_names
 from operators.heads.head_about import HeadAbout, head_from_bytes, head_to_bytes
-from operators.heads.head_files import HeadFile, read_head
-from operators.heads.official_heads import OFFICIAL_HEAD_NAMES, read_official_head
+from operators.heads.head_files import HeadFile
+from operators.heads.linear_files import LinearFiles
 from operators.results import Segments
 
 KIND = "segment_linear"
@@ -167,28 +166,8 @@ def enlarged(logits: np.ndarray, size: tuple[int, int]) -> Iterator[tuple[int, t
         yield first, F.interpolate(part, size=size, mode="bilinear", align_corners=False)
 
 
-def load_segmenter(
-    checkpoint: str | Path, arch_name: str, cache_dir: Path, progress: Progress | None = None
-) -> SegmentLinear:
-    """The segmenting head that a configuration names: as `classify_linear.load_classifier`.
-
-    Raises:
-        WeightsError: it cannot be had, is damaged, or is no segmenting head for that backbone.
-        ValueError: no such official head or backbone.
-    """
-    arch = architecture(arch_name)
-    if str(checkpoint) in OFFICIAL_HEAD_NAMES:
-        head, file = read_official_head(str(checkpoint), arch.name, cache_dir, progress)
-        return SegmentLinear.published(file, arch, head.row.trained_on)
-    path = Path(checkpoint)
-    if path.suffix != ".safetensors":
-        return SegmentLinear.published(read_head(path), arch)
-    try:
-        return SegmentLinear.from_bytes(path.read_bytes())
-    except OSError as error:
-        raise WeightsError(f"no head: {path} cannot be read ({error.strerror}). Give an existing file.") from None
-    except ValueError as error:
-        raise WeightsError(f"{path} is no segmenting head: {error}.") from None
+SEGMENTERS = LinearFiles("segmenting head", SegmentLinear.from_bytes, SegmentLinear.published)
+load_segmenter = SEGMENTERS.load
 
 
 def short_side_of(checkpoint: str) -> int:
