@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from operators.retrieval.vectors import VectorSet, Vote, class_thresholds
+from operators.retrieval.thresholds import class_thresholds
+from operators.retrieval.vectors import VectorSet, Vote
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -43,7 +44,9 @@ def leave_out_clips(
     clips = vectors.clips
     for clip in np.unique(clips[told]):
         out = clips == clip
-        thresholds = _thresholds_without(vectors, cosines, out, num_classes, false_unknown)
+        thresholds = _thresholds_without(
+            vectors, cosines, out, num_classes=num_classes, false_unknown=false_unknown, wanted=np.unique(best[out])
+        )
         for row in np.flatnonzero(out):
             nearest = cosines[row][~out & (vectors.labels == best[row])].max(initial=-1.0)
             is_unknown[row] = nearest < thresholds[best[row]]
@@ -51,7 +54,13 @@ def leave_out_clips(
 
 
 def _thresholds_without(
-    vectors: VectorSet, cosines: np.ndarray, out: np.ndarray, num_classes: int, false_unknown: float
+    vectors: VectorSet,
+    cosines: np.ndarray,
+    out: np.ndarray,
+    *,
+    num_classes: int,
+    false_unknown: float,
+    wanted: np.ndarray,
 ) -> np.ndarray:
     """float32 (C,) of the bank without the rows `out`; only those near the clip's class have to be measured again."""
     own, clips = vectors.own.copy(), vectors.clips
@@ -62,4 +71,13 @@ def _thresholds_without(
         near = np.where(allowed, cosines[np.ix_(rows, rows)], -np.inf)
         own[rows] = near.max(axis=1, initial=-np.inf)
     own[np.isneginf(own)] = np.nan
-    return class_thresholds(own, vectors.labels, num_classes, false_unknown)
+    rest = ~out
+    return class_thresholds(
+        vectors.vectors[rest],
+        vectors.labels[rest],
+        clips[rest],
+        own[rest],
+        num_classes=num_classes,
+        false_unknown=false_unknown,
+        wanted=wanted.tolist(),
+    )

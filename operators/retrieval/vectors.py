@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from operators.retrieval.thresholds import class_thresholds
 from operators.retrieval.whitening import Whitening, even_shares
 
 Vote = Literal["paper", "balanced", "whitened"]
@@ -80,6 +81,8 @@ class VectorSet:
     """Picture of each vector, `CLASS/NAME.jpg` or `CLASS/CLIP/NAME.jpg`; empty: not known."""
     _whitened: list[tuple[Whitening, np.ndarray]] = field(default_factory=list[tuple[Whitening, np.ndarray]])
     """Filled when first asked for; equal vectors give equal ones."""
+    _thresholds: dict[tuple[int, float], np.ndarray] = field(default_factory=dict[tuple[int, float], np.ndarray])
+    """Likewise, by number of classes and share."""
 
     def __repr__(self) -> str:
         return f"VectorSet({len(self.vectors)} vectors, space={self.space[:12]})"
@@ -144,7 +147,17 @@ class VectorSet:
 
     def thresholds(self, num_classes: int, false_unknown: float) -> np.ndarray:
         """float32 (C,) lowest cosines of what is still known: see `class_thresholds`."""
-        return class_thresholds(self.own, self.labels, num_classes, false_unknown)
+        asked = (num_classes, false_unknown)
+        if asked not in self._thresholds:
+            self._thresholds[asked] = class_thresholds(
+                self.vectors,
+                self.labels,
+                self.clips,
+                self.own,
+                num_classes=num_classes,
+                false_unknown=false_unknown,
+            )
+        return self._thresholds[asked]
 
     def leave_one_out(self, num_classes: int, *, vote: Vote, k: int, temperature: float) -> np.ndarray:
         """int64 (C, C): rows are true classes, columns what the vote of the pictures of all other clips says."""
@@ -184,34 +197,6 @@ class VectorSet:
                     self.vectors[wanted], self.space, num_classes, vote="whitened", k=1, temperature=1.0
                 )
         return shares
-
-
-def class_thresholds(own: np.ndarray, labels: np.ndarray, num_classes: int, false_unknown: float) -> np.ndarray:
-    """float32 (C,): below this cosine to its nearest of a class, a picture is unknown to it.
-
-    It is the k-th smallest of what the class's own pictures have to their other clips, k = floor(share * (n + 1)): a
-    new picture of the class lies below it with probability k / (n + 1). A class of one clip, or of too few pictures for
-    k = 1, tells little of how much its pictures vary: it takes the lowest that is known, of its own pictures or of
-    another class's threshold; -1 where nothing is.
-
-    Args:
-        own: float (n,) as in `VectorSet`.
-        labels: int (n,).
-        num_classes: C.
-        false_unknown: The share.
-
-    Source: split conformal prediction, arXiv 0706.3188.
-    """
-    found = np.full(num_classes, np.nan, np.float32)
-    least = np.full(num_classes, np.inf, np.float32)
-    for index in range(num_classes):
-        known = np.sort(own[(labels == index) & np.isfinite(own)])
-        rank = int(false_unknown * (known.size + 1))
-        least[index] = known[0] if known.size else np.inf
-        found[index] = known[rank - 1] if rank else np.nan
-    lowest = np.minimum(least, found[np.isfinite(found)].min(initial=np.inf))
-    lowest[~np.isfinite(lowest)] = -1.0
-    return np.where(np.isfinite(found), found, lowest)
 
 
 def clip_of(name: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 from operators.retrieval.bank import Bank, BankError
 from operators.retrieval.bank_report import Judgement, as_json, bank_reports, clip_of_prefix, report_table
 from operators.retrieval.left_out import leave_out_clips
-from operators.retrieval.vectors import SpaceMismatchError, VectorSet, class_thresholds, clip_of
+from operators.retrieval.vectors import SpaceMismatchError, VectorSet, clip_of
 
 SPACE = "a" * 64
 DIM = 24
@@ -55,15 +55,6 @@ def test_left_out_clips_are_judged_by_the_rest_alone():
     for row, vote in zip(np.flatnonzero(out), rest.vote(vectors.vectors[out], SPACE, false_unknown=0.1), strict=True):
         assert rest.classes[left.best[row]] == vote.shares[0][0]
         assert left.is_unknown[row] == vote.is_unknown
-
-
-def test_a_class_of_one_clip_borrows_the_lowest_threshold():
-    own = np.array([0.5, 0.6, 0.7, 0.8] * 10 + [np.nan] * 5, np.float32)
-    labels = np.array([0] * 40 + [1] * 5)
-    assert class_thresholds(own, labels, 2, 0.05).tolist() == [0.5, 0.5]
-    few = np.where(np.isnan(own), 0.3, own)
-    assert class_thresholds(few, labels, 2, 0.05)[1] == pytest.approx(0.3)  # five cannot promise 5 %
-    assert class_thresholds(own[40:], np.zeros(5, int), 1, 0.05).tolist() == [-1.0]
 
 
 def test_joined_keeps_pictures_and_adds_a_class_in_its_place():
