@@ -76,7 +76,8 @@ class Depth:
     median: float
     valid_share: float
     is_calibrated: bool
-    """False where the camera's field of view is not known: then the numbers are not metres of this camera."""
+    """False where the camera's field of view, or the one that the head was trained with, is not known: then the numbers
+    are not metres of this camera."""
     off_recipe: str = ""
     """What of the camera lies far from what the head was trained with; empty: nothing."""
 

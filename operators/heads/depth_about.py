@@ -94,6 +94,14 @@ class DepthAbout:
             return None
         return -(-self.trained_size[0] // PATCH), -(-self.trained_size[1] // PATCH)
 
+    @property
+    def tells_metres(self) -> bool:
+        """Whether its numbers can be metres of a camera of known focal length.
+
+        Published heads must know their own; one fitted here without it is right for the cameras that it was fitted for.
+        """
+        return self.output == "metric" and (self.reference_focal_px > 0 or bool(self.fingerprint))
+
     def check_backbone(self, fingerprint: str, published_as: str = "") -> None:
         """Refuse other weights.
 

@@ -88,6 +88,7 @@ class DepthHeads:
 
     def result(self, spec: CameraSpec, placement: Placement, metres: np.ndarray) -> Depth:
         """What travels of `metres`: float16 on the patch grid, with what is said of it as a whole."""
+        found = self.of(spec)
         valid = metres[np.isfinite(metres)]
         p05, median = np.percentile(valid, (5, 50)) if valid.size else (np.nan, np.nan)
         return Depth(
@@ -96,7 +97,7 @@ class DepthHeads:
             p05=float(p05),
             median=float(median),
             valid_share=valid.size / metres.size,
-            is_calibrated=spec.view is not None,
+            is_calibrated=spec.view is not None and found is not None and found[1].about.tells_metres,
             off_recipe=self.off_recipe(spec, placement) or "",
         )
 

@@ -81,7 +81,8 @@ def meta_about(form: Literal["bins", "relu_clamped"], arch: Architecture, num_bl
 def huggingface_dpt_about(arch: Architecture, blocks: tuple[int, ...], name: str) -> DepthAbout:
     """Of a `DPTForDepthEstimation` folder: Meta's head without `+ 0.001` and without clamping.
 
-    Where the name tells neither NYU nor KITTI, the range and the focal length are not known and `off_recipe` says so.
+    Where the name tells neither NYU nor KITTI, the range and the focal length are not known: `off_recipe` says so, and
+    its numbers are metres of no camera (`DepthAbout.tells_metres`).
     """
     trained = data_set(name)
     if trained is not None:

@@ -82,7 +82,9 @@ def _depth_fault(rule: RuleConfig, analysis: Analysis) -> str:
     if depth is None:
         return "the depth head is missing"
     if not depth.is_calibrated and rule.accept != "uncalibrated":
-        return "the depth is not calibrated: the camera's field of view is not known"
+        return (
+            "the depth is not calibrated: the field of view of the camera, or the one of its depth head, is not known"
+        )
     return ""
 
 

@@ -68,7 +68,7 @@ class WireDepth(msgspec.Struct, frozen=True):
     median: float | None
     valid_share: float
     is_calibrated: bool
-    """False: the camera's field of view is not known, so these are not metres of this camera."""
+    """False: the field of view of the camera, or the head's own, is not known: these are not metres of this camera."""
     off_recipe: str | None = None
     """What of the camera lies more than 30 % off what the head was trained with."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from functools import cache
@@ -117,6 +118,20 @@ def test_depth_anything_equals_transformers(written, size: tuple[int, int], kind
     compare(*written(kind), size)
 
 
+def test_a_relative_folder_is_never_metres_whatever_range_its_configuration_names(written, tmp_path: Path) -> None:
+    for each in written("relative")[1].iterdir():
+        (tmp_path / each.name).symlink_to(each)
+    told = json.loads((tmp_path / "config.json").read_text()) | {"max_depth": 20}
+    (tmp_path / "config.json").unlink()
+    (tmp_path / "config.json").write_text(json.dumps(told))
+    for silent in (False, True):
+        if silent:  # `relative` is transformers' default
+            told.pop("depth_estimation_type")
+            (tmp_path / "config.json").write_text(json.dumps(told))
+        about = read_depth_head(tmp_path, architecture(NAME), "metric-indoor").about
+        assert (about.output, about.tells_metres, about.form) == ("inverse", False, "relu")
+
+
 def test_what_a_folder_says_is_kept(written, tmp_path: Path) -> None:
     arch, folder = architecture(NAME), written("dpt")[1]
     about = read_depth_head(folder, arch).about
@@ -124,6 +139,7 @@ def test_what_a_folder_says_is_kept(written, tmp_path: Path) -> None:
     (tmp_path / "mine").symlink_to(folder)
     about = read_depth_head(tmp_path / "mine", arch).about
     assert about.off_recipe((480, 640)) == "the focal length it was trained with is not known"
+    assert not about.tells_metres
     head = read_depth_head(written("metric")[1], arch)
     assert (head.about.range_metres[1], head.about.is_normed, head.about.blocks) == (20.0, True, (2, 5, 8, 11))
     with pytest.raises(HeadMismatchError, match="belongs to other weights"):
