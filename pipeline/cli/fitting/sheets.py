@@ -84,7 +84,7 @@ def depth_rows(
 def mask_rows(
     rows: Sequence[tuple[str, np.ndarray, np.ndarray, np.ndarray]], classes: tuple[str, ...], title: str
 ) -> np.ndarray:
-    """Picture, mask and what the head says, with the legend of the truth.
+    """Picture, mask and what the head says, with a legend of both: the shares are the head's.
 
     Args:
         rows: (name, uint8 (H, W, 3) what the model saw, uint8 (H, W) truth, 255 where not said, uint8 (H, W) answer).
@@ -99,10 +99,18 @@ def mask_rows(
         known = cv2.resize((truth < len(classes)).astype(np.uint8), size[::-1], interpolation=cv2.INTER_NEAREST) > 0
         wanted = tinted(large, np.where(truth < len(classes), truth, 0), len(classes))
         wanted = np.where(known[..., None], wanted, hatch(*size))
-        legend = draw_legend(classes, segments("", classes, got).shares, size[0])
+        legend = draw_legend(classes, _listed(classes, truth, got), size[0])
         parts = [large, wanted, tinted(large, got, len(classes)), legend]
         drawn.append(titled(beside(parts), f"{name}: picture, mask, head on what it had not seen"))
     return titled(below(drawn), title)
+
+
+def _listed(classes: tuple[str, ...], truth: np.ndarray, got: np.ndarray) -> list[tuple[str, float]]:
+    """(class, share of the answer), and classes that the mask shows and the head missed at the end."""
+    said = list(segments("", classes, got).shares)
+    names = {name for name, _ in said}
+    shown = [classes[index] for index in np.unique(truth) if index < len(classes)]
+    return [*said, *((name, 0.0) for name in shown if name not in names)]
 
 
 def _framed(rgb: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
