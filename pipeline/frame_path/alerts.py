@@ -16,10 +16,11 @@ from pipeline.frame_path.draft import Draft, Letterhead, Wanted
 from pipeline.frame_path.evidence import evidence_path
 from pipeline.frame_path.judging import Judge
 from pipeline.frame_path.sentences import end_sentence, nearest_subject, start_sentence
+from pipeline.frame_path.stored_actions import StoredActions
 from pipeline.frame_path.stored_camera import Look, RuleMemory
 from pipeline.frame_path.wire import encode_event, finite, wire_model, wire_subject
 from pipeline.frame_path.wire_schema import AlertBody, WireRule
-from pipeline.messages import Drawing
+from pipeline.messages import Drawing, Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +38,28 @@ class Scene:
         return (*self.analysis.subjects, *self.held) if self.analysis is not None else ()
 
 
+def active_message(body: AlertBody, change: str, site: str, time_ns: int) -> Message:
+    """What is active now of one rule, or its tombstone at an end. `change` names what made it so, once an episode."""
+    return encode_event(
+        body if body.transition == "start" else None,
+        event_id=f"{body.camera}/{body.rule}/{body.episode}/state/{change}",
+        kind="state",
+        event="alert.state",
+        camera=body.camera,
+        site=site,
+        time_ns=time_ns,
+        key=f"{body.camera}/{body.rule}",
+    )
+
+
 class AlertWriter:
     """Turns the transitions of one camera's rules into messages."""
 
-    def __init__(self, spec: CameraSpec, letterhead: Letterhead, judge: Judge) -> None:
+    def __init__(self, spec: CameraSpec, letterhead: Letterhead, judge: Judge, actions: StoredActions) -> None:
         self._spec = spec
         self._letterhead = letterhead
         self._judge = judge
+        self._actions = actions
 
     def write(
         self,
@@ -81,6 +97,7 @@ class AlertWriter:
             text=start_sentence(self._spec.camera, rule, measure, transition, subject),
             severity=rule.severity,
             notify=transition.notify,
+            muted=self._actions.is_muted(transition.rule),
             measure=rule.measure,
             unit=wire.unit,
             value=finite(transition.value),
@@ -116,6 +133,7 @@ class AlertWriter:
             id=f"{self._spec.camera}/{transition.rule}/{transition.episode}/end",
             transition="end",
             text=text,
+            notify=transition.notify and not opened.muted,
             value=finite(transition.value),
             sigma=wire.sigma if wire else None,
             reason=transition.reason,
@@ -143,17 +161,7 @@ class AlertWriter:
             site=site,
             time_ns=draft.published_ns,
         )
-        state = encode_event(
-            body if body.transition == "start" else None,
-            event_id=f"{camera}/{body.rule}/{body.episode}/state/{body.transition}",
-            kind="state",
-            event="alert.state",
-            camera=camera,
-            site=site,
-            time_ns=draft.published_ns,
-            key=f"{camera}/{body.rule}",
-        )
-        draft.messages.extend((alert, state))
+        draft.messages.extend((alert, active_message(body, body.transition, site, draft.published_ns)))
         if body.evidence is not None and scene.ticket is not None:
             preview = scene.analysis.preview if scene.analysis is not None else None
             path = evidence_path(camera, body.rule, body.episode, body.transition)

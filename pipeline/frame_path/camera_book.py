@@ -5,6 +5,7 @@ from __future__ import annotations
 from operators.frames import Ticket
 from operators.rules.measures import Reading
 from operators.scene.empty_view import EmptyView
+from pipeline.frame_path.actions import CameraActions
 from pipeline.frame_path.alerts import AlertWriter, Scene
 from pipeline.frame_path.artefacts import ArtefactStore
 from pipeline.frame_path.draft import Draft, Letterhead
@@ -48,7 +49,8 @@ class CameraBook:
         self._artefacts = artefacts
         self._letterhead = letterhead
         self._judge = Judge(spec, letterhead.timezone)
-        self._alerts = AlertWriter(spec, letterhead, self._judge)
+        self._alerts = AlertWriter(spec, letterhead, self._judge, stored.actions)
+        self.actions = CameraActions(published, stored, letterhead)
         self._results = ResultWriter(spec, letterhead.model)
         self._notices = NoticeWriter(spec, letterhead)
         self._scene = SceneMemory(spec, stored.tracks, load_learner(spec, made_by, learner, artefacts))
@@ -115,7 +117,7 @@ class CameraBook:
         self.heads.used(entry.analysis.artefacts, entry.ticket.position)
         analysis, held = self._scene.follow(entry.analysis)
         readings = self._judge.unknown("camera frozen") if self._is_frozen else self._judge.read(analysis, held)
-        judged = self._judge_frame(readings, analysis.times.rule_time_ns)
+        judged = self._judge_frame(readings, analysis.times.rule_time_ns, draft)
         look = look_at(self.published.spec, analysis, held, readings)
         body = self._results.analysed(entry, look, judged.rules, published_ns=draft.published_ns)
         self._emit_result(body, entry.ticket, draft)
@@ -135,7 +137,7 @@ class CameraBook:
             return
         look = self.stored.look if self.stored.look and self.stored.look.frame == entry.of.id else None
         self._scene.linger(before_ns, entry.times.rule_time_ns)
-        judged = self._judge_frame(self._look_again(look), entry.times.rule_time_ns)
+        judged = self._judge_frame(self._look_again(look), entry.times.rule_time_ns, draft)
         body = self._results.reused(entry, look, judged.rules, published_ns=draft.published_ns)
         self._emit_result(body, entry.ticket, draft)
         scene = Scene(entry.ticket, entry.times.capture_ns, look)
@@ -150,7 +152,7 @@ class CameraBook:
         """Time went on, or the camera is not seen; published only if a rule changes."""
         self.stored.state = entry.state
         readings = self._judge.unknown(f"camera {entry.state}") if entry.state in UNSEEN else None
-        judged = self._judge_at(readings, entry.rule_time_ns)
+        judged = self._judge_at(readings, entry.rule_time_ns, draft)
         if readings is not None or judged.has_changed_phase:
             self._rules = judged.rules
         if judged.has_changed_phase:
@@ -203,18 +205,19 @@ class CameraBook:
             return self._judge.unknown("the frame that this one repeats is not known")
         return {name: look.reading(name) for name in self.published.spec.rules}
 
-    def _judge_frame(self, readings: dict[str, Reading], time_ns: int) -> Judged:
+    def _judge_frame(self, readings: dict[str, Reading], time_ns: int, draft: Draft) -> Judged:
         stored = self.stored
         if stored.frame_time_ns < time_ns and stored.frame_time_ns:
             stored.intervals_ns = [*stored.intervals_ns, time_ns - stored.frame_time_ns][-NUM_INTERVALS:]
         stored.frame_time_ns = time_ns
-        judged = self._judge_at(readings, time_ns)
+        judged = self._judge_at(readings, time_ns, draft)
         self._rules = judged.rules
         return judged
 
-    def _judge_at(self, readings: dict[str, Reading] | None, time_ns: int) -> Judged:
+    def _judge_at(self, readings: dict[str, Reading] | None, time_ns: int, draft: Draft) -> Judged:
         stored = self.stored
-        judged = self._judge.judge(stored.rules, readings, time_ns, period_of(stored.intervals_ns))
+        self.actions.expire(time_ns, draft)
+        judged = self._judge.judge(stored.rules, readings, time_ns, period_of(stored.intervals_ns), stored.actions)
         stored.rules = judged.memories
         stored.rule_time_ns = time_ns if self.published.is_replayable else max(stored.rule_time_ns, time_ns)
         return judged

@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from operators.camera import CameraSpec
-from operators.frames import PATCH
 from pipeline.clock import Clock
 from pipeline.errors import PublishError
+from pipeline.frame_path.action_request import Acted, ActionRequest
 from pipeline.frame_path.artefacts import ArtefactStore
 from pipeline.frame_path.camera_book import CameraBook
 from pipeline.frame_path.collection import Collected, Collections
@@ -75,7 +75,7 @@ class Desk:
     def end_removed_cameras(self) -> None:
         """Cameras that are stored and no longer configured: their episodes end."""
         for camera in set(self._records.stored_cameras()) - set(self._cameras):
-            self.allow([PublishedCamera(CameraSpec(camera, (PATCH, PATCH)), is_replayable=False)])
+            self.allow([PublishedCamera(CameraSpec(camera, (0, 0)), is_replayable=False)])
             del self._cameras[camera], self._books[camera]
 
     # --- calls of owners ---------------------------------------------------------------------------------------------
@@ -159,6 +159,14 @@ class Desk:
         """Ends a collection."""
         return self._collections.end(camera)
 
+    def act(self, camera: str, request: ActionRequest) -> Acted:
+        """What a person asks: state and event are one transaction, as for everything else."""
+        book = self._book(camera)
+        book.actions.check(request)
+        done: list[Acted] = []
+        self._transact(lambda draft: done.append(book.actions.carry_out(request, draft)), [camera])
+        return done[0]
+
     # --- state -------------------------------------------------------------------------------------------------------
 
     def _book(self, camera: str) -> CameraBook:
@@ -219,14 +227,27 @@ class Desk:
                 book.settling.settle(message.ticket.position, settlement.sink)
 
     def turn(self) -> bool:
-        """What needs no owner: settled rows leave the disk, late pictures are given up, backlogs move.
+        """What needs no owner: settled rows leave the disk, late pictures are given up, mutes end, backlogs move.
 
         Returns:
             Whether a backlog can go on at once.
         """
         self.write_settled()
+        self._expire()
         can_go_on = [offers.catch_up() for offers in self._offers.values()]
         return any(can_go_on)
+
+    def _expire(self) -> None:
+        """What people have set ends by the wall clock also on a camera that sends nothing."""
+        now_ns = self._clock.wall_ns()
+        due = [book for book in self._books.values() if book.actions.is_due(now_ns)]
+
+        def enter(draft: Draft) -> None:
+            for book in due:
+                book.actions.expire(book.stored.rule_time_ns, draft)
+
+        if due:
+            self._transact(enter, [book.camera for book in due])
 
     def write_settled(self) -> None:
         """Settled rows leave the disk, and late pictures are given up."""

@@ -14,6 +14,7 @@ from operators.rules.learnt import Tail
 from operators.rules.measures import MEASURES, MeasureSpec, Reading, parse_measure, read_measure
 from operators.rules.schedule import is_in_schedule
 from operators.units import Threshold
+from pipeline.frame_path.stored_actions import StoredActions
 from pipeline.frame_path.stored_camera import RuleMemory
 from pipeline.frame_path.wire import finite
 from pipeline.frame_path.wire_schema import HistoryPoint, WireRule
@@ -63,8 +64,10 @@ class Judge:
         readings: Mapping[str, Reading] | None,
         time_ns: int,
         period_ns: int,
+        actions: StoredActions | None = None,
     ) -> Judged:
-        """Steps every rule; `readings` None: time alone moves."""
+        """Steps every rule; `readings` None: time alone moves. `actions`: what people say beside the rules' hours."""
+        said = actions or StoredActions()
         after: dict[str, RuleMemory] = {}
         found: list[Transition] = []
         rules: dict[str, WireRule] = {}
@@ -72,9 +75,20 @@ class Judge:
         for name, rule in self._spec.rules.items():
             before = memories.get(name) or RuleMemory()
             reading = readings[name] if readings is not None else None
-            is_armed = is_in_schedule(rule.armed, self._timezone, time_ns)
+            is_armed = said.is_armed(name)
+            if is_armed is None:
+                is_armed = is_in_schedule(rule.armed, self._timezone, time_ns)
             was = before.rule_state
-            state, transitions = step(name, rule, was, reading, time_ns, is_armed=is_armed, period_ns=period_ns)
+            state, transitions = step(
+                name,
+                rule,
+                was,
+                reading,
+                time_ns,
+                is_armed=is_armed,
+                is_muted=said.is_muted(name),
+                period_ns=period_ns,
+            )
             has_changed = has_changed or state.phase != was.phase or bool(transitions)
             found.extend(transitions)
             after[name] = _remember(before, rule, was, state, reading)

@@ -13,6 +13,7 @@ from pathlib import Path
 from operators.results import ModelInfo
 from pipeline.clock import Clock
 from pipeline.errors import PublishError
+from pipeline.frame_path.action_request import Acted, ActionRequest
 from pipeline.frame_path.artefacts import ArtefactStore
 from pipeline.frame_path.collection import Collected
 from pipeline.frame_path.desk import Desk
@@ -131,6 +132,17 @@ class Publisher:
         with self._lock:
             self._require_open()
             self._desk.adopt(version)
+
+    def act(self, camera: str, request: ActionRequest) -> Acted:
+        """A person mutes, acknowledges or arms; when this returns it is on disk, with its events.
+
+        Raises:
+            PublishError: code `unknown`, `usage` or `conflict`: nothing was changed, whoever asks can mend it; else as
+                for `attach`.
+        """
+        with self._lock:
+            self._require_open()
+            return self._desk.act(camera, request)
 
     def collect(self, camera: str) -> None:
         """Keeps pictures of the camera's frames to come, for a bank; an earlier collection of it is let go.

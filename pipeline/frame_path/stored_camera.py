@@ -9,6 +9,7 @@ import numpy as np
 
 from operators.rules.episodes import RuleState
 from operators.rules.measures import Reading
+from pipeline.frame_path.stored_actions import StoredActions
 from pipeline.frame_path.wire_schema import AlertBody, HistoryPoint, WireLabel, WireSegments, WireSubject, WireZone
 from pipeline.messages import CameraState
 
@@ -83,6 +84,8 @@ class StoredCamera(msgspec.Struct):
     num_status: int = 0
     state: CameraState = "connecting"
     rules: dict[str, RuleMemory] = msgspec.field(default_factory=dict[str, RuleMemory])
+    actions: StoredActions = msgspec.field(default_factory=StoredActions)
+    """What people have set."""
     look: Look | None = None
     tracks: dict[str, Any] | None = None
     """Of `operators.scene.tracks`."""

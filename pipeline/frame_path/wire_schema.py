@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from pipeline.frame_path.wire_actions import Acknowledged, ActionBody
+
 
 class Array(msgspec.Struct, frozen=True):
     """A tensor. `pipeline.frame_path.wire.decode_array` reads it; so do ten lines of any language."""
@@ -232,7 +234,11 @@ class AlertBody(msgspec.Struct, frozen=True, kw_only=True):
     """One sentence for people."""
     severity: Literal["info", "warning", "critical"]
     notify: bool
-    """False within the cooldown: log it, wake nobody."""
+    """False within the cooldown and while muted: log it, wake nobody."""
+    muted: bool = False
+    """Of a start: it began muted. Of the state: it is muted now. Of an end: someone had muted it."""
+    acknowledged: Acknowledged | None = None
+    """Of the state and of an end: who took notice, if anybody did."""
     measure: str
     unit: str
     value: float | None
@@ -333,6 +339,11 @@ BODIES: dict[str, type[msgspec.Struct]] = {
     "alert.end": AlertBody,
     "alert.evidence": EvidenceBody,
     "alert.state": AlertBody,
+    "alert.mute": ActionBody,
+    "alert.unmute": ActionBody,
+    "alert.ack": ActionBody,
+    "alert.arm": ActionBody,
+    "alert.disarm": ActionBody,
     "status": StatusBody,
     "scene": SceneBody,
     "dead_letter": DeadLetterBody,

@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 
 from operators.results import ViewSample
+from pipeline.frame_path.action_request import ActionRequest
 from pipeline.frame_path.wire import wire_schema
 from pipeline.messages import Delivery, Gone, Message, Picture, Status
 from tests.fakes_publisher import CAMERA, GRID, START_NS, HandSink, camera, frame, publisher, reused, rule, tick
@@ -35,6 +36,8 @@ def messages(folder: Path) -> dict[str, Message]:
     start = next(each for each in sink.seen if each.type == "dinostream.alert.start.v1")
     ticket = frame(44, None).ticket
     made.publish(Delivery((), (Picture(start.id, ticket, b"full size"),)))
+    for asked in _asked(start.id):
+        made.act(CAMERA, asked)
     made.publish(Delivery((tick(9.6, "stalled"),)))
     made.publish(Delivery((Gone(frame(7, None, name="archive", epoch=0).ticket, "undecodable: no picture"),)))
     made.close(1.0)
@@ -48,6 +51,14 @@ def _samples() -> Iterator[object]:
         yield frame(seq, None, view_sample=ViewSample(np.full(GRID, 1.75, np.float16), tokens, 100.0))
 
 
+def _asked(alert: str) -> Iterator[ActionRequest]:
+    yield ActionRequest(action="mute", by="anna", reason="crane works", for_seconds=7200.0)
+    yield ActionRequest(action="unmute", by="anna")
+    yield ActionRequest(action="ack", by="bo", reason="on my way", alert=alert)
+    yield ActionRequest(action="disarm", by="anna", rule="too_close", for_seconds=600.0)
+    yield ActionRequest(action="arm", by="anna", rule="too_close")
+
+
 def _named(seen: list[Message]) -> Iterator[tuple[str, Message]]:
     names = {
         "dock-03/17/44/result": "result",
@@ -59,6 +70,12 @@ def _named(seen: list[Message]) -> Iterator[tuple[str, Message]]:
         "dock-03/too_close/1/end": "alert_end",
         "dock-03/too_close/1/state/start": "alert_state",
         "dock-03/too_close/1/state/end": "alert_state_tombstone",
+        "dock-03/action/1/mute": "alert_mute",
+        "dock-03/action/2/unmute": "alert_unmute",
+        "dock-03/action/3/ack": "alert_ack",
+        "dock-03/action/4/disarm": "alert_disarm",
+        "dock-03/action/5/arm": "alert_arm",
+        "dock-03/too_close/1/state/action-3": "alert_state_acknowledged",
         "archive/0/7/result/dead_letter": "dead_letter",
     }
     for message in seen:
