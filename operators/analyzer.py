@@ -10,7 +10,7 @@ import numpy as np
 
 from operators.backbone import Engine
 from operators.camera import CameraSpec
-from operators.frames import PATCH, Item
+from operators.frames import Item, grid_of
 from operators.geometry import FloorCamera
 from operators.heads.base import DepthModel, FrameTokens
 from operators.heads.config import HeadConfig
@@ -64,6 +64,11 @@ class Analyzer:
         self._head = lru_cache(len(heads) + _SPARE)(
             lambda name, version: build_head(name, heads, load_artefact(version))
         )
+
+    @property
+    def patch(self) -> int:
+        """Side of a patch of the backbone in pixels."""
+        return self._engine.backbone.arch.patch
 
     @property
     def about(self) -> ModelInfo:
@@ -130,7 +135,7 @@ class Analyzer:
                 patches=out.patches[row],
                 taps=_row(out.taps, row),
                 normed=_row(out.normed, row),
-                grid=(shape[0] // PATCH, shape[1] // PATCH),
+                grid=grid_of(shape, self.patch),
                 cls_space=backbone.space(shape),
                 pooled_space=backbone.space(shape, tap="patches", pooling="mask_mean"),
             )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from operators.backbone.architectures import DINOV2_PATCH
+from operators.frames import grid_of
 from operators.rules.config import RuleConfig
 from operators.rules.measure_table import parse_measure
 from operators.scene.config import Line, Polygon, SceneConfig, ViewConfig
@@ -15,7 +17,7 @@ class CameraSpec:
 
     camera: str
     shape: tuple[int, int]
-    """(H, W) of its model-size pictures, multiples of 14."""
+    """(H, W) of its model-size pictures, multiples of `patch`."""
     heads: tuple[str, ...] = ("embedding",)
     """Names under `heads:`; `embedding` is always known."""
     view: ViewConfig | None = None
@@ -27,11 +29,13 @@ class CameraSpec:
     rules: dict[str, RuleConfig] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     """Copied into every message."""
+    patch: int = DINOV2_PATCH
+    """Side of a patch of the backbone in pixels."""
 
     @property
     def grid(self) -> tuple[int, int]:
         """(h, w) patches."""
-        return (self.shape[0] // 14, self.shape[1] // 14)
+        return grid_of(self.shape, self.patch)
 
     @property
     def needs_subjects(self) -> bool:

@@ -1,7 +1,8 @@
 """What travels towards the model: tickets, times and model-size pictures.
 
-The axis alphabet, used everywhere: B batch, H W pixels, h w patches (H / 14, W / 14), N = h * w patches row-major,
-D embedding width, R registers, C classes. Sizes are always `(height, width)`. Boxes and polygons are `(x, y)` in 0..1.
+The axis alphabet, used everywhere: B batch, H W pixels, h w patches (14 or 16 pixels wide, by backbone), N = h * w
+patches row-major, D embedding width, R registers, C classes. Sizes are always `(height, width)`. Boxes and polygons are
+`(x, y)` in 0..1.
 """
 
 from __future__ import annotations
@@ -13,11 +14,17 @@ from typing import Literal
 
 import numpy as np
 
-PATCH = 14
-"""Side of a patch in pixels. Source: DINOv2, arXiv 2304.07193."""
-
 CaptureClock = Literal["rtcp", "container", "kafka", "arrival"]
 """Which clock `capture_ns` was read from."""
+
+
+PATCH = 14
+"""Of DINOv2; for code that has not been asked of another backbone."""
+
+
+def grid_of(size: tuple[int, int], patch: int) -> tuple[int, int]:
+    """(h, w) whole patches in a picture of `size` (H, W); `patch` is the side of one in pixels, of the backbone."""
+    return (size[0] // patch, size[1] // patch)
 
 
 def nearest_shape(size: tuple[int, int], shapes: Sequence[tuple[int, int]]) -> tuple[int, int]:
@@ -86,7 +93,7 @@ class Item:
     times: Times
     placement: Placement
     pixels: np.ndarray
-    """uint8 (H, W, 3) RGB, privacy polygons already black; H and W are multiples of 14."""
+    """uint8 (H, W, 3) RGB, privacy polygons already black; H and W are multiples of the backbone's patch."""
     artefacts: tuple[str, ...] = ()
     """Versions to apply, such as `view/dock-03@12` or `head/vehicles@7`."""
     wants_preview: bool = False
@@ -103,14 +110,6 @@ class Item:
         if len(shape) != 3 or shape[2] != 3 or self.pixels.dtype != np.uint8:
             msg = f"pixels must be uint8 (H, W, 3), got {self.pixels.dtype} {shape} ({self.ticket.id})"
             raise ValueError(msg)
-        if shape[0] % PATCH or shape[1] % PATCH:
-            msg = f"pixels must have sides that are multiples of {PATCH}, got {shape} ({self.ticket.id})"
-            raise ValueError(msg)
 
     def __repr__(self) -> str:
         return f"Item({self.ticket.id}, pixels={self.pixels.shape}, artefacts={self.artefacts})"
-
-    @property
-    def grid(self) -> tuple[int, int]:
-        """(h, w) patches."""
-        return (self.pixels.shape[0] // PATCH, self.pixels.shape[1] // PATCH)

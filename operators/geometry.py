@@ -11,7 +11,7 @@ from math import cos, hypot, radians, sin, tan
 
 import numpy as np
 
-from operators.frames import PATCH, Placement
+from operators.frames import Placement
 from operators.scene.config import Line, ViewConfig
 
 
@@ -83,11 +83,6 @@ class FloorCamera:
         (height, width), (sy, sx) = self.placement.source_size, self.placement.scale
         return ((height / 2 - self.placement.offset[0]) / sy, (width / 2 - self.placement.offset[1]) / sx)
 
-    @property
-    def grid(self) -> tuple[int, int]:
-        """(h, w) patches."""
-        return (self.size[0] // PATCH, self.size[1] // PATCH)
-
     def cell_centres(self, grid: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
         """Pixel coordinates of the centres of a grid laid over the picture: y (h, 1) and x (1, w)."""
         y = (np.arange(grid[0]) + 0.5) * (self.size[0] / grid[0])
@@ -126,9 +121,9 @@ class FloorCamera:
         """Metres on the floor from a line to what every cell shows; needs no camera height. float64 (h, w)."""
         return signed_distance(*self.floor_points(depth), line)
 
-    def floor_depth(self, grid: tuple[int, int] | None = None) -> np.ndarray:
+    def floor_depth(self, grid: tuple[int, int]) -> np.ndarray:
         """Depth that the bare floor would have, metres along the optical axis, inf above the horizon. (h, w)."""
-        _, _, down = self.rays(*self.cell_centres(grid or self.grid))
+        _, _, down = self.rays(*self.cell_centres(grid))
         return np.where(down > 0, self.view.height / np.where(down > 0, down, 1.0), np.inf)
 
     def floor_distance_at(self, y: np.ndarray, x: np.ndarray, line: Line = "here") -> np.ndarray:

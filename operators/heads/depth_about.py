@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 import numpy as np
 
-from operators.frames import PATCH
 from operators.geometry import canonical_scale
 
 Taps = Mapping[int, tuple[np.ndarray, np.ndarray]]
@@ -86,13 +85,6 @@ class DepthAbout:
     trained_size: tuple[int, int] | None = None
     """(height, width) of the pictures it was trained on; None: it is used at the size it was fitted at. A square was
     cut from pictures of any proportions: then only the shorter side counts."""
-
-    @property
-    def grid(self) -> tuple[int, int] | None:
-        """(h, w) patches of `trained_size`, padded to whole ones."""
-        if self.trained_size is None:
-            return None
-        return -(-self.trained_size[0] // PATCH), -(-self.trained_size[1] // PATCH)
 
     @property
     def tells_metres(self) -> bool:

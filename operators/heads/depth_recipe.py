@@ -6,16 +6,18 @@ import cv2
 import numpy as np
 import torch
 
+from operators.backbone.architectures import DINOV2_PATCH
 from operators.backbone.preprocess import MEAN, STD, centre_pad, normalise
 from operators.backbone.vit import VisionTransformer
-from operators.frames import PATCH
 from operators.heads.base import DepthModel
 
 SHORT_SIDE = 518
 """Of pictures for Depth Anything. Source: DepthAnything/Depth-Anything-V2 `infer_image` @a561b84."""
 
 
-def official_depth(backbone: VisionTransformer, head: DepthModel, picture: np.ndarray) -> np.ndarray:
+def official_depth(
+    backbone: VisionTransformer, head: DepthModel, picture: np.ndarray, *, is_mirrored_too: bool = False
+) -> np.ndarray:
     """Depth of every pixel of a picture, by the recipe of the head's authors. Blocks; memory grows with the picture.
 
     Meta's heads see the picture at its own size, padded with zeros to whole patches, and their map, of the padded
@@ -26,6 +28,9 @@ def official_depth(backbone: VisionTransformer, head: DepthModel, picture: np.nd
         backbone: whose weights the head is for.
         head: any; one of ours is treated as Meta's.
         picture: uint8 (H, W, 3) RGB.
+        is_mirrored_too: Whether the mirrored picture is seen too and both maps are averaged, as Meta's evaluation does
+            (its `hub` models do not, nor does Depth Anything's `infer_image`). Source: `flip` in the test pipeline of
+            Meta's `dinov2_vitb14_nyu_dpt_config.py` and its like.
 
     Returns:
         float32 (H, W): metres at the reference focal length with nothing left out, or inverse depth.
@@ -37,10 +42,23 @@ def official_depth(backbone: VisionTransformer, head: DepthModel, picture: np.nd
     head.check_backbone(backbone.fingerprint, backbone.info.published_as)
     if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or not picture.size:
         raise ValueError(f"picture: expected uint8 (H, W, 3) RGB, got {picture.dtype} {picture.shape}")
+    seen = _seen(backbone, head, picture)
+    if not is_mirrored_too:
+        return seen
+    mirrored = _seen(backbone, head, np.ascontiguousarray(picture[:, ::-1]))
+    return (seen + mirrored[:, ::-1]) / 2
+
+
+def is_for_depth_anything(head: DepthModel) -> bool:
+    """Whether the head's authors scale pictures, as Depth Anything's do."""
+    return head.about.trained_size == (SHORT_SIDE, SHORT_SIDE)
+
+
+def _seen(backbone: VisionTransformer, head: DepthModel, picture: np.ndarray) -> np.ndarray:
     height, width = picture.shape[:2]
     patch = backbone.arch.patch
     with torch.inference_mode():
-        if head.about.trained_size == (SHORT_SIDE, SHORT_SIDE):
+        if is_for_depth_anything(head):
             pixels = torch.from_numpy(depth_anything_pixels(picture))[None]
         else:
             pixels = centre_pad(normalise(torch.from_numpy(np.ascontiguousarray(picture))[None]), patch)
@@ -78,8 +96,8 @@ def depth_anything_pixels(picture: np.ndarray, short_side: int = SHORT_SIDE) -> 
 
 
 def _whole_patches(side: float, least: int) -> int:
-    rounded = int(np.round(side / PATCH)) * PATCH
-    return rounded if rounded >= least else int(np.ceil(side / PATCH)) * PATCH
+    rounded = int(np.round(side / DINOV2_PATCH)) * DINOV2_PATCH
+    return rounded if rounded >= least else int(np.ceil(side / DINOV2_PATCH)) * DINOV2_PATCH
 
 
 def _host(tensor: torch.Tensor) -> np.ndarray:

@@ -18,7 +18,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from operators.frames import PATCH
+from operators.backbone.architectures import DINOV2_PATCH
 
 Style = Literal["dpt", "depth_anything"]
 """`dpt`: Meta's; reads the class token, doubles at each fusion, has one more convolution.
@@ -143,7 +143,8 @@ class DptDecoder(nn.Module):
             x = F.relu_(self.middle(x))
         x = self.head[0](x)  # (B, F / 2, 8 h, 8 w)
         is_dpt = self.shape.style == "dpt"
-        x = enlarged(x, (2 * x.shape[2], 2 * x.shape[3]) if is_dpt else (PATCH * grid[0], PATCH * grid[1]))
+        full = (2 * x.shape[2], 2 * x.shape[3]) if is_dpt else (DINOV2_PATCH * grid[0], DINOV2_PATCH * grid[1])
+        x = enlarged(x, full)
         return self.head[2](F.relu_(self.head[1](x)))[:, 0]
 
     def _map(self, index: int, cls: torch.Tensor, patches: torch.Tensor, grid: tuple[int, int]) -> torch.Tensor:

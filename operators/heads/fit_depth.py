@@ -12,7 +12,7 @@ import numpy as np
 
 from operators.backbone import Engine
 from operators.backbone.preprocess import place
-from operators.frames import PATCH, Placement
+from operators.frames import Placement, grid_of
 from operators.geometry import FloorCamera
 from operators.heads.depth_linear import DEPTH_BLOCKS, DepthAbout, DepthLinear, Taps
 from operators.scene.config import ViewConfig
@@ -75,10 +75,10 @@ def place_like(values: np.ndarray, placement: Placement) -> np.ndarray:
     return cv2.resize(cut, (model_width, model_height), interpolation=cv2.INTER_NEAREST_EXACT)
 
 
-def depth_target(picture: DepthPicture, placement: Placement) -> DepthTarget:
-    """Median depth and share of movers per patch."""
-    depth = _cells(place_like(picture.depth, placement))
-    movers = _cells((place_like(picture.kind_map, placement) > 0).astype(np.float32))
+def depth_target(picture: DepthPicture, placement: Placement, patch: int) -> DepthTarget:
+    """Median depth and share of movers per patch, `patch` pixels wide."""
+    depth = cells_of(place_like(picture.depth, placement), patch)
+    movers = cells_of((place_like(picture.kind_map, placement) > 0).astype(np.float32), patch)
     share = movers.mean(axis=-1)
     is_mover = share >= 0.5
     # A patch that is mostly mover has the mover's depth, any other the background's.
@@ -205,7 +205,7 @@ def add_pictures(
         placed = [place(picture.rgb, shape) for _, picture in batch]
         taps = engine.run(np.stack([pixels for pixels, _ in placed]), DEPTH_BLOCKS, stop_after=DEPTH_BLOCKS[-1]).taps
         for row, ((view, picture), (_, placement)) in enumerate(zip(batch, placed, strict=True)):
-            target = depth_target(picture, placement)
+            target = depth_target(picture, placement, engine.backbone.arch.patch)
             focal = FloorCamera(view, shape, placement).focal[1]
             weights = 1.0 + (MOVER_WEIGHT - 1.0) * (target.mover_share >= 0.5)
             one = {block: (cls[row : row + 1], patches[row : row + 1]) for block, (cls, patches) in taps.items()}
@@ -222,7 +222,7 @@ def _batches(
         yield batch
 
 
-def _cells(values: np.ndarray) -> np.ndarray:
-    """(H, W) to (h, w, 196): the pixels of each patch."""
-    height, width = values.shape[0] // PATCH, values.shape[1] // PATCH
-    return values.reshape(height, PATCH, width, PATCH).swapaxes(1, 2).reshape(height, width, PATCH * PATCH)
+def cells_of(values: np.ndarray, patch: int) -> np.ndarray:
+    """(H, W) to (h, w, patch * patch): the pixels of each patch."""
+    height, width = grid_of((values.shape[0], values.shape[1]), patch)
+    return values.reshape(height, patch, width, patch).swapaxes(1, 2).reshape(height, width, patch * patch)

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from operators.backbone import Engine
-from operators.frames import PATCH, Placement
+from operators.frames import Placement
 from operators.geometry import focal_px
 from operators.heads.depth_about import DepthAbout, Taps
 from operators.heads.depth_linear import DepthLinear
 from operators.heads.depth_published import blocks_of
-from operators.heads.fit_depth import DepthFit, place_like
+from operators.heads.fit_depth import DepthFit, cells_of, place_like
 from operators.heads.fit_grid import Progress
 from operators.heads.fit_parts import CHOSEN, FITTED, JUDGED
 
@@ -80,19 +80,19 @@ class DepthPictures:
                 yield index, truth, used
 
 
-def depth_truth(metres: np.ndarray, placement: Placement, hfov_degrees: float | None) -> DepthTruth:
+def depth_truth(metres: np.ndarray, placement: Placement, hfov_degrees: float | None, patch: int) -> DepthTruth:
     """What is known of each patch.
 
     Args:
         metres: float32 (H, W) of the source picture, 0 or NaN where unknown.
         placement: How the model's picture was cut from it.
         hfov_degrees: Horizontal, of the whole source picture; None: not known.
+        patch: Side of a patch of the backbone in pixels.
     """
     placed = place_like(np.where(metres > 0, metres, np.nan).astype(np.float32), placement)
-    height, width = placed.shape[0] // PATCH, placed.shape[1] // PATCH
-    cells = placed.reshape(height, PATCH, width, PATCH).swapaxes(1, 2).reshape(height, width, PATCH * PATCH)
+    cells = cells_of(placed, patch)  # (h, w, patch * patch)
     known = np.isfinite(cells).mean(axis=-1) >= _LEAST_KNOWN
-    medians = np.full((height, width), np.nan, np.float32)
+    medians = np.full(known.shape, np.nan, np.float32)
     medians[known] = np.nanmedian(cells[known], axis=-1)
     focal = None if hfov_degrees is None else focal_px(hfov_degrees, placement.source_size[1]) / placement.scale[0]
     return DepthTruth(np.log(medians), placed, focal)
@@ -169,8 +169,8 @@ def judge(head: DepthLinear, pictures: DepthPictures) -> tuple[DepthErrors, dict
     maps: dict[int, np.ndarray] = {}
     for index, truth, _ in pictures.used(JUDGED):
         part = pictures.parts[index]
-        is_judged = np.kron(part == JUDGED, np.ones((PATCH, PATCH), bool)) & np.isfinite(truth.metres)
         size = (truth.metres.shape[0], truth.metres.shape[1])
+        is_judged = pixels_of(part == JUDGED, size) & np.isfinite(truth.metres)
         raw = _raw(head, pictures.taps(index), (part.shape[0], part.shape[1]), size)
         maps[index] = raw.clip(*head.about.range_metres) * _scale(truth, head.about)
         wanted, got = truth.metres[is_judged], maps[index][is_judged]
@@ -181,6 +181,12 @@ def judge(head: DepthLinear, pictures: DepthPictures) -> tuple[DepthErrors, dict
     if not rows:
         raise ValueError("no depth is known in what the head is to be judged on: give more pictures")
     return DepthErrors(*(float(each) for each in np.mean(rows, axis=0))), maps
+
+
+def pixels_of(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Bool (h, w) patches to bool (H, W) pixels of the model's picture."""
+    patch = size[0] // mask.shape[0]
+    return np.kron(mask, np.ones((patch, patch), bool))
 
 
 def _add(fit: DepthFit, pictures: DepthPictures, about: DepthAbout, part: int, *, reads_cls: bool) -> None:

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 
 from operators.backbone import Engine
-from operators.frames import PATCH, Placement
+from operators.frames import Placement, grid_of
 from operators.heads.fit_classify import LAYERS, last_blocks
-from operators.heads.fit_depth import place_like
+from operators.heads.fit_depth import cells_of, place_like
 from operators.heads.fit_grid import BATCH, ITERATIONS, Candidate, Progress, train_grid
 from operators.heads.fit_parts import CHOSEN, FITTED, JUDGED
 from operators.heads.head_about import HeadAbout
@@ -38,9 +38,14 @@ class SegmentTruth:
     """The mask of one picture as the model's picture shows it."""
 
     shares: np.ndarray
-    """uint8 (N, C): pixels of each class per patch, of 196."""
+    """uint16 (N, C): pixels of each class per patch."""
     mask: np.ndarray
     """uint8 (H, W) of the model's picture, `UNKNOWN` where it is not said."""
+
+    @property
+    def patch(self) -> int:
+        """Side of a patch in pixels."""
+        return round((self.mask.size / len(self.shares)) ** 0.5)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -63,13 +68,19 @@ Tokens = Callable[[int], np.ndarray]
 """By index of a picture: float16 (4, N, D) patches of the last four blocks after the final norm."""
 
 
-def segment_truth(mask: np.ndarray, placement: Placement, num_classes: int) -> SegmentTruth:
-    """What is known of each patch. `mask`: uint8 (H, W) of the source picture."""
+def segment_truth(mask: np.ndarray, placement: Placement, num_classes: int, patch: int) -> SegmentTruth:
+    """What is known of each patch.
+
+    Args:
+        mask: uint8 (H, W) of the source picture.
+        placement: How the model's picture was cut from it.
+        num_classes: C.
+        patch: Side of a patch of the backbone in pixels.
+    """
     placed = place_like(mask, placement)
-    height, width = placed.shape[0] // PATCH, placed.shape[1] // PATCH
-    cells = placed.reshape(height, PATCH, width, PATCH).swapaxes(1, 2).reshape(height * width, PATCH * PATCH)
+    cells = cells_of(placed, patch).reshape(-1, patch * patch)  # (N, patch * patch)
     shares = np.stack([(cells == index).sum(axis=1) for index in range(num_classes)], axis=1)
-    return SegmentTruth(shares.astype(np.uint8), placed)
+    return SegmentTruth(shares.astype(np.uint16), placed)
 
 
 def fit_segment(
@@ -161,7 +172,7 @@ def _gathered(
     for row in rows:
         every = _flat(tokens(int(row)))
         room = max(1, FEATURE_BYTES // (every.itemsize * every.shape[1]) // len(rows))
-        known = np.flatnonzero(truths[row].shares.sum(axis=1) >= _LEAST_KNOWN * PATCH * PATCH)
+        known = np.flatnonzero(truths[row].shares.sum(axis=1) >= _LEAST_KNOWN * truths[row].patch ** 2)
         chosen = known if len(known) <= room else np.sort(rng.choice(known, room, replace=False))
         counts = truths[row].shares[chosen].astype(np.float32)
         kept.append(every[chosen])
@@ -195,7 +206,7 @@ def _judged(head: SegmentLinear, tokens: Tokens, truths: Sequence[SegmentTruth],
     table = np.zeros((len(classes), len(classes)), np.int64)
     maps: dict[int, np.ndarray] = {}
     for row in (int(each) for each in rows):
-        maps[row] = answer(head, tokens(row), truths[row].mask.shape)
+        maps[row] = answer(head, tokens(row), truths[row])
         table += pixel_confusion(truths[row].mask, maps[row], len(classes))
     figures = {"mean_iou": mean_iou(table), "judged_pictures": float(len(rows))}
     figures |= {f"iou {name}": float(each) for name, each in _known(classes, ious(table))}
@@ -203,10 +214,10 @@ def _judged(head: SegmentLinear, tokens: Tokens, truths: Sequence[SegmentTruth],
     return SegmentFit(fitted, table, maps)
 
 
-def answer(head: SegmentLinear, tokens: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
-    """uint8 (H, W) best class of each pixel of a picture. `tokens`: float16 (4, N, D); `size`: (H, W)."""
-    height, width = size
-    grid = (height // PATCH, width // PATCH)
+def answer(head: SegmentLinear, tokens: np.ndarray, truth: SegmentTruth) -> np.ndarray:
+    """uint8 (H, W) best class of each pixel of a picture. `tokens`: float16 (4, N, D)."""
+    height, width = truth.mask.shape
+    grid = grid_of((height, width), truth.patch)
     of_block = dict(zip(head.about.blocks, tokens[-len(head.about.blocks) :].astype(np.float32), strict=True))
     none = np.zeros((1, tokens.shape[2]), np.float32)
     return head.predict_map({block: (none, each[None]) for block, each in of_block.items()}, grid, (height, width))[0]

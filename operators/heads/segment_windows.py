@@ -16,7 +16,6 @@ import torch
 from torch.nn import functional as F
 
 from operators.backbone import Engine
-from operators.frames import PATCH
 from operators.heads.segment import SegmentLinear
 
 _CHUNK_BYTES = 64 << 20
@@ -168,7 +167,8 @@ def _look(
     spans = [_spans(side, recipe.window or side, recipe.stride) for side in size]
     corners = [(top, left) for top, _ in spans[0] for left, _ in spans[1]]
     height, width = (each[0][1] - each[0][0] for each in spans)
-    grid = (-(-height // PATCH), -(-width // PATCH))
+    patch = engine.backbone.arch.patch
+    grid = (-(-height // patch), -(-width // patch))
     windows: list[_Window] = []
     at_once = max(1, _BATCH_PATCHES // (grid[0] * grid[1]))
     for first in range(0, len(corners), at_once):

@@ -11,7 +11,7 @@ import numpy as np
 
 from operators.backbone import Engine
 from operators.backbone.preprocess import decode_picture, place
-from operators.frames import PATCH, Placement, nearest_shape
+from operators.frames import Placement, grid_of, nearest_shape
 from operators.heads.embedding import pool
 from operators.retrieval.bank import Bank, BankError
 from operators.retrieval.vectors import VectorSet
@@ -64,7 +64,7 @@ def build_bank(
             whole.append(cls)
             names.append(picture.name)
             if picture.mask is not None:
-                mask = patch_mask(picture.mask, placement)
+                mask = patch_mask(picture.mask, placement, backbone.arch.patch)
                 if mask.any():
                     things.append((picture.label, pool(patches, mask)))
                     thing_names.append(picture.name)
@@ -122,15 +122,16 @@ def _embedded(
         yield picture, *results[row], placed[row][1]
 
 
-def patch_mask(mask: np.ndarray, placement: Placement) -> np.ndarray:
+def patch_mask(mask: np.ndarray, placement: Placement, patch: int) -> np.ndarray:
     """Bool (h, w): patches that a thing covers by half, or those it covers most where it is smaller than a patch.
 
     Args:
         mask: bool (H, W) of the source picture, or already (h, w).
         placement: How the model-size picture was cut.
+        patch: Side of a patch of the backbone in pixels.
     """
     height, width = placement.model_size
-    grid = (height // PATCH, width // PATCH)
+    grid = grid_of(placement.model_size, patch)
     if mask.shape == grid:
         return mask.astype(bool)
     if mask.shape != placement.source_size:
@@ -139,7 +140,7 @@ def patch_mask(mask: np.ndarray, placement: Placement) -> np.ndarray:
     cut = [round(side * scale) for side, scale in zip(placement.model_size, placement.scale, strict=True)]
     inside = mask[top : top + cut[0], left : left + cut[1]].astype(np.float32)
     share = cv2.resize(inside, (width, height), interpolation=cv2.INTER_AREA)
-    share = share.reshape(grid[0], PATCH, grid[1], PATCH).mean(axis=(1, 3))  # (h, w)
+    share = share.reshape(grid[0], patch, grid[1], patch).mean(axis=(1, 3))  # (h, w)
     return (share > 0) & (share >= min(0.5, float(share.max())))
 
 

@@ -48,7 +48,7 @@ def embed_query(engine: Engine, rgb: np.ndarray, shapes: Sequence[tuple[int, int
     pixels, placement = place(rgb, nearest_shape((height, width), shapes))
     shape = placement.model_size
     out = engine.run(pixels[None])
-    mask = np.ones((height, width), bool)
+    mask, patch = np.ones((height, width), bool), engine.backbone.arch.patch
     if box is not None:
         mask[:] = False
         mask[round(box[1] * height) : round(box[3] * height), round(box[0] * width) : round(box[2] * width)] = True
@@ -56,7 +56,7 @@ def embed_query(engine: Engine, rgb: np.ndarray, shapes: Sequence[tuple[int, int
     return QueryVectors(
         frame=unit(out.cls[0]),
         frame_space=backbone.space(shape),
-        subject=pool(out.patches[0], figure(out.patches[0], _some(patch_mask(mask, placement)))),
+        subject=pool(out.patches[0], figure(out.patches[0], _some(patch_mask(mask, placement, patch)))),
         subject_space=backbone.space(shape, tap="patches", pooling="mask_mean"),
     )
 

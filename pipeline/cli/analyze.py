@@ -14,6 +14,7 @@ import typer
 
 from operators.frames import Placement
 from operators.results import Analysis
+from pipeline.cli.analyze_depth import inverse_file_of, picture_depth
 from pipeline.cli.analyze_model import (
     build_analyzer,
     item_of,
@@ -26,7 +27,7 @@ from pipeline.cli.analyze_pictures import RunPictures, parse_kinds
 from pipeline.cli.analyze_segments import file_of, picture_segments
 from pipeline.cli.app import UserError
 from pipeline.cli.inputs import NamedPicture, check_source, engine_of, frames_of, parse_shapes
-from pipeline.cli.pictures.depth import write_depth
+from pipeline.cli.pictures.depth import depth_file_of, write_depth
 from pipeline.cli.pictures.kept import KeptPictures
 
 _BATCH = 4
@@ -75,6 +76,9 @@ def analyze(
     depth: Annotated[
         str, typer.Option(help="simulated, none, an official name such as nyu_dpt, depth_anything, or a path.")
     ] = "simulated",
+    official_recipe: Annotated[
+        bool, typer.Option("--official-recipe", help="Depth of each pixel, as the head's authors do it (slow).")
+    ] = False,
     segment: Annotated[
         str | None, typer.Option(metavar="CHECKPOINT", help="Segments: ade20k_linear, voc2012_ms, ..., or a path.")
     ] = None,
@@ -93,11 +97,11 @@ def analyze(
     """Embeddings, labels, depth and pictures to look at, of pictures or a video.
 
     Writes embeddings.npz (embeddings, names, spaces), labels.jsonl (one line per picture), depth/NAME.png (16 bit,
-    millimetres, 0 where unknown, at the model's size), segments/NAME.png (8 bit, the class of each pixel, with
-    --segment-by), and pictures/NAME_KIND.jpg: depth with its scale, segments with
+    millimetres, 0 where unknown; at the model's size, or at the picture's with --official-recipe), segments/NAME.png
+    (8 bit, the class of each pixel, with --segment-by), and pictures/NAME_KIND.jpg: depth with its scale, segments with
     their legend, patch features as colours that all pictures share, the most similar pictures. sheet.jpg shows some.
     """
-    shapes = parse_shapes(shape or [])
+    shapes = parse_shapes(shape or [], backbone)
     check_source(source)
     engine = engine_of(backbone, weights, precision)
     applied = load_banks(engine, shapes, bank or [], vote)
@@ -110,27 +114,37 @@ def analyze(
     analyzer = build_analyzer(engine, shapes, applied, depth=depth_head, hfov=hfov)
     kinds = parse_kinds(pictures, _not_drawn(has_depth=depth_head is not None, has_segments=segment is not None))
     per_pixel = picture_segments(engine, applied["segment"].artefact if segment else None, segment_by, out)
+    full_depth = picture_depth(engine, depth_head, out, is_asked=official_recipe, hfov=hfov)
     about = analyzer.about
     print(f"{about.name}, weights {about.weights} ({engine.backbone.info.origin}), {about.fingerprint[:12]}")
     out.mkdir(parents=True, exist_ok=True)
     versions = versions_of(applied)
     rows, unreadable = _Rows(), list[str]()
     with KeptPictures(out) as kept, (out / "labels.jsonl").open("w", encoding="utf-8") as file:
-        drawn = RunPictures(out, kinds, kept)
+        drawn = RunPictures(out, kinds, kept, analyzer.patch)
         for batch in _batches(frames_of(source, every, unreadable)):
             items = [item_of(each, shapes, versions, wants_patches=drawn.wants_patches) for each in batch]
             for picture, seen in zip(batch, analyzer.analyze(items), strict=True):
                 analysis = seen if per_pixel is None else per_pixel.of(picture, seen)
+                analysis = analysis if full_depth is None else full_depth.of(picture, analysis)
                 rows.add(picture, analysis)
                 drawn.add(picture, analysis)
-                file.write(json.dumps(_line(picture, analysis, out, has_maps=per_pixel is not None)) + "\n")
+                file.write(
+                    json.dumps(
+                        _line(picture, analysis, out, has_maps=per_pixel is not None, has_depth=full_depth is not None)
+                    )
+                    + "\n"
+                )
         if not rows.names:
             raise UserError("\n".join(unreadable) or f"{source} holds no frame", 3)
         drawn.finish(np.stack(rows.embeddings), rows.spaces)
     _write_embeddings(out / "embeddings.npz", rows, about.fingerprint)
     for note in (*_cut_notes(list(rows.placements)), *rows.off_recipe):
         print(note)
-    print(f"{len(rows.names)} pictures -> {out / 'embeddings.npz'}, {out / 'labels.jsonl'}" + _depth_note(rows, out))
+    print(
+        f"{len(rows.names)} pictures -> {out / 'embeddings.npz'}, {out / 'labels.jsonl'}"
+        + _depth_note(rows, out, is_official=full_depth is not None)
+    )
     if drawn.num_written:
         print(f"to look at: {out / 'sheet.jpg'}, and {drawn.num_written} pictures in {out / 'pictures'}")
     if unreadable:
@@ -147,7 +161,7 @@ def _not_drawn(*, has_depth: bool, has_segments: bool) -> dict[str, str]:
     return reasons
 
 
-def _line(picture: NamedPicture, analysis: Analysis, out: Path, *, has_maps: bool = False) -> dict[str, Any]:
+def _line(picture: NamedPicture, analysis: Analysis, out: Path, *, has_maps: bool, has_depth: bool) -> dict[str, Any]:
     line: dict[str, Any] = {"name": picture.name, "pts_ns": picture.pts_ns, **_placement(analysis.placement)}
     line["labels"] = [
         {"head": label.head, "label": label.name, "unknown": label.is_unknown, "top": label.top}
@@ -156,12 +170,16 @@ def _line(picture: NamedPicture, analysis: Analysis, out: Path, *, has_maps: boo
     if analysis.depth is not None:
         depth = analysis.depth
         line["depth"] = {
-            "file": write_depth(out, picture.name, depth.metres, analysis.placement.model_size),
+            "file": depth_file_of(picture.name)
+            if has_depth
+            else write_depth(out, picture.name, depth.metres, analysis.placement.model_size),
             "p05_metres": _rounded(depth.p05),
             "median_metres": _rounded(depth.median),
             "valid_share": _rounded(depth.valid_share),
             "is_calibrated": depth.is_calibrated,
         }
+    if analysis.inverse_depth is not None and has_depth:
+        line["inverse_depth"] = {"file": inverse_file_of(picture.name)}
     if analysis.segments:
         line["segments"] = [
             {"head": each.head, "shares": [(name, _rounded(share)) for name, share in each.shares]}
@@ -205,10 +223,12 @@ def _write_embeddings(path: Path, rows: _Rows, fingerprint: str) -> None:
     )
 
 
-def _depth_note(rows: _Rows, out: Path) -> str:
+def _depth_note(rows: _Rows, out: Path, *, is_official: bool) -> str:
     has_depth, is_calibrated = rows.depth
     if not has_depth:
         return ""
+    if is_official:
+        return f", {out / 'depth'} (metres of the camera that the head was trained with)"
     return f", {out / 'depth'}" + ("" if is_calibrated else " (not metres of this camera: give --hfov)")
 
 

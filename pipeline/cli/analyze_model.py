@@ -152,7 +152,8 @@ def build_analyzer(
         view = None if hfov is None else ViewConfig(hfov=parse_degrees(hfov), height=1.0, pitch=0.0)
     except ValueError as error:
         raise UserError(f"--hfov: {error}") from None
-    cameras = [CameraSpec(_camera(shape), shape, tuple(heads), view) for shape in shapes]
+    patch = engine.backbone.arch.patch
+    cameras = [CameraSpec(_camera(shape), shape, tuple(heads), view, patch=patch) for shape in shapes]
     data = dict(zip(versions_of(applied), (each.artefact for each in applied.values()), strict=True))
     return Analyzer(engine, heads, cameras, data.__getitem__, {} if depth is None else {"depth": depth})
 

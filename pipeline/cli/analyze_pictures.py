@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from operators.feature_colours import fit_colours
-from operators.frames import PATCH
+from operators.frames import grid_of
 from operators.results import Analysis, Depth
 from pipeline.cli.app import UserError
 from pipeline.cli.inputs import NamedPicture
@@ -51,11 +51,13 @@ def parse_kinds(text: str, applicable: dict[str, str]) -> tuple[str, ...]:
 class RunPictures:
     """Draws as the run goes; `finish` draws what needs every picture. Blocks; not thread-safe."""
 
-    def __init__(self, out: Path, kinds: Sequence[str], kept: KeptPictures) -> None:
+    def __init__(self, out: Path, kinds: Sequence[str], kept: KeptPictures, patch: int) -> None:
+        """`patch`: side of a patch of the backbone in pixels."""
         self._folder = out / "pictures"
         self._out = out
         self._kinds = kinds
         self._kept = kept
+        self._patch = patch
         self._names: list[str] = []
         self._times_ns: list[int] = []
         self._overview = Overview()
@@ -86,8 +88,7 @@ class RunPictures:
                 self._save(picture.name, kind, drawn)
                 row.add(f"segments: {each.head}", tinted(rgb, each.indices, len(each.classes)))
         if self.wants_patches or "neighbours" in self._kinds:
-            height, width = (side // PATCH for side in analysis.placement.model_size)
-            self._kept.keep(rgb, analysis.patches, (height, width))
+            self._kept.keep(rgb, analysis.patches, grid_of(analysis.placement.model_size, self._patch))
 
     def finish(self, embeddings: np.ndarray, spaces: Sequence[str]) -> None:
         """Features in colours that all pictures share, neighbours, and a sheet of the run.
@@ -104,7 +105,7 @@ class RunPictures:
             save(self._out / "sheet.jpg", sheet)
 
     def _draw_depth(self, name: str, rgb: np.ndarray, depth: Depth, row: Row) -> None:
-        note = "" if depth.is_calibrated else "; not metres of this camera (give --hfov)"
+        note = "" if depth.is_calibrated else "; not metres of this camera"
         self._save(name, "depth", draw_depth(rgb, depth.metres, note=note))
         full = upsampled(depth.metres.astype(np.float32), (rgb.shape[0], rgb.shape[1]))
         if (ends := scale_ends(full)) is not None:

@@ -40,10 +40,10 @@ def build(
     leaves them out together. The bank keeps small copies, from which `bank rebuild` makes it again.
     """
     paths = _labelled_paths(folder)
-    shapes = parse_shapes(shape or [])
+    shapes = parse_shapes(shape or [], backbone)
     engine = engine_of(backbone, weights, precision)
     try:
-        bank = build_bank(_kept(out, folder, paths, shapes, crops=crops), engine, shapes)
+        bank = build_bank(_kept(out, folder, paths, (shapes, engine.backbone.arch.patch), crops=crops), engine, shapes)
     except BankError as error:
         raise UserError(str(error)) from None
     save_bank(bank, out)
@@ -66,15 +66,19 @@ def _labelled_paths(folder: Path) -> list[tuple[str, Path]]:
 
 
 def _kept(
-    out: Path, folder: Path, paths: list[tuple[str, Path]], shapes: Shapes, *, crops: bool
+    out: Path, folder: Path, paths: list[tuple[str, Path]], cut: tuple[Shapes, int], *, crops: bool
 ) -> Iterator[LabelledPicture]:
-    """Each picture at the model's size, once it is kept; what is embedded is what was read, not the kept copy."""
+    """Each picture at the model's size, once it is kept; what is embedded is what was read, not the kept copy.
+
+    `cut`: shapes of the model's pictures, and the side of its patches.
+    """
+    shapes, patch = cut
     taken: set[str] = set()
     for label, path in paths:
         rgb = read_rgb(path)
         mask = _mask(path, rgb, crops=crops)
         pixels, placement = place(rgb, nearest_shape((rgb.shape[0], rgb.shape[1]), shapes))
-        patches = None if mask is None else patch_mask(mask, placement)
+        patches = None if mask is None else patch_mask(mask, placement, patch)
         clip = "_".join(path.parent.relative_to(folder / label).parts)
         name = kept_name(label, clip, path.stem)
         if name in taken:  # a.jpg beside a.png

@@ -9,14 +9,13 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from operators.frames import PATCH
 from operators.retrieval.bank import Bank, BankError
 from operators.retrieval.bank_report import Judgement, SetReport, bank_reports
 from operators.retrieval.build_bank import LabelledPicture, build_bank
 from operators.retrieval.vectors import VectorSet
 from pipeline.cli.app import UserError
 from pipeline.cli.bank_report import load_bank, save_bank, show_report
-from pipeline.cli.inputs import engine_of, parse_shapes
+from pipeline.cli.inputs import engine_of, parse_shapes, patch_of
 from pipeline.control.bank_folder import PICTURES, keep_pictures, kept_pictures
 
 
@@ -37,11 +36,11 @@ def rebuild(
     A pipeline that runs keeps the version it has; start it again with the same weights.
     """
     old = load_bank(bank)
-    asked = parse_shapes(shape) if shape else None
+    asked = parse_shapes(shape, backbone) if shape else None
     target = out or bank
     try:
         pictures = list(kept_pictures(bank, old))
-        shapes = asked or _kept_shapes(bank, pictures)
+        shapes = asked or _kept_shapes(bank, pictures, patch_of(backbone))
         engine = engine_of(backbone, weights, precision)
         new = build_bank(pictures, engine, shapes, _progress(len(pictures)))
     except BankError as error:
@@ -78,17 +77,17 @@ def _least_cosine(old: VectorSet, new: VectorSet) -> float | None:
     return float(np.einsum("nd,nd->n", old.vectors, new.vectors).min())
 
 
-def _kept_shapes(bank: Path, pictures: Sequence[LabelledPicture]) -> list[tuple[int, int]]:
+def _kept_shapes(bank: Path, pictures: Sequence[LabelledPicture], patch: int) -> list[tuple[int, int]]:
     """(H, W) of the kept pictures.
 
     Raises:
-        BankError: one has a size that no model takes, so it is none that the bank kept.
+        BankError: one has a size that the backbone does not take.
     """
     for each in pictures:
-        if each.rgb.shape[0] % PATCH or each.rgb.shape[1] % PATCH:
+        if each.rgb.shape[0] % patch or each.rgb.shape[1] % patch:
             size = f"{each.rgb.shape[0]}x{each.rgb.shape[1]}"
             raise BankError(
-                f"a source picture was changed: {bank / PICTURES / each.name}: expected multiples of {PATCH} pixels, "
+                f"a source picture does not fit: {bank / PICTURES / each.name}: expected multiples of {patch} pixels, "
                 f"got {size}. Build the bank again, or say --shape"
             )
     return sorted({each.rgb.shape[:2] for each in pictures})

@@ -63,9 +63,8 @@ def classify(
     if things and crops:
         raise UserError("--things and --crops: expected one of them")
     subject = "masks" if things else "crops" if crops else "pictures"
-    fit_classes(
-        folder, out, (backbone, weights, precision), fit_shapes(shape or []), Wanted(subject, licence, steps, seed)
-    )
+    shapes, wanted = fit_shapes(shape or [], backbone), Wanted(subject, licence, steps, seed)
+    fit_classes(folder, out, (backbone, weights, precision), shapes, wanted)
 
 
 @app.command()
@@ -102,7 +101,7 @@ def depth(
     check_out(out)
     marks = tuple(parse_mark(text) for text in floor or [])
     wanted = Wanted(hfov, marks, parse_area(floor_area), licence, seed)
-    fit_metres(folder, out, (backbone, weights, precision), fit_shapes(shape or []), wanted)
+    fit_metres(folder, out, (backbone, weights, precision), fit_shapes(shape or [], backbone), wanted)
 
 
 @app.command()
@@ -128,4 +127,4 @@ def segment(
 
     check_out(out)
     wanted = Wanted(names, licence, steps, seed)
-    fit_masks(folder, out, (backbone, weights, precision), fit_shapes(shape or []), wanted)
+    fit_masks(folder, out, (backbone, weights, precision), fit_shapes(shape or [], backbone), wanted)

@@ -110,16 +110,22 @@ def _video(source: Path, every: int) -> Iterator[NamedPicture]:
         feed.close()
 
 
-def parse_shapes(texts: list[str]) -> tuple[tuple[int, int], ...]:
-    """`224x392` and so on; none given: those of the default configuration."""
+def patch_of(backbone: str) -> int:
+    """Side of its patches in pixels; an unknown backbone is refused by `engine_of`."""
+    return ModelConfig.model_validate({"backbone": backbone}).patch
+
+
+def parse_shapes(texts: list[str], backbone: str) -> tuple[tuple[int, int], ...]:
+    """`224x392` and so on; none given: those of a configuration that names this backbone alone."""
+    model = ModelConfig.model_validate({"backbone": backbone})
     if not texts:
-        return ModelConfig().shapes
+        return model.shapes
     try:
         shapes = tuple(parse_size(text) for text in texts)
     except ValueError as error:
         raise UserError(f"--shape: {error}") from None
-    if any(side % 14 or side <= 0 for shape in shapes for side in shape):
-        raise UserError(f"--shape: expected multiples of 14, got {', '.join(texts)}")
+    if any(side % model.patch or side <= 0 for shape in shapes for side in shape):
+        raise UserError(f"--shape: expected multiples of {model.patch}, got {', '.join(texts)}")
     return shapes
 
 

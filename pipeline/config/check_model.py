@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 
 from operators.backbone.architectures import ARCHITECTURES
 from operators.backbone.config import ModelConfig
-from operators.frames import PATCH
 from operators.heads.config import HeadConfig
 from operators.spelling import did_you_mean
 from pipeline.config.problems import Place
@@ -39,10 +38,11 @@ def check_model(model: ModelConfig) -> Findings:
         )
     if not model.shapes:
         yield ("model", "shapes"), "expected at least one shape such as 224x392, got none"
+    patch = model.patch
     for index, (height, width) in enumerate(model.shapes):
-        if height % PATCH or width % PATCH or min(height, width) < PATCH:
-            near = "x".join(str(max(PATCH, round(side / PATCH) * PATCH)) for side in (height, width))
-            yield ("model", "shapes", index), f"expected multiples of {PATCH}, got {height}x{width}; use {near}"
+        if height % patch or width % patch or min(height, width) < patch:
+            near = "x".join(str(max(patch, round(side / patch) * patch)) for side in (height, width))
+            yield ("model", "shapes", index), f"expected multiples of {patch}, got {height}x{width}; use {near}"
 
 
 def check_heads(heads: Mapping[str, HeadConfig]) -> Findings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from operators.frames import grid_of
 from operators.zones import crossing_edges, zone_mask
 from pipeline.addresses import below
 from pipeline.config.check_depth import check_named_ranges, check_published, relative_heads
@@ -50,7 +51,7 @@ def _check_camera(config: Config, place: Place, camera: CameraConfig) -> Iterato
     yield from check_head_list((*place, "heads"), camera, config.heads)
     yield from check_pose(place, camera, config.model.shapes)
     for zone, polygon in camera.zones.items():
-        yield from _check_polygon((*place, "zones", zone), polygon, config.model.shapes[0])
+        yield from _check_polygon((*place, "zones", zone), polygon, (config.model.shapes[0], config.model.patch))
     for index, polygon in enumerate(camera.privacy):
         yield from _check_polygon((*place, "privacy", index), polygon, None)
     for line, points in camera.lines.items():
@@ -64,8 +65,9 @@ def _check_camera(config: Config, place: Place, camera: CameraConfig) -> Iterato
 
 
 def _check_polygon(
-    place: Place, polygon: tuple[tuple[float, float], ...], shape: tuple[int, int] | None
+    place: Place, polygon: tuple[tuple[float, float], ...], cut: tuple[tuple[int, int], int] | None
 ) -> Iterator[Finding]:
+    """`cut`: shape of the model's picture, and the side of its patches."""
     crossing = crossing_edges(polygon)
     if crossing is not None:
         first, second = crossing
@@ -76,8 +78,8 @@ def _check_polygon(
                 f"(from {polygon[second]}); name its corners in order, once round"
             ),
         )
-    elif shape is not None and not zone_mask(polygon, (shape[0] // 14, shape[1] // 14)).any():
-        yield place, f"the zone is too small: it covers no patch of the {shape[0]}x{shape[1]} picture by half"
+    elif cut is not None and not zone_mask(polygon, grid_of(*cut)).any():
+        yield place, f"the zone is too small: it covers no patch of the {cut[0][0]}x{cut[0][1]} picture by half"
 
 
 def _check_kafka_keys(config: Config) -> Iterator[Finding]:

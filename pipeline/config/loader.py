@@ -94,6 +94,7 @@ class Config:
         return CameraSpec(
             camera=camera,
             shape=nearest_shape(source_size, self.model.shapes) if source_size else self.model.shapes[0],
+            patch=self.model.patch,
             heads=found.heads,
             view=found.view,
             lines=found.lines,

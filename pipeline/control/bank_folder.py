@@ -14,7 +14,6 @@ import cv2
 import numpy as np
 
 from operators.backbone.preprocess import decode_picture
-from operators.frames import PATCH
 from operators.preview import fine_jpeg
 from operators.retrieval.bank import Bank, BankError
 from operators.retrieval.build_bank import LabelledPicture
@@ -45,8 +44,7 @@ def keep_pictures(folder: Path, pictures: Iterable[LabelledPicture]) -> None:
         path = folder / PICTURES / picture.name
         write_whole(path, fine_jpeg(picture.rgb))
         if picture.mask is not None:
-            is_patches = picture.mask.shape != picture.rgb.shape[:2]
-            side = PATCH if is_patches else 1
+            side = picture.rgb.shape[0] // picture.mask.shape[0]
             pixels = np.kron(picture.mask.astype(np.uint8) * 255, np.ones((side, side), np.uint8))
             write_whole(_mask_path(path), cv2.imencode(".png", pixels)[1].tobytes())
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from operators.camera import CameraSpec
-from operators.frames import PATCH
+from operators.frames import grid_of
 from operators.results import Analysis, Subject
 from operators.scene.empty_view import EmptyView
 from operators.scene.tracks import Tracks
@@ -49,8 +49,7 @@ class SceneMemory:
         """Takes the frame's view sample; returns whether it was taken, and a new version of the view when due."""
         if self._learner is None or analysis.view_sample is None or is_armed:
             return False, None
-        height, width = analysis.placement.model_size
-        occupied = np.zeros((height // PATCH, width // PATCH), dtype=bool)
+        occupied = np.zeros(grid_of(analysis.placement.model_size, self._spec.patch), dtype=bool)
         for subject in (*analysis.subjects, *held):
             if subject.mask.shape == occupied.shape:  # else held since the camera's pictures had another shape
                 occupied |= subject.mask

@@ -14,6 +14,7 @@ import numpy as np
 
 from operators.backbone import Engine, load_backbone
 from operators.backbone.preprocess import place
+from operators.frames import grid_of
 from operators.geometry import FloorCamera
 from operators.heads.depth_linear import DepthLinear
 from operators.heads.fit_depth import place_like
@@ -35,9 +36,9 @@ def relative_errors(engine: Engine, head: DepthLinear, pose: Pose, seed: int, co
     kinds = ("forklift", "person", "truck", "other")
     for picture in training_frames(count, pose, seed, movers=(1, 2), kinds=kinds):
         pixels, placement = place(picture.rgb, SHAPE)
-        camera = FloorCamera(pose.view(), SHAPE, placement)
+        camera, grid = FloorCamera(pose.view(), SHAPE, placement), grid_of(SHAPE, engine.backbone.arch.patch)
         taps = engine.run(pixels[None], head.about.blocks).taps
-        depth = head.predict_map(taps, camera.grid, SHAPE, camera.focal[1])[0]
+        depth = head.predict_map(taps, grid, SHAPE, camera.focal[1])[0]
         truth, is_mover = place_like(picture.depth, placement), place_like(picture.kind_map, placement) > 0
         error = (depth - truth) / truth
         movers.append(error[is_mover])

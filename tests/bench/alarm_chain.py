@@ -12,7 +12,7 @@ import numpy as np
 from operators.backbone import Engine
 from operators.backbone.preprocess import place
 from operators.camera import CameraSpec
-from operators.frames import Placement, Ticket, Times
+from operators.frames import Placement, Ticket, Times, grid_of
 from operators.geometry import FloorCamera
 from operators.heads.depth_linear import DEPTH_BLOCKS, DepthLinear
 from operators.heads.fit_depth import place_like
@@ -58,9 +58,9 @@ def look(engine: Engine, head: DepthLinear, pose: str, pictures: Iterable[Render
     def one(batch: list[Rendered]) -> list[Looked]:
         placed = [place(picture.rgb, SHAPE) for picture in batch]
         taps = engine.run(np.stack([pixels for pixels, _ in placed]), DEPTH_BLOCKS, DEPTH_BLOCKS[-1]).taps
-        camera = FloorCamera(view, SHAPE, placed[0][1])
-        depth = head.predict(taps, camera.grid, camera.focal[1])
-        maps = head.predict_map(taps, camera.grid, SHAPE, camera.focal[1])
+        camera, grid = FloorCamera(view, SHAPE, placed[0][1]), grid_of(SHAPE, engine.backbone.arch.patch)
+        depth = head.predict(taps, grid, camera.focal[1])
+        maps = head.predict_map(taps, grid, SHAPE, camera.focal[1])
         tokens = view_tokens(taps[VIEW_BLOCK][1])
         return [
             Looked(picture, placed[row][1], np.log(depth[row]), tokens[row], maps[row])

@@ -10,10 +10,11 @@ import numpy as np
 
 from operators.analyzer import Analyzer
 from operators.backbone import Engine
+from operators.backbone.architectures import DINOV2_PATCH
 from operators.backbone.engine import EngineOutput
 from operators.backbone.preprocess import place
 from operators.camera import CameraSpec
-from operators.frames import Item, Ticket, Times
+from operators.frames import Item, Ticket, Times, grid_of
 from operators.geometry import FloorCamera
 from operators.heads.config import DepthHead, HeadConfig, KnnHead
 from operators.heads.depth_linear import DepthLinear
@@ -96,7 +97,7 @@ class Site:
     def _shot(self, rendered: Rendered, number: int, *, sample: bool = False) -> Shot:
         pixels, placement = place(rendered.rgb, SHAPE)
         masks = (rendered.mover_map == index + 1 for index in range(len(rendered.kinds)))
-        patches = tuple(patch_mask(m, placement) if m.any() else np.zeros((16, 28), bool) for m in masks)
+        patches = tuple(patch_mask(m, placement, DINOV2_PATCH) if m.any() else np.zeros((16, 28), bool) for m in masks)
         times = Times(number, number, number, "arrival", 0)
         item = Item(Ticket("dock", 1, 0, number), times, placement, pixels, wants_view_sample=sample)
         return Shot(rendered.kinds, pixels, item, patches)
@@ -180,7 +181,7 @@ class Chain:
     def _masks(self, shot: Shot, row: int, out: EngineOutput) -> list[np.ndarray]:
         camera = FloorCamera(POSES[self._site.pose].view(), SHAPE, shot.item.placement)
         taps = {block: (cls[row : row + 1], patches[row : row + 1]) for block, (cls, patches) in out.taps.items()}
-        metres = self._depth.predict(taps, camera.grid, camera.focal[1])[0]
+        metres = self._depth.predict(taps, grid_of(SHAPE, DINOV2_PATCH), camera.focal[1])[0]
         tokens = view_tokens(out.taps[VIEW_BLOCK][1][row])
         return [subject.mask for subject in find_subjects(self.view, np.log(metres), tokens, camera, {})]
 

@@ -20,6 +20,7 @@ import torch
 
 from operators.backbone import Engine, load_backbone
 from operators.backbone.engine import EngineOutput
+from operators.frames import grid_of
 from operators.geometry import FloorCamera
 from operators.heads.depth_linear import DepthLinear
 from operators.heads.shipped import shipped_head
@@ -66,7 +67,8 @@ class Camera:
     def _log_depth(self, shot: Shot, row: int, out: EngineOutput) -> tuple[np.ndarray, FloorCamera]:
         camera = FloorCamera(POSES[self._pose].view(), SHAPE, shot.item.placement)
         taps = {block: (cls[row : row + 1], patches[row : row + 1]) for block, (cls, patches) in out.taps.items()}
-        return np.log(self._depth.predict(taps, camera.grid, camera.focal[1])[0]), camera
+        grid = grid_of(SHAPE, self._engine.backbone.arch.patch)
+        return np.log(self._depth.predict(taps, grid, camera.focal[1])[0]), camera
 
     def _learn(self) -> tuple[EmptyView, np.ndarray, np.ndarray]:
         samples: list[list[ViewSample]] = []

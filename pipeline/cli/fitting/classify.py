@@ -8,7 +8,9 @@ from typing import Literal
 
 import numpy as np
 
+from operators.frames import grid_of
 from operators.heads.fit_classify import ClassifyFit, classify_about, fit_classify
+from operators.retrieval.build_bank import patch_mask
 from pipeline.cli.app import UserError
 from pipeline.cli.fitting.features import PICTURES, THINGS, FeatureStore, FitPicture, look_at
 from pipeline.cli.fitting.folders import LabelledFolder, read_classes
@@ -53,7 +55,7 @@ def fit_classes(
     about = replace(about, licence=wanted.licence or about.licence, trained_on=folder.resolve().name)
     store = FeatureStore(engine, THINGS if is_thing else PICTURES)
     with bars() as new:
-        pictures = _look(given, shapes, wanted.subject, new)
+        pictures = _look(given, shapes, wanted.subject, engine.backbone.arch.patch, new)
         known = store.fill(pictures, new("backbone", len(pictures)))
         features = np.stack([store.of(picture) for picture in pictures])
         bar = new("grid of heads", wanted.steps)
@@ -70,7 +72,7 @@ def fit_classes(
 
 
 def _look(
-    given: LabelledFolder, shapes: tuple[tuple[int, int], ...], subject: Subject, new: NewBar
+    given: LabelledFolder, shapes: tuple[tuple[int, int], ...], subject: Subject, patch: int, new: NewBar
 ) -> list[FitPicture]:
     bar = new("looking at pictures", len(given.paths))
     found: list[FitPicture] = []
@@ -79,9 +81,11 @@ def _look(
             case "pictures":
                 found.append(look_at(path, shapes))
             case "crops":
-                found.append(look_at(path, shapes, lambda rgb: np.ones(rgb.shape[:2], bool)))
+                found.append(look_at(path, shapes, lambda _, cut: np.ones(grid_of(cut.model_size, patch), bool)))
             case "masks":
-                found.append(look_at(path, shapes, lambda rgb, path=path: read_thing(path, rgb)))
+                found.append(
+                    look_at(path, shapes, lambda rgb, cut, path=path: patch_mask(read_thing(path, rgb), cut, patch))
+                )
         bar(count)
     _check_twins(found, given)
     return found

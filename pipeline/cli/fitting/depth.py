@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from operators.backbone.preprocess import fit as placement_of
-from operators.frames import PATCH, nearest_shape
+from operators.frames import nearest_shape
 from operators.heads.depth_about import Taps
 from operators.heads.fit_depth_maps import (
     RIDGES,
@@ -18,6 +18,7 @@ from operators.heads.fit_depth_maps import (
     depth_maps_about,
     depth_truth,
     fit_depth_maps,
+    pixels_of,
 )
 from operators.heads.fit_floor import FloorMark, floor_depth
 from operators.heads.fit_parts import JUDGED, runs
@@ -28,11 +29,13 @@ from pipeline.cli.fitting.folders import DEPTH_SUFFIX, Pair, part_pairs, plain_p
 from pipeline.cli.fitting.output import NewBar, bars, print_head, print_model, write_head
 from pipeline.cli.fitting.sheets import depth_rows
 from pipeline.cli.fitting.truths import read_depth
-from pipeline.cli.inputs import engine_of
+from pipeline.cli.inputs import engine_of, patch_of
 
 _FEW = 5
 """Pictures, below which each is parted within."""
 Shapes = tuple[tuple[int, int], ...]
+Cut = tuple[Shapes, int]
+"""Shapes of the model's pictures, and the side of its patches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +69,7 @@ def fit_metres(folder: Path, out: Path, model: tuple[str, str, str], shapes: Sha
     """
     hfov = _hfov(wanted)
     with bars() as new:
-        given = (
-            _floor(folder, shapes, wanted, hfov, new) if wanted.floor else _measured(folder, shapes, wanted, hfov, new)
-        )
+        given = (_floor if wanted.floor else _measured)(folder, (shapes, patch_of(model[0])), wanted, hfov, new)
     engine = engine_of(*model)
     print_model(engine)
     focal = next((truth.focal_px for truth in given.truths if truth.focal_px is not None), 0.0)
@@ -113,7 +114,8 @@ def _hfov(wanted: Wanted) -> float | None:
     return hfov
 
 
-def _measured(folder: Path, shapes: Shapes, wanted: Wanted, hfov: float | None, new: NewBar) -> _Given:
+def _measured(folder: Path, cut: Cut, wanted: Wanted, hfov: float | None, new: NewBar) -> _Given:
+    shapes, patch = cut
     pairs = read_pairs(folder, DEPTH_SUFFIX, "depth")
     bar = new("looking at pictures", len(pairs))
     pictures: list[FitPicture] = []
@@ -122,13 +124,14 @@ def _measured(folder: Path, shapes: Shapes, wanted: Wanted, hfov: float | None, 
         picture = look_at(pair.picture, shapes)
         metres = read_depth(pair.truth, picture.placement.source_size)
         pictures.append(picture)
-        truths.append(depth_truth(metres, picture.placement, hfov))
+        truths.append(depth_truth(metres, picture.placement, hfov, patch))
         bar(count)
     parts, note = _parts(pairs, folder, truths, wanted.seed)
     return _Given(pictures, truths, parts, note)
 
 
-def _floor(folder: Path, shapes: Shapes, wanted: Wanted, hfov: float | None, new: NewBar) -> _Given:
+def _floor(folder: Path, cut: Cut, wanted: Wanted, hfov: float | None, new: NewBar) -> _Given:
+    shapes, patch = cut
     paths = plain_pictures(folder)
     bar = new("looking at pictures", len(paths))
     pictures: list[FitPicture] = []
@@ -143,7 +146,8 @@ def _floor(folder: Path, shapes: Shapes, wanted: Wanted, hfov: float | None, new
         floor = floor_depth(wanted.floor, size, hfov, wanted.floor_area)
     except ValueError as error:
         raise UserError(f"--floor: {error}") from None
-    truth = depth_truth(floor.metres, placement_of(size, nearest_shape(size, shapes)), floor.hfov_degrees)
+    placement = placement_of(size, nearest_shape(size, shapes))
+    truth = depth_truth(floor.metres, placement, floor.hfov_degrees, patch)
     found = f"hfov {floor.hfov_degrees:.1f} deg, lens {floor.height_metres:.2f} m above the floor"
     truths = [truth] * len(pictures)
     pairs = tuple(Pair(path, path) for path in paths)
@@ -180,5 +184,5 @@ def _sheet(fit: DepthMapsFit, given: _Given) -> np.ndarray:
         (given.pictures[index].path.name, given.pictures[index].pixels(), given.truths[index].metres, metres)
         for index, metres in fit.maps.items()
     ]
-    judged = [np.kron(given.parts[index] == JUDGED, np.ones((PATCH, PATCH), bool)) for index in fit.maps]
+    judged = [pixels_of(given.parts[index] == JUDGED, given.pictures[index].placement.model_size) for index in fit.maps]
     return depth_rows(rows, judged, f"RMSE {fit.errors.rmse_metres:.3f} m, delta1 {fit.errors.delta1:.3f}")

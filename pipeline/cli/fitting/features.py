@@ -17,7 +17,6 @@ from operators.backbone.preprocess import decode_picture, place
 from operators.frames import Placement, nearest_shape
 from operators.heads.depth_published import blocks_of
 from operators.heads.fit_classify import last_blocks, picture_vectors, thing_vector
-from operators.retrieval.build_bank import patch_mask
 from pipeline.cli.app import UserError
 
 _BATCH = 4
@@ -54,13 +53,17 @@ class Extractor:
     """(engine, output, picture, row): the row's array."""
 
 
-def look_at(path: Path, shapes: Shapes, of_mask: Callable[[np.ndarray], np.ndarray] | None = None) -> FitPicture:
+MaskOf = Callable[[np.ndarray, Placement], np.ndarray]
+"""From the picture and how it was cut, bool (h, w) patches of the thing in it."""
+
+
+def look_at(path: Path, shapes: Shapes, of_mask: MaskOf | None = None) -> FitPicture:
     """Reads a picture once.
 
     Args:
         path: Of the file.
         shapes: (H, W) of the model's pictures; the nearest is taken.
-        of_mask: Gives the thing's mask, bool of the picture's size, for the picture.
+        of_mask: Gives the thing's patches.
 
     Raises:
         UserError: it cannot be read, or the mask shows nothing.
@@ -77,7 +80,7 @@ def look_at(path: Path, shapes: Shapes, of_mask: Callable[[np.ndarray], np.ndarr
     digest = hashlib.sha256(data)
     mask = None
     if of_mask is not None:
-        mask = patch_mask(of_mask(rgb), placement)
+        mask = of_mask(rgb, placement)
         if not mask.any():
             raise UserError(f"the mask of {path} shows nothing: expected white where the thing is")
         digest.update(mask.tobytes())

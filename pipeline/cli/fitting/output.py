@@ -41,13 +41,13 @@ def check_out(out: Path) -> None:
         raise UserError(f"--out: {out} is a folder: expected the path of a file")
 
 
-def fit_shapes(texts: list[str]) -> tuple[tuple[int, int], ...]:
+def fit_shapes(texts: list[str], backbone: str) -> tuple[tuple[int, int], ...]:
     """Shapes of one shorter side: that is what a head is for.
 
     Raises:
         UserError: they differ in it.
     """
-    shapes = parse_shapes(texts)
+    shapes = parse_shapes(texts, backbone)
     if len({min(shape) for shape in shapes}) > 1:
         raise UserError(f"--shape: expected shapes of one shorter side, got {', '.join(texts)}")
     return shapes

@@ -15,7 +15,7 @@ from pipeline.cli.fitting.folders import NAMES_FILE, UNNAMED, MaskClass, Pair, p
 from pipeline.cli.fitting.output import NewBar, bars, print_head, print_model, table_lines, write_head
 from pipeline.cli.fitting.sheets import mask_rows
 from pipeline.cli.fitting.truths import read_mask
-from pipeline.cli.inputs import MASK_SUFFIX, engine_of
+from pipeline.cli.inputs import MASK_SUFFIX, engine_of, patch_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def fit_masks(
     if len(classes) > MAX_CLASSES:
         raise UserError(f"{names}: expected at most {MAX_CLASSES} classes, got {len(classes)}")
     with bars() as new:
-        pictures, truths = _look(pairs, shapes, (names, lines), len(classes), new)
+        pictures, truths = _look(pairs, (shapes, patch_of(model[0])), (names, lines), len(classes), new)
     shown = np.stack([truth.shares.sum(axis=0, dtype=np.float64) for truth in truths])
     parts, note = part_pairs(pairs, folder, shown, wanted.seed)
     _check_shown(classes, shown, parts, folder)
@@ -74,11 +74,13 @@ def fit_masks(
 
 def _look(
     pairs: tuple[Pair, ...],
-    shapes: tuple[tuple[int, int], ...],
+    cut: tuple[tuple[tuple[int, int], ...], int],
     named: tuple[Path, tuple[MaskClass, ...]],
     num_classes: int,
     new: NewBar,
 ) -> tuple[list[FitPicture], list[SegmentTruth]]:
+    """`cut`: shapes of the model's pictures, and the side of its patches."""
+    shapes, patch = cut
     bar = new("looking at pictures", len(pairs))
     pictures: list[FitPicture] = []
     truths: list[SegmentTruth] = []
@@ -86,7 +88,7 @@ def _look(
         picture = look_at(pair.picture, shapes)
         mask = read_mask(pair.truth, picture.placement.source_size, named[1], named[0])
         pictures.append(picture)
-        truths.append(segment_truth(mask, picture.placement, num_classes))
+        truths.append(segment_truth(mask, picture.placement, num_classes, patch))
         bar(count)
     return pictures, truths
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from operators.analyzer import Analyzer
 from operators.feature_colours import fit_colours
-from operators.frames import PATCH
+from operators.frames import grid_of
 from operators.results import Depth
 from pipeline.cli.analyze_model import Shapes, item_of
 from pipeline.cli.inputs import NamedPicture
@@ -81,7 +81,7 @@ class Session:
         assert analysis.embedding is not None, "the nameless camera has the embedding head"
         assert analysis.view_sample is not None, "the item asked for it"
         self.shape = analysis.placement.model_size
-        grid = (self.shape[0] // PATCH, self.shape[1] // PATCH)
+        grid = grid_of(self.shape, self._analyzer.patch)
         row = self._kept.keep(seen_part(seen.rgb, analysis.placement), analysis.patches, grid)
         self.seconds.append(seen.seconds)
         self._vectors.append(analysis.embedding.astype(np.float32))

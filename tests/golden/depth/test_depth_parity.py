@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
+from operators.backbone.architectures import DINOV2_PATCH as PATCH
 from operators.backbone.checkpoints import build, load_backbone, random_tensors
 from operators.backbone.preprocess import decode_picture
 from operators.backbone.vit import VisionTransformer
-from operators.frames import PATCH
 from operators.heads import dpt_layers
 from operators.heads.base import DepthModel
 from operators.heads.depth_files import read_depth_head

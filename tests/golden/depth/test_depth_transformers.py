@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import torch
 
+from operators.backbone.architectures import DINOV2_PATCH as PATCH
 from operators.backbone.architectures import architecture
 from operators.backbone.checkpoints import load_backbone
-from operators.frames import PATCH
 from operators.heads.depth_about import HeadMismatchError
 from operators.heads.depth_files import read_depth_head
 from tests.golden.depth.depth_cases import network_input

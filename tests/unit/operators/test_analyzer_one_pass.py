@@ -15,11 +15,12 @@ import pytest
 from operators.analyzer import Analyzer
 from operators.backbone import Engine
 from operators.backbone.architectures import ARCHITECTURES
+from operators.backbone.architectures import DINOV2_PATCH as PATCH
 from operators.backbone.checkpoints import build, random_tensors
 from operators.backbone.engine import EngineOutput
 from operators.backbone.preprocess import place
 from operators.camera import CameraSpec
-from operators.frames import PATCH, Item, Placement, Ticket, Times
+from operators.frames import Item, Placement, Ticket, Times
 from operators.heads.base import FrameTokens
 from operators.heads.classify_linear import ClassifyLinear
 from operators.heads.config import ClassifyHead, DepthHead, EmbeddingHead, SegmentHead

@@ -75,7 +75,7 @@ def test_a_camera_that_looks_up_sees_no_floor():
     up = FloorCamera(ViewConfig(height=3.0, pitch=-60.0, hfov=60.0), (224, 392))
     assert np.isnan(up.nearest_visible_floor())
     assert up.contact_distance(np.ones((16, 28), bool)) is None
-    assert np.isinf(up.floor_depth()).all()
+    assert np.isinf(up.floor_depth((16, 28))).all()
 
 
 def test_signed_distance_to_a_line_of_two_points():

@@ -75,6 +75,6 @@ def test_target_of_a_patch_is_the_movers_depth_where_it_fills_most_of_it():
     kinds[:, :8] = 1  # 8 of 14 columns of the first patches
     kinds[:, 28:33] = 2  # 5 of 14 of the last
     depth[kinds > 0] = 3.0
-    target = depth_target(Picture(np.zeros((*size, 3), np.uint8), depth, kinds), fit(size, size))
+    target = depth_target(Picture(np.zeros((*size, 3), np.uint8), depth, kinds), fit(size, size), 14)
     np.testing.assert_allclose(np.exp(target.log_depth), [[3, 8, 8]] * 2, rtol=1e-6)
     np.testing.assert_allclose(target.mover_share, [[8 / 14, 0, 5 / 14]] * 2)

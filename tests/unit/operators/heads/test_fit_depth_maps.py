@@ -85,7 +85,7 @@ def test_unknown_depth_is_no_depth():
     metres = np.zeros(SIZE, np.float32)
     metres[:14, :28] = 2.0
     metres[:14, 14:22] = 0.0  # more than half of the second patch
-    truth = depth_truth(metres, fit(SIZE, SIZE), 90.0)
+    truth = depth_truth(metres, fit(SIZE, SIZE), 90.0, 14)
     assert np.isfinite(truth.log_depth).tolist() == [[True, False, False, False], [False] * 4, [False] * 4]
     assert truth.log_depth[0, 0] == pytest.approx(np.log(2))
     assert truth.focal_px == pytest.approx(28.0)

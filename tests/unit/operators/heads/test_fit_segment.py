@@ -28,7 +28,7 @@ def scene(seed, told_by=(3,)):
 
 def fitted(count=30, told_by=(3,), **kwargs):
     scenes = [scene(seed, told_by) for seed in range(count)]
-    truths = [segment_truth(mask, fit(SIZE, SIZE), 3) for _, mask in scenes]
+    truths = [segment_truth(mask, fit(SIZE, SIZE), 3, 14) for _, mask in scenes]
     parts = np.select([np.arange(count) % 5 < 3, np.arange(count) % 5 == 3], [FITTED, CHOSEN], JUDGED)
     return fit_segment(lambda index: scenes[index][0], truths, parts, ABOUT, iterations=120, **kwargs), scenes, parts
 
@@ -60,7 +60,7 @@ def test_pixels_of_no_class_are_neither_fitted_nor_judged():
     mask = np.full(SIZE, UNKNOWN, np.uint8)
     mask[:14, :14] = 1
     mask[:14, 14:20] = 2
-    truth = segment_truth(mask, fit(SIZE, SIZE), 3)
+    truth = segment_truth(mask, fit(SIZE, SIZE), 3, 14)
     assert truth.shares.sum() == 14 * 14 + 14 * 6
     assert truth.shares[0].tolist() == [0, 196, 0]
     assert truth.shares[1].tolist() == [0, 0, 84]

@@ -155,13 +155,13 @@ def test_patch_mask_is_half_covered_patches_or_the_most_covered_one() -> None:
     placement = fit((56, 84), (56, 84))
     mask = np.zeros((56, 84), bool)
     mask[14:28, 28:49] = True  # one patch whole, half of the next
-    assert np.argwhere(patch_mask(mask, placement)).tolist() == [[1, 2], [1, 3]]
+    assert np.argwhere(patch_mask(mask, placement, 14)).tolist() == [[1, 2], [1, 3]]
     tiny = np.zeros((56, 84), bool)
     tiny[30:34, 30:34] = True
-    assert np.argwhere(patch_mask(tiny, placement)).tolist() == [[2, 2]]
-    assert not patch_mask(np.zeros((56, 84), bool), placement).any()
+    assert np.argwhere(patch_mask(tiny, placement, 14)).tolist() == [[2, 2]]
+    assert not patch_mask(np.zeros((56, 84), bool), placement, 14).any()
     with pytest.raises(BankError, match="expected"):
-        patch_mask(np.zeros((3, 3), bool), placement)
+        patch_mask(np.zeros((3, 3), bool), placement, 14)
 
 
 def test_each_wanted_picture_is_a_class_of_its_own(engine: Engine) -> None:

@@ -8,13 +8,13 @@ from operators.scene.empty_view import build_view
 from operators.scene.subjects import find_subjects, subject_patches, view_tokens
 
 CAMERA = FloorCamera(ViewConfig(height=3.5, pitch=32.0, hfov=74.0), (224, 392))
-GRID = CAMERA.grid
+GRID = (16, 28)
 LINES = {"dock": "here", "gate": ((-5.0, 2.0), (5.0, 2.0))}
 WALL = 12.0
 
 
 def empty_depth() -> np.ndarray:
-    return np.minimum(CAMERA.floor_depth(), WALL)
+    return np.minimum(CAMERA.floor_depth(GRID), WALL)
 
 
 def tokens(seed: int, new: np.ndarray | None = None) -> np.ndarray:

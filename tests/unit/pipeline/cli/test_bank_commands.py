@@ -210,7 +210,7 @@ def _damaged(bank: Path) -> str:
 def _changed(bank: Path) -> str:
     cv2.imwrite(str(bank / PICTURE), np.zeros((56, 99, 3), np.uint8))
     (bank / PICTURE).with_suffix(".mask.png").unlink()
-    return f"a source picture was changed: {bank / PICTURE}: expected multiples of 14 pixels, got 56x99"
+    return f"a source picture does not fit: {bank / PICTURE}: expected multiples of 14 pixels, got 56x99"
 
 
 def _mask_of_another_size(bank: Path) -> str:
