@@ -20,21 +20,30 @@ class Command:
 
 
 COMMANDS: tuple[Command, ...] = (
+    Command("ack", "pipeline.cli.ack:ack", "Say that you have taken notice of an alert."),
     Command(
         "analyze", "pipeline.cli.analyze:analyze", "Run pictures or a video through the model and its heads; no broker."
     ),
+    Command("arm", "pipeline.cli.arm:arm", "Let a camera's rules watch, whatever their hours say."),
     Command("bank", "pipeline.cli.bank:app", "Banks of labelled pictures."),
+    Command(
+        "commission",
+        "pipeline.cli.commission.command:commission",
+        "Set up a camera on a page: pose, zones, lines, depth head, empty view.",
+    ),
     Command("config", "pipeline.cli.config_show:app", "Show the configuration as the program understands it."),
     Command(
         "demo",
         "pipeline.cli.demo.command:demo",
         "Show everything at once: servers, four cameras, alerts, pictures, and a proof.",
     ),
+    Command("disarm", "pipeline.cli.arm:disarm", "Let a camera's rules rest."),
     Command("docs", "pipeline.cli.docs_reference:docs", "Write docs/configuration.md from the configuration structs."),
     Command("fit", "pipeline.cli.fit:app", "Fit a head of your own: classes, depth or segments."),
     Command("gallery", "pipeline.cli.gallery:gallery", "Keep what cameras show, so that `search` finds it."),
     Command("gpu-check", "pipeline.cli.gpu_check:gpu_check", "Compare a GPU with the CPU and measure it."),
     Command("models", "pipeline.cli.models:app", "List, download and verify backbone weights."),
+    Command("mute", "pipeline.cli.mute:mute", "Tell nobody of a camera's alerts for a while."),
     Command("probe", "pipeline.cli.probe:probe", "Open a camera or file once and say what it sends."),
     Command("publish", "pipeline.cli.publish:publish", "Write a file or camera into a Kafka topic."),
     Command("run", "pipeline.cli.run:run", "Run the pipeline."),
@@ -45,6 +54,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "try", "pipeline.cli.try_source:try_source", "Look at a camera or file for half a minute; no configuration."
     ),
+    Command("unmute", "pipeline.cli.mute:unmute", "Tell people of a camera's alerts again."),
     Command("validate", "pipeline.cli.validate:validate", "Check a configuration and show the plan."),
 )
 

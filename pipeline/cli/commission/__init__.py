@@ -1,0 +1,1 @@
+"""What `main.py commission` is made of."""
