@@ -39,6 +39,11 @@ def write_depth(out: Path, name: str, metres: np.ndarray, size: tuple[int, int])
     full = upsampled(metres.astype(np.float32), size)
     millimetres = np.nan_to_num(np.clip(full * 1000, 0, 65535), nan=0.0).round().astype(np.uint16)
     cv2.imwrite(str(folder / f"{name}.png"), millimetres)
+    return depth_file_of(name)
+
+
+def depth_file_of(name: str) -> str:
+    """Where the depth of a picture lies, below the folder of the results."""
     return f"depth/{name}.png"
 
 

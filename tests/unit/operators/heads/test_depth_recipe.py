@@ -55,6 +55,16 @@ def test_every_pixel_of_the_picture_gets_its_depth() -> None:
         assert np.isfinite(depth).all()
 
 
+def test_the_mirrored_picture_counts_as_much_as_the_picture() -> None:
+    backbone = build(ARCH, random_tensors(ARCH, 1), "hub_offset")
+    picture = np.random.default_rng(0).integers(0, 255, (60, 45, 3), np.uint8)
+    model = head(fingerprint=backbone.fingerprint, backbone="")
+    alone, other = (official_depth(backbone, model, np.ascontiguousarray(x)) for x in (picture, picture[:, ::-1]))
+    both = official_depth(backbone, model, picture, is_mirrored_too=True)
+    np.testing.assert_allclose(both, (alone + other[:, ::-1]) / 2, rtol=1e-6)
+    assert np.abs(both - alone).max() > 1e-4
+
+
 def test_what_cannot_be_is_refused() -> None:
     backbone = build(ARCH, random_tensors(ARCH, 1), "hub_offset")
     with pytest.raises(HeadMismatchError, match="belongs to other weights"):
