@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -126,7 +127,7 @@ class Pictures:
             except (OSError, ValueError):
                 continue  # it was dropped by age meanwhile, or cut short by a power cut: the next one may be whole
             is_own = each.seq == int(seq)
-            return Shown(rgb, "" if is_own else _apart(each.rule_time_ns - record.rule_time_ns))
+            return Shown(rgb, "" if is_own else _apart(each.rule_time_ns - record.rule_time_ns, record.time_ns))
         return None
 
     def _of_alert(self, record: Record, why: str) -> Shown:
@@ -139,5 +140,6 @@ class Pictures:
         return Shown(None, why)
 
 
-def _apart(nanoseconds: int) -> str:
-    return f"{abs(nanoseconds) / 1e9:.1f} s {'later' if nanoseconds > 0 else 'earlier'}"
+def _apart(nanoseconds: int, time_ns: int) -> str:
+    moment = datetime.fromtimestamp(time_ns / 1e9, tz=UTC)
+    return f"{abs(nanoseconds) / 1e9:.1f} s {'after' if nanoseconds > 0 else 'before'} {moment:%Y-%m-%d %H:%M:%SZ}"

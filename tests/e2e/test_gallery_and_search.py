@@ -1,10 +1,14 @@
-"""`gallery` and `search` as a user runs them: results of simulated docks on a real Redis, found again with pictures."""
+"""`gallery` and `search` as a user runs them: results on a real Redis, of simulated docks and of a live camera that
+the pipeline's own parts watched, found again with pictures.
+"""
 
 from __future__ import annotations
 
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,15 +17,27 @@ import msgspec
 import numpy as np
 import pytest
 
+from operators.analyzer import Analyzer
 from operators.backbone import Engine, load_backbone
+from operators.frames import Item
+from operators.results import Analysis
 from operators.retrieval.query import embed_query
+from pipeline.clock import SystemClock
+from pipeline.config import load_config
+from pipeline.control.model import build_analyzer, model_spec
+from pipeline.control.topology import Plan, PublisherPlan
+from pipeline.frame_path.batching import BatchLimits
+from pipeline.frame_path.owner import Owner
+from pipeline.frame_path.publisher import Publisher
 from pipeline.frame_path.wire import encode_array, encode_event
 from pipeline.frame_path.wire_schema import ResultBody
+from pipeline.local.rtsp import RtspPublisher, RtspServer
 from pipeline.messages import Message
 from pipeline.secrets import Secrets
 from pipeline.sinks.config import RedisSinkConfig, SinksConfig
 from pipeline.sinks.registry import build_sinks
 from pipeline.sources.simulated import dock_for, frame_at
+from tests.clips import LIVE, make_clip
 from tests.contract.sink_contract import running
 from tests.fakes_gallery import SECOND, result, subject
 
@@ -114,7 +130,10 @@ def test_a_picture_and_a_frame_find_their_moments_and_show_them(
     assert lines[2].split()[0] == "1"
     assert "dock-2/17/50" in lines[2]
     assert "vehicles: forklift" in lines[2]
-    assert "some have no picture: a live camera's pictures are not kept" in found.stdout
+    assert (
+        "some have no picture: a live camera's frames are not kept, and no thumbnail was taken within 5 s"
+        in found.stdout
+    )
     drawn = cv2.imread(str(sheet))
     assert drawn is not None
     assert drawn.shape[0] > 400  # two rows: the query and four moments
@@ -142,3 +161,121 @@ def test_sigterm_ends_it_with_its_status(config: Path) -> None:
         rest = child.stdout.read()
         assert child.wait(20) == 0
     assert rest.splitlines()[0] == "read: nothing"
+
+
+class Model:
+    """The analyzer as its owner calls it, in this process."""
+
+    name = "analyze-0"
+
+    def __init__(self, analyzer: Analyzer) -> None:
+        self._analyzer = analyzer
+
+    def analyze(self, items: Sequence[Item], timeout_seconds: float) -> list[Analysis]:
+        del timeout_seconds
+        return self._analyzer.analyze(items)
+
+
+class Desk:
+    """The publisher as its owner calls it, in this process."""
+
+    name = "publish-0"
+
+    def __init__(self, publisher: Publisher) -> None:
+        self.attach = publisher.attach
+        self.publish = publisher.publish
+
+
+def watch(config: Path, monkeypatch: pytest.MonkeyPatch, num_thumbnails: int) -> None:
+    """What `run` does with this file, without Ray, until so many pictures of `gate` are kept."""
+    monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # read when ray is imported: loopback alone
+    from pipeline.control.specs import RunSpec
+
+    loaded = load_config(config)
+    run = RunSpec(loaded, model_spec(loaded))
+    spec = run.publish_spec("publish-0", Plan((), (), (PublisherPlan("publish-0", ("gate",)),), {}))
+    sinks, required = build_sinks(spec.sinks, spec.site, spec.secrets)
+    analyzer = build_analyzer(run.model)
+    clock = SystemClock()
+    publisher = Publisher(
+        cameras=spec.cameras,
+        sinks=sinks,
+        required=required,
+        state_dir=spec.state_dir,
+        site=spec.site,
+        timezone=spec.timezone,
+        model=analyzer.about,
+        outbox=spec.outbox,
+        evidence=spec.evidence,
+        clock=clock,
+    )
+    owner = Owner(
+        "decode-0",
+        [run.feed_plan(["gate"], {"gate": 7})],
+        analyzers=[(Model(analyzer), 1)],
+        publisher_of=lambda _: desk,
+        clock=clock,
+        state_dir=config.parent,
+        limits=BatchLimits(max_batch_size=1),
+    )
+    desk, pause, deadline = Desk(publisher), threading.Event(), time.monotonic() + 60.0
+    publisher.start()
+    owner.start()
+    try:
+        while publisher.snapshot().thumbnails["gate"]["written"] < num_thumbnails:
+            assert time.monotonic() < deadline, (publisher.snapshot(), owner.snapshot())
+            owner.beat()
+            pause.wait(0.05)
+        assert owner.drain(20.0)
+    finally:
+        owner.stop(5.0)
+        publisher.close(10.0)
+
+
+@pytest.mark.rtsp
+def test_moments_of_a_live_camera_are_shown(
+    tmp_path: Path, redis_url: str, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, evidence = tmp_path / "live.yaml", tmp_path / "evidence"
+    clip = make_clip(tmp_path / "clip.mkv", 50, options=LIVE, size=(224, 392))
+    with RtspServer() as server, RtspPublisher(clip, server.url("gate")):
+        server.wait_until_live("gate")
+        config.write_text(
+            f"""\
+version: 1
+site: {{name: yard}}
+model: {{weights: random, shapes: [112x196]}}
+cameras:
+  gate:
+    source: {{url: "{server.url("gate")}"}}
+    sample: {{fps: 5}}
+    privacy: [[[0.0, 0.0], [0.5, 0.0], [0.5, 0.5], [0.0, 0.5]]]
+sinks:
+  redis: {{url: "{redis_url}", prefix: {prefix}}}
+runtime: {{state_dir: {tmp_path / "state"}}}
+evidence: {{store: {evidence}}}
+gallery: {{store: {tmp_path / "gallery"}, thumbnails: 600ms}}
+"""
+        )
+        watch(config, monkeypatch, 3)
+    first, second, *_ = sorted(evidence.rglob("*.jpg"), key=lambda path: int(path.stem.partition("@")[2]))
+    apart = (int(second.stem.partition("@")[2]) - int(first.stem.partition("@")[2])) / SECOND
+    assert 0.6 <= apart < 30.0
+    assert max(path.stat().st_size for path in evidence.rglob("*.jpg")) <= 16 * 1024
+
+    filled = main("gallery", config, "--catch-up")
+    assert filled.returncode == 0, filled.stderr
+    sheet = tmp_path / "sheet.png"
+    frame = f"gate/7/{first.stem.partition('@')[0]}"
+    asked = tmp_path / "asked.png"
+    asked.write_bytes(first.read_bytes())
+    found = main("search", asked, config, "--by", "frame", "--top", "1", "--out", sheet)
+    assert found.returncode == 0, found.stderr
+    assert f"  {frame}  " in found.stdout.splitlines()[2]
+    assert "no picture" not in found.stdout
+    drawn = cv2.imread(str(sheet))
+    assert drawn is not None
+    query, answer = drawn[36:216, 4:316].astype(int), drawn[36:216, 324:636].astype(int)
+    assert np.abs(query[10:170] - answer[10:170]).mean() < 3, "the very frame, from its thumbnail"
+    assert answer[10:80, 10:140].max() < 12, "privacy: darker than anything in the clip"
+    assert answer[100:170, 160:300].mean() > 40

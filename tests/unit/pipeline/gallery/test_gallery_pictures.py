@@ -103,7 +103,7 @@ def test_of_a_live_camera_there_is_the_frame_s_own_thumbnail_else_the_nearest(re
     cv2.imwrite(str(alert), np.full((36, 64, 3), 250, np.uint8))
     shown = finder.of(record)
     assert shown.rgb is not None
-    assert (round(float(shown.rgb.mean())), shown.why) == (120, "2.0 s later")
+    assert (round(float(shown.rgb.mean())), shown.why) == (120, "2.0 s after 2026-01-01 00:00:07Z")
     own = keep(tmp_path, record, 200, 7)
     shown = finder.of(record)
     assert shown.rgb is not None
@@ -112,7 +112,9 @@ def test_of_a_live_camera_there_is_the_frame_s_own_thumbnail_else_the_nearest(re
     (tmp_path / thumbnail_path(Ticket("dock-1", 17, 17, 9), record.rule_time_ns + 2_040_000_000)).unlink()
     shown = finder.of(record)
     assert shown.rgb is not None
-    assert (round(float(shown.rgb.mean())), shown.why) == (60, "4.9 s earlier")
+    assert (round(float(shown.rgb.mean())), shown.why) == (60, "4.9 s before 2026-01-01 00:00:07Z")
+    (tmp_path / thumbnail_path(Ticket("dock-1", 17, 17, 2), record.rule_time_ns - 4_900_000_000)).unlink()
+    assert finder.of(record).why == "start of alert too_close 12", "what is 5.1 s away is another moment"
 
 
 def test_a_thumbnail_stands_for_a_file_that_is_gone_and_not_for_another_lease(record: Record, tmp_path: Path) -> None:
