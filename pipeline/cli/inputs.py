@@ -11,6 +11,7 @@ import numpy as np
 
 from operators.backbone import Engine, WeightsError, load_backbone
 from operators.backbone.config import ModelConfig
+from operators.backbone.official_dinov3 import DINOV3_LICENCE
 from operators.backbone.preprocess import decode_picture
 from operators.units import parse_size
 from pipeline.cli.app import UserError
@@ -130,7 +131,8 @@ def parse_shapes(texts: list[str], backbone: str) -> tuple[tuple[int, int], ...]
 
 
 def engine_of(backbone: str, weights: str, precision: str) -> Engine:
-    """The backbone that a person asked for, under the default licences.
+    """The backbone that a person asked for, under the default licences and DINOv3's: nobody has that file who did not
+    accept it.
 
     Raises:
         UserError: it cannot be had.
@@ -138,7 +140,7 @@ def engine_of(backbone: str, weights: str, precision: str) -> Engine:
     if precision not in {"auto", "fp32", "bf16"}:
         raise UserError(f"--precision: expected auto, fp32 or bf16, got {precision!r}")
     try:
-        model = load_backbone(backbone, weights, licences=ModelConfig().licences)
+        model = load_backbone(backbone, weights, licences=(*ModelConfig().licences, DINOV3_LICENCE))
     except WeightsError as error:
         raise UserError(str(error), 3) from None
     except ValueError as error:
