@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import http.client
-import json
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from operators.units import parse_seconds
 from pipeline.cli.app import UserError
-from pipeline.config.loader import load_config
-from pipeline.config.problems import ConfigError
+from pipeline.cli.running_pipeline import TOKEN_PLACE, AddressOption, ConfigOption, TokenOption, running_pipeline
 from pipeline.control.bank_request import MAX_SECONDS, parse_span
-from pipeline.secrets import Secrets
 
 ANSWER_SECONDS = 180.0
 """Beyond the collection: a file may have to be decoded, a busy model has to embed the pictures."""
-_PATH = "/banks/add"
-_UNREACHABLE = 3
 
 
 def add(
@@ -31,21 +24,20 @@ def add(
     from_alert: Annotated[str | None, typer.Option(help="Id of an alert, such as dock-03/too_close/17/start.")] = None,
     label_option: Annotated[str | None, typer.Option("--label", help="The class, instead of the argument.")] = None,
     head: Annotated[str | None, typer.Option(help="Head whose bank it is; needed where a camera has several.")] = None,
-    config: Annotated[Path | None, typer.Option(help="Of the running pipeline: its address and token.")] = None,
-    address: Annotated[str | None, typer.Option("--http", help="Its address instead, such as 127.0.0.1:9090.")] = None,
-    token: Annotated[
-        str, typer.Option(help="Where its token is: ${env:NAME} or ${file:PATH}, never the token itself.")
-    ] = "${env:DINOSTREAM_TOKEN}",  # noqa: S107 - where it is, not what it is
+    config: ConfigOption = None,
+    address: AddressOption = None,
+    token: TokenOption = TOKEN_PLACE,
 ) -> None:
     """Add pictures of a class to the bank of a running pipeline; nothing is restarted, and no frame is lost.
 
     Of live cameras with a learnt view, frames with exactly one subject are taken. Say where the pipeline is with
-    --config or --http.
+    --config or --http, unless it is on this machine at the usual port.
     """
     how = {"next": next_, "at": at, "alert": from_alert}
     request = _request(label or label_option, camera, head, how)
-    where, secret = _where(config, address, token)
-    answer = _ask(where, secret, request)
+    pipeline = running_pipeline(config, address, token, "/banks")
+    wait_seconds = MAX_SECONDS + ANSWER_SECONDS
+    answer = pipeline.ask("/banks/add", request, wait_seconds=wait_seconds, failed="nothing was added")
     for line in _told(answer):
         print(line)
 
@@ -72,45 +64,6 @@ def _request(label: str | None, camera: str | None, head: str | None, how: dict[
         "alert": alert,
     }
     return {key: value for key, value in asked.items() if value is not None}
-
-
-def _where(config: Path | None, address: str | None, token: str) -> tuple[str, str]:
-    """(host:port, token)."""
-    if (config is None) == (address is None):
-        raise UserError("expected one of --config FILE and --http HOST:PORT, to know which pipeline is meant")
-    try:
-        if address is not None:
-            return address, Secrets({"token": token}).resolve("token")
-        assert config is not None
-        loaded = load_config(config)
-        served = loaded.runtime.http
-        if served is None or served.token is None:
-            raise UserError(f"{config}: expected runtime.http with a token, which opens /banks, got none")
-        return served.bind, loaded.secrets.resolve(served.token)
-    except ConfigError as error:
-        raise UserError(str(error)) from None
-    except KeyError as error:
-        raise UserError(f"--token: {error.args[0]}") from None
-
-
-def _ask(address: str, token: str, request: dict[str, Any]) -> dict[str, Any]:
-    connection = http.client.HTTPConnection(address, timeout=MAX_SECONDS + ANSWER_SECONDS)
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    try:
-        connection.request("POST", _PATH, json.dumps(request), headers)
-        answer = connection.getresponse()
-        status, body = answer.status, json.loads(answer.read())
-    except (OSError, http.client.HTTPException, json.JSONDecodeError) as error:
-        reason = getattr(error, "strerror", None) or type(error).__name__
-        raise UserError(f"the pipeline at {address} does not answer: {reason}. Does it run?", _UNREACHABLE) from None
-    finally:
-        connection.close()
-    if status != http.client.OK:
-        why = body.get("detail", body) if isinstance(body, dict) else body
-        if status in {http.client.UNAUTHORIZED, http.client.FORBIDDEN}:
-            raise UserError(f"the pipeline at {address} refuses the token: {why}")
-        raise UserError(f"nothing was added: {why}", _UNREACHABLE if status >= http.client.INTERNAL_SERVER_ERROR else 2)
-    return body
 
 
 def _told(answer: dict[str, Any]) -> list[str]:

@@ -29,6 +29,7 @@ from pipeline.control.device import choose_device
 from pipeline.control.model import ModelSpec, build_analyzer
 from pipeline.control.topology import AnalyzerPlan
 from pipeline.errors import PipelineError
+from pipeline.frame_path.action_request import Acted, ActionRequest
 from pipeline.frame_path.artefacts import ArtefactStore
 from pipeline.frame_path.batching import BatchLimits
 from pipeline.frame_path.collection import Collected
@@ -206,6 +207,9 @@ class PublishActor(_Actor):
 
     def adopt(self, version: str) -> None:
         self._publisher.adopt(version)
+
+    def act(self, camera: str, request: ActionRequest) -> Acted:
+        return self._publisher.act(camera, request)
 
     def collect(self, camera: str) -> None:
         self._publisher.collect(camera)

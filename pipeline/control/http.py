@@ -14,6 +14,7 @@ from fastapi import FastAPI, Header, HTTPException, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from pipeline.control.health import Verdict, is_ready, judge
+from pipeline.control.http_actions import Act, add_action_routes
 from pipeline.control.http_banks import Add, add_bank_routes
 from pipeline.control.snapshot import PipelineSnapshot
 from pipeline.control.telemetry import registry
@@ -22,7 +23,9 @@ from pipeline.errors import PipelineError
 Take = Callable[[], PipelineSnapshot]
 
 
-def build_app(take: Take, required: frozenset[str], token: str | None, add: Add | None = None) -> FastAPI:
+def build_app(
+    take: Take, required: frozenset[str], token: str | None, add: Add | None = None, act: Act | None = None
+) -> FastAPI:
     """The application over `take`, which returns the newest snapshot without waiting.
 
     Args:
@@ -30,6 +33,7 @@ def build_app(take: Take, required: frozenset[str], token: str | None, add: Add 
         required: Sinks that replayable sources wait for.
         token: Opens `/status` and what changes something; None: they stay closed.
         add: What `POST /banks/add` does; left out: there is no such page.
+        act: What `POST /cameras/ID/mute` and its like do; left out: there are no such pages.
     """
     app = FastAPI(title="dinostream", openapi_url=None, docs_url=None, redoc_url=None)
     metrics = registry(take)
@@ -52,12 +56,14 @@ def build_app(take: Take, required: frozenset[str], token: str | None, add: Add 
 
     def authorize(authorization: str) -> None:
         if token is None:
-            raise HTTPException(403, "set runtime.http.token to a secret's name to open /status and /banks")
+            raise HTTPException(403, "set runtime.http.token to a secret's name to open /status, /banks and /cameras")
         if not hmac.compare_digest(authorization.encode(), f"Bearer {token}".encode()):
             raise HTTPException(401, "expected the header Authorization: Bearer TOKEN")
 
     if add is not None:
         add_bank_routes(app, authorize, add)
+    if act is not None:
+        add_action_routes(app, authorize, act)
 
     @app.get("/status")
     def status(authorization: Annotated[str, Header()] = "") -> Response:

@@ -70,6 +70,7 @@ def started(config: Config, model: ModelSpec, clock: Clock, progress: Callable[[
         _stop_on_signals(stop)  # ray.init has put its own handler there
         # Only now: these import ray, which reads at its own import whether to listen on loopback alone.
         from pipeline.control.bank_additions import BankAdditions
+        from pipeline.control.camera_actions import CameraActions
         from pipeline.control.specs import RunSpec
         from pipeline.control.supervisor import Supervisor
 
@@ -80,7 +81,8 @@ def started(config: Config, model: ModelSpec, clock: Clock, progress: Callable[[
         if (http := config.runtime.http) is not None:
             token = config.secrets.resolve(http.token) if http.token else None
             additions = BankAdditions(config, model.artefacts, supervisor, clock, stop)
-            app = build_app(supervisor.snapshot, spec.required_sinks, token, additions.add)
+            actions = CameraActions(config, supervisor)
+            app = build_app(supervisor.snapshot, spec.required_sinks, token, additions.add, actions.act)
             server = HttpServer(app, http.bind)
             server.start()
             stack.callback(server.stop)
