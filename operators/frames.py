@@ -18,10 +18,6 @@ CaptureClock = Literal["rtcp", "container", "kafka", "arrival"]
 """Which clock `capture_ns` was read from."""
 
 
-PATCH = 14
-"""Of DINOv2; for code that has not been asked of another backbone."""
-
-
 def grid_of(size: tuple[int, int], patch: int) -> tuple[int, int]:
     """(h, w) whole patches in a picture of `size` (H, W); `patch` is the side of one in pixels, of the backbone."""
     return (size[0] // patch, size[1] // patch)
