@@ -13,23 +13,12 @@ from pipeline.frame_path.artefacts import ArtefactStore
 from pipeline.frame_path.camera_book import CameraBook
 from pipeline.frame_path.collection import Collected, Collections
 from pipeline.frame_path.draft import Draft, Letterhead
+from pipeline.frame_path.entries import camera_of, enter_into, lease_of
 from pipeline.frame_path.offers import Offers
 from pipeline.frame_path.published import PublishedCamera, PublisherSnapshot
 from pipeline.frame_path.records import Records
 from pipeline.frame_path.thumbnails import Thumbnails
-from pipeline.messages import (
-    Analysed,
-    Attachment,
-    CameraReceipt,
-    Delivery,
-    Entry,
-    Gone,
-    Receipt,
-    Reused,
-    Settlement,
-    Status,
-    Tick,
-)
+from pipeline.messages import Attachment, CameraReceipt, Delivery, Receipt, Settlement
 from pipeline.sinks.base import Sink
 
 
@@ -108,14 +97,14 @@ class Desk:
     def publish(self, delivery: Delivery) -> Receipt:
         """Takes one delivery, all of it or nothing."""
         self.drain_settled()
-        by_entry = [(_camera_of(entry), entry) for entry in delivery.entries]
+        by_entry = [(camera_of(entry), entry) for entry in delivery.entries]
         cameras = list(dict.fromkeys([name for name, _ in by_entry] + [p.ticket.camera for p in delivery.pictures]))
-        fenced = {name for name, entry in by_entry if _lease_of(entry) < self._book(name).stored.lease}
+        fenced = {name for name, entry in by_entry if lease_of(entry) < self._book(name).stored.lease}
 
         def enter(draft: Draft) -> None:
             for camera, entry in by_entry:
                 if camera not in fenced:
-                    _enter(self._book(camera), entry, draft)
+                    enter_into(self._book(camera), entry, draft)
             for picture in delivery.pictures:
                 labels = self._book(picture.ticket.camera).published.spec.labels
                 self._records.pictures.receive(picture, labels, draft)
@@ -278,26 +267,3 @@ class Desk:
             thumbnails=self._thumbnails.counts(),
             fenced=self._num_fenced,
         )
-
-
-def _enter(book: CameraBook, entry: Entry, draft: Draft) -> None:
-    book.attach(_lease_of(entry))
-    match entry:
-        case Analysed():
-            book.analysed(entry, draft)
-        case Reused():
-            book.reused(entry, draft)
-        case Gone():
-            book.gone(entry, draft)
-        case Tick():
-            book.tick(entry, draft)
-        case Status():
-            book.status(entry, draft)
-
-
-def _camera_of(entry: Entry) -> str:
-    return entry.camera if isinstance(entry, Tick | Status) else entry.ticket.camera
-
-
-def _lease_of(entry: Entry) -> int:
-    return entry.lease if isinstance(entry, Tick | Status) else entry.ticket.lease
