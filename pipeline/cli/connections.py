@@ -83,7 +83,7 @@ def _feed(config: Config, cameras: Sequence[str], clock: Clock) -> Answer:
                 if isinstance(event, Decoded):
                     sizes[event.camera] = height, width = event.picture.size
                     rate = f", {info.declared_fps:g} fps declared" if info.declared_fps else ""
-                    return f"{info.codec} {width}x{height}{rate}"
+                    return f"{info.codec}, {height}x{width} (height x width){rate}"
                 if isinstance(event, Undecodable):
                     return f"{info.codec}, first message is no picture: {event.reason}"
                 if clock.monotonic() > deadline:

@@ -37,7 +37,12 @@ def validate(tmp_path, redis, brokers, camera="cam: {source: {file: configs/clip
 def test_every_camera_and_broker_that_answers_is_told(tmp_path, redis_url, tansu_brokers):
     done = validate(tmp_path, redis_url, tansu_brokers)
     assert done.returncode == 0, done.stdout + done.stderr
-    for line in ("ok   redis: answers", "ok   kafka: answers", "ok   jsonl: answers", "ok   cam: h264 640x360"):
+    for line in (
+        "ok   redis: answers",
+        "ok   kafka: answers",
+        "ok   jsonl: answers",
+        "ok   cam: h264, 360x640 (height x width)",
+    ):
         assert line in done.stdout
 
 
