@@ -218,7 +218,7 @@ def watch(config: Path, monkeypatch: pytest.MonkeyPatch, num_thumbnails: int) ->
         state_dir=config.parent,
         limits=BatchLimits(max_batch_size=1),
     )
-    desk, pause, deadline = Desk(publisher), threading.Event(), time.monotonic() + 60.0
+    desk, pause, deadline = Desk(publisher), threading.Event(), time.monotonic() + 120.0
     publisher.start()
     owner.start()
     try:
