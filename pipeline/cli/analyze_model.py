@@ -49,8 +49,8 @@ def load_banks(engine: Engine, shapes: Shapes, texts: list[str], vote: str) -> d
     Raises:
         UserError: not of that form, no bank there, or one of other weights or another size.
     """
-    if vote not in {"balanced", "paper"}:
-        raise UserError(f"--vote: expected balanced or paper, got {vote!r}")
+    if vote not in {"whitened", "balanced", "paper"}:
+        raise UserError(f"--vote: expected whitened, balanced or paper, got {vote!r}")
     banks: dict[str, AppliedHead] = {}
     for text in texts:
         name, equals, folder = text.partition("=")

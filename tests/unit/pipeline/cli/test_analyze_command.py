@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import cv2
 import numpy as np
@@ -18,6 +19,7 @@ from operators.heads.depth_linear import DepthAbout, DepthLinear
 from operators.heads.head_about import HeadAbout
 from operators.heads.segment import SegmentLinear
 from operators.retrieval.bank import Bank
+from operators.retrieval.vectors import Vote
 from pipeline.cli import analyze_model
 from pipeline.cli.analyze import analyze
 from pipeline.cli.app import UserError
@@ -207,7 +209,7 @@ def test_a_tall_picture_says_what_was_cut_off(tmp_path: Path, capsys) -> None:
         ({"weights": "no/such.pth"}, r"no/such\.pth does not exist"),
         ({"bank": ["vehicles"]}, "--bank: expected NAME=FOLDER"),
         ({"bank": ["vehicles=nowhere"]}, "--bank vehicles: no bank"),
-        ({"vote": "loud"}, "--vote: expected balanced or paper"),
+        ({"vote": "loud"}, "--vote: expected whitened, balanced or paper"),
         ({"hfov": "74"}, "--hfov: expected an angle"),
         ({"depth": "no.safetensors"}, r"--depth: no depth head: no\.safetensors does not exist"),
         ({"segment": "ade20k_lineer"}, "--segment: unknown checkpoint 'ade20k_lineer'.*did you mean 'ade20k_linear'"),
@@ -230,6 +232,22 @@ def test_a_file_that_is_no_picture_is_named_and_the_others_are_analysed(folder: 
         analyze(folder / "red", out=tmp_path / "out", weights="standin", shape=["112x196"], depth="none")
     assert caught.value.exit_code == 1
     assert len(lines(tmp_path / "out")) == 3
+
+
+def test_every_vote_that_a_head_may_have_labels_here_too(folder: Path, tmp_path: Path) -> None:
+    bank = build_bank(folder, tmp_path)
+    for vote in get_args(Vote):
+        out = tmp_path / vote
+        analyze(
+            folder / "red/0.png",
+            out=out,
+            weights="standin",
+            shape=["112x196"],
+            bank=[f"c={bank}"],
+            vote=vote,
+            depth="none",
+        )
+        assert lines(out)[0]["labels"][0]["label"] == "red"
 
 
 def test_a_bank_of_other_weights_is_refused_before_anything_runs(folder: Path, tmp_path: Path) -> None:
