@@ -197,7 +197,7 @@ class Attachment:
 # --- publisher -> sinks -> publisher --------------------------------------------------------------------------------
 
 Kind = Literal["result", "alert", "status", "scene", "state", "dead_letter"]
-"""`alert` covers alert.start, .end and .evidence; `state` is what is active now (compacted)."""
+"""`alert` covers alert.start, .end, .evidence and what people do (.mute, .ack, ...); `state` is what is active now."""
 
 Outcome = Literal["acknowledged", "dropped", "dead_lettered"]
 
@@ -240,6 +240,8 @@ class Settlement:
     outcome: Outcome
     reason: str = ""
     """Of `dropped` (`queue_full`, ...) or `dead_lettered` (`too_large`, ...)."""
+    letter: Message | None = None
+    """Of `dead_lettered`, by a sink that has nowhere to put it: for all sinks."""
 
 
 # --- status for people ----------------------------------------------------------------------------------------------

@@ -164,12 +164,16 @@ def _sections(document: Document, problems: list[Problem]) -> Sections | None:
 
 
 def _with_required(sinks: Any) -> Any:
-    """The first sink named is required unless it says otherwise; the order is lost once it is a struct."""
+    """The first sink named is required unless it says otherwise; the order is lost once it is a struct. A webhook is
+    it only where it stands alone: it gets no results, so it cannot stand for their delivery.
+    """
     if not isinstance(sinks, dict):
         return sinks
+    named = cast("dict[str, Any]", sinks)
+    first = next((name for name in named if name != "webhook"), "webhook")
     filled: dict[str, Any] = {}
-    for index, (name, sink) in enumerate(cast("dict[str, Any]", sinks).items()):
-        filled[name] = {"required": index == 0, **cast("dict[str, Any]", sink)} if isinstance(sink, dict) else sink
+    for name, sink in named.items():
+        filled[name] = {"required": name == first, **cast("dict[str, Any]", sink)} if isinstance(sink, dict) else sink
     return filled
 
 

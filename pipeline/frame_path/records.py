@@ -41,6 +41,7 @@ class Records:
         self._sinks = tuple(sinks)
         self._required = required & set(sinks)
         self._unwritten: list[tuple[int, str]] = []
+        self._letters: list[Message] = []
         self.outbox = Outbox(self._database, sinks, max_bytes)
         self.newest_row: int = self._database.rows("SELECT coalesce(max(row), 0) FROM outbox")[0][0]
         """As of this start: what lies up to here is offered again."""
@@ -83,10 +84,12 @@ class Records:
             self.tallies.settle(settlement)
         if settlement.message.outbox is not None:
             self._unwritten.append((settlement.message.outbox, settlement.sink))
+        if settlement.letter is not None:
+            self._letters.append(settlement.letter)
 
     @property
     def has_unwritten(self) -> bool:
-        return bool(self._unwritten) or self.tallies.has_changes or self.pictures.num_late > 0
+        return bool(self._unwritten or self._letters) or self.tallies.has_changes or self.pictures.num_late > 0
 
     def write(self, draft: Draft, books: Mapping[str, CameraBook]) -> dict[str, list[Message]]:
         """Within a transaction: everything that the draft says, and what was settled meanwhile.
@@ -104,7 +107,7 @@ class Records:
             self.outbox.settle(row, sink)
         self.tallies.write(draft.counted)
         replayable = {camera for camera, book in books.items() if book.published.is_replayable}
-        return self._store_messages(draft.messages, replayable)
+        return self._store_messages([*draft.messages, *self._letters], replayable)
 
     def _store_messages(self, messages: Iterable[Message], replayable: set[str]) -> dict[str, list[Message]]:
         """Results of live cameras and of ticks wait in memory alone, those of replayable ones for the required sinks on
@@ -129,6 +132,7 @@ class Records:
     def commit(self, counted: Counted) -> None:
         """After the transaction."""
         self._unwritten.clear()
+        self._letters.clear()
         self.tallies.commit(counted)
 
     def reload(self) -> None:

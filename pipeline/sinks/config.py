@@ -10,8 +10,11 @@ from operators.section import Section
 from operators.units import ByteSize, Seconds
 from pipeline.addresses import Files, Findings, below, check_broker, check_secret_name, check_topic, check_url
 from pipeline.kafka_client import KafkaSecurity
+from pipeline.messages import Kind
+from pipeline.sinks.names import KINDS
 
 REDIS_SCHEMES = ("redis", "rediss", "unix")
+WEBHOOK_SCHEMES = ("https", "http")
 
 
 class SinkSection(Section):
@@ -21,6 +24,11 @@ class SinkSection(Section):
     """What may wait in memory; results are then dropped oldest first and counted."""
     required: bool | None = None
     """Replayable sources wait for it. Left out: the first sink named is required."""
+
+    @property
+    def wanted(self) -> frozenset[Kind]:
+        """What it takes; the rest counts as dropped, `not_wanted`."""
+        return frozenset(KINDS)
 
     def mistakes(self, secrets: Sequence[str]) -> Findings:  # noqa: ARG002 - for those that name one
         """Values that the types let through.
@@ -82,12 +90,40 @@ class JsonlSinkConfig(SinkSection):
     rotate: ByteSize = 256 * 2**20
 
 
+class WebhookSinkConfig(SinkSection):
+    """Signed HTTP requests, one for each event."""
+
+    url: str
+    """Where to POST. Redirects are not followed."""
+    secret: str
+    """Name under `secrets:` of the signing key: `whsec_` and base64 of 24 to 64 random bytes (Standard Webhooks)."""
+    kinds: tuple[Kind, ...] = Field(default=("alert",), min_length=1)
+    """Which events it gets."""
+    timeout: Seconds = 15.0
+    """For one answer."""
+    ca_file: str | None = None
+    """Certificates to trust instead of the system's."""
+
+    @property
+    def wanted(self) -> frozenset[Kind]:
+        return frozenset(self.kinds)
+
+    def mistakes(self, secrets: Sequence[str]) -> Findings:
+        yield from check_url(("url",), self.url, WEBHOOK_SCHEMES)
+        yield from check_secret_name(("secret",), self.secret, secrets)
+
+    def files(self) -> Files:
+        if self.ca_file is not None:
+            yield ("ca_file",), self.ca_file, "certificate"
+
+
 class SinksConfig(Section):
-    """Where results and alerts go. The first one named is required unless it says otherwise."""
+    """Where results and alerts go. The first one named, a webhook aside, is required unless it says otherwise."""
 
     redis: RedisSinkConfig | None = None
     kafka: KafkaSinkConfig | None = None
     jsonl: JsonlSinkConfig | None = None
+    webhook: WebhookSinkConfig | None = None
 
     @property
     def named(self) -> Mapping[str, SinkSection]:

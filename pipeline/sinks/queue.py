@@ -51,6 +51,11 @@ class SendQueue:
                     self._append(message)
         return refused
 
+    def pass_over(self, messages: Sequence[Message]) -> None:
+        """Messages that take no place here; `take_dropped` hands them out."""
+        with self._lock:
+            self._dropped += messages
+
     def _make_room(self, size: int) -> bool:
         """Drops the oldest waiting results until `size` bytes fit."""
         while self._bytes + size > self._max_bytes and self._results:
@@ -100,7 +105,7 @@ class SendQueue:
             self._taken = []
 
     def take_dropped(self) -> list[Message]:
-        """Results that made room since the last call."""
+        """Results that made room since the last call, and what was passed over."""
         with self._lock:
             dropped, self._dropped = self._dropped, []
             return dropped

@@ -11,9 +11,10 @@ from typing import Protocol
 from pipeline.backoff import Backoff
 from pipeline.clock import Clock, SystemClock
 from pipeline.errors import SinkError
-from pipeline.messages import Message, Settlement
+from pipeline.messages import Kind, Message, Settlement
 from pipeline.secrets import redact
 from pipeline.sinks.base import OnSettled, SinkHealth
+from pipeline.sinks.names import KINDS
 from pipeline.sinks.queue import SendQueue
 
 BATCH_MESSAGES = 512
@@ -62,7 +63,15 @@ class Carrier(Protocol):
 class QueuedSink:
     """A `Sink` over a `Carrier`. See `pipeline.sinks.base.Sink` for the promises."""
 
-    def __init__(self, carrier: Carrier, queue_bytes: int, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        carrier: Carrier,
+        queue_bytes: int,
+        clock: Clock | None = None,
+        kinds: frozenset[Kind] = frozenset(KINDS),
+    ) -> None:
+        """`kinds`: what the broker gets; the rest is settled at once as `dropped/not_wanted`."""
+        self._kinds = kinds
         self.name = carrier.name
         self._carrier = carrier
         self._queue = SendQueue(queue_bytes)
@@ -85,11 +94,17 @@ class QueuedSink:
         self._thread.start()
 
     def put(self, messages: Sequence[Message]) -> list[Message]:
-        refused = self._queue.put(messages)
+        wanted = [message for message in messages if message.kind in self._kinds]
+        refused = self._queue.put(wanted)
         if refused is None:  # closed: the thread is gone, so its callers count what comes too late
             self._settle([Settlement(self.name, each, "dropped", "closed") for each in messages if each.outbox is None])
             return [message for message in messages if message.outbox is not None]
-        self._bell.set()
+        if wanted:
+            self._bell.set()
+        if len(wanted) < len(messages):
+            self._queue.pass_over([message for message in messages if message.kind not in self._kinds])
+            if self._on_settled is not None:
+                self._report_dropped()
         return refused
 
     def health(self) -> SinkHealth:
@@ -174,7 +189,12 @@ class QueuedSink:
 
     def _report_dropped(self) -> None:
         dropped = self._queue.take_dropped()
-        self._settle([Settlement(self.name, message, "dropped", "queue_full") for message in dropped])
+        self._settle(
+            [
+                Settlement(self.name, message, "dropped", "queue_full" if message.kind in self._kinds else "not_wanted")
+                for message in dropped
+            ]
+        )
 
     def _settle(self, settlements: list[Settlement]) -> None:
         if settlements and self._on_settled is not None:

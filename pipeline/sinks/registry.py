@@ -13,6 +13,7 @@ from pipeline.sinks.jsonl import JsonLines
 from pipeline.sinks.kafka_topics import KafkaTopics
 from pipeline.sinks.queued import Carrier, QueuedSink
 from pipeline.sinks.redis_streams import RedisStreams
+from pipeline.sinks.webhook import Webhook
 
 _Build = Callable[[Any, str, Secrets], Carrier]
 
@@ -20,6 +21,7 @@ _SINKS: dict[str, _Build] = {
     "redis": RedisStreams,
     "kafka": KafkaTopics,
     "jsonl": lambda config, _site, _secrets: JsonLines(config),
+    "webhook": Webhook,
 }
 """Name under `sinks:` to what carries its messages."""
 
@@ -29,7 +31,9 @@ def build_sinks(
 ) -> tuple[list[Sink], frozenset[str]]:
     """Every sink that `config` names, not started, and the names of those that replayable sources wait for."""
     carriers = build_carriers(config, site, secrets)
-    sinks: list[Sink] = [QueuedSink(carriers[name], section.queue, clock) for name, section in config.named.items()]
+    sinks: list[Sink] = [
+        QueuedSink(carriers[name], section.queue, clock, section.wanted) for name, section in config.named.items()
+    ]
     return sinks, config.required
 
 

@@ -95,11 +95,15 @@ def test_a_null_takes_away_what_the_profile_gave(tmp_path):
 
 def test_the_first_sink_named_is_required_unless_it_says_otherwise(tmp_path):
     def required(sinks):
-        text = f"version: 1\nsinks: {sinks}\ncameras: {{cam: {{source: {{file: a.mp4}}}}}}\n"
+        head = 'version: 1\nsecrets: {hook: "${env:HOOK}"}\n'
+        text = f"{head}sinks: {sinks}\ncameras: {{cam: {{source: {{file: a.mp4}}}}}}\n"
         found = load_config(write(tmp_path, text)).sinks
-        return {name: getattr(found, name).required for name in ("redis", "kafka", "jsonl") if getattr(found, name)}
+        return {name: section.required for name, section in found.named.items()}
 
     assert required("{kafka: {}, redis: {}}") == {"kafka": True, "redis": False}
+    hook = "webhook: {url: 'https://pager.example/', secret: hook}"
+    assert required(f"{{{hook}, redis: {{}}}}") == {"redis": True, "webhook": False}, "a webhook gets no results"
+    assert required(f"{{{hook}}}") == {"webhook": True}
     assert required("{redis: {required: false}, jsonl: {path: o, required: true}}") == {"redis": False, "jsonl": True}
 
 

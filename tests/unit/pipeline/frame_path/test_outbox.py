@@ -8,7 +8,9 @@ from pipeline.errors import PublishError
 from pipeline.frame_path.offers import Offers
 from pipeline.frame_path.outbox import Outbox
 from pipeline.frame_path.state_db import StateDatabase
-from tests.fakes_publisher import HandSink
+from pipeline.messages import Delivery, Settlement
+from pipeline.sinks.dead_letters import dead_letter
+from tests.fakes_publisher import HandSink, body, camera, frame, publisher
 from tests.fakes_sinks import message
 
 
@@ -114,3 +116,25 @@ def test_whatever_the_room_a_sink_gets_every_row_once_and_in_order(database):
         pass
     assert [each.id for each in sink.seen if each.kind == "alert"] == [f"dock-01/1/{n}/alert" for n in range(num_made)]
     assert not offers.has_backlog
+
+
+def test_a_letter_of_a_sink_without_a_place_for_it_reaches_every_sink(tmp_path):
+    """As of a webhook: the letter is stored with what settles the alert."""
+    pager, redis = HandSink("webhook"), HandSink("redis")
+    made = publisher(tmp_path, [camera()], [redis, pager])
+    made.publish(Delivery(tuple(frame(n, 2.5) for n in range(5))))
+    alert = next(each for each in pager.queue if each.kind == "alert")
+    letter = dead_letter(alert, "webhook: http_404", 2**20)
+    pager.queue.remove(alert)
+    redis.settle()
+    pager.settle()
+    made._on_settled([Settlement("webhook", alert, "dead_lettered", "http_404", letter)])
+    made.turn()
+    made.turn()
+    assert [(each.id, each.kind) for each in redis.queue] == [(f"{alert.id}/dead_letter", "dead_letter")]
+    assert body(redis.queue[0])["reason"] == "webhook: http_404"
+    redis.settle()
+    pager.settle()
+    made.turn()
+    assert made.snapshot().outbox_rows == 0
+    made.close(1.0)

@@ -8,7 +8,7 @@ import pytest
 from pipeline.errors import SinkError
 from pipeline.kafka_client import KafkaSecurity, client_settings
 from pipeline.secrets import Secrets
-from pipeline.sinks.config import JsonlSinkConfig, KafkaSinkConfig, RedisSinkConfig, SinksConfig
+from pipeline.sinks.config import JsonlSinkConfig, KafkaSinkConfig, RedisSinkConfig, SinksConfig, WebhookSinkConfig
 from pipeline.sinks.registry import build_carriers, build_sinks
 from pipeline.sinks.topics import planned_topics
 
@@ -37,7 +37,12 @@ def test_builds_what_is_named_and_says_which_is_required(
 
 
 def test_every_sink_of_the_file_has_a_carrier() -> None:
-    every = SinksConfig(redis=RedisSinkConfig(), kafka=KafkaSinkConfig(), jsonl=JsonlSinkConfig(path="out"))
+    every = SinksConfig(
+        redis=RedisSinkConfig(),
+        kafka=KafkaSinkConfig(),
+        jsonl=JsonlSinkConfig(path="out"),
+        webhook=WebhookSinkConfig(url="https://pager.example/hook", secret="hook"),
+    )
     assert tuple(every.named) == tuple(SinksConfig.model_fields)
     assert tuple(build_carriers(every, "north-quay", Secrets({}))) == tuple(SinksConfig.model_fields)
 
@@ -57,7 +62,7 @@ def test_mistakes_and_files_say_where_below_sinks_they_stand() -> None:
     ]
     assert list(wrong.files()) == [(("kafka", "security", "ca_file"), "ca.pem", "certificate")]
     assert [message for _, message in SinksConfig().mistakes([])] == [
-        "expected at least one of redis, kafka, jsonl, got none"
+        "expected at least one of redis, kafka, jsonl, webhook, got none"
     ]
 
 
