@@ -78,14 +78,6 @@ class DepthModel(Protocol):
         """Blocks, raw or normed, what the numbers mean, for which weights."""
         ...
 
-    def check_backbone(self, fingerprint: str, published_as: str = "") -> None:
-        """Refuse other weights; see `DepthAbout.check_backbone`.
-
-        Raises:
-            HeadMismatchError: the head belongs to others.
-        """
-        ...
-
     def predict(self, taps: Taps, grid: tuple[int, int], focal_px: float | None = None) -> np.ndarray:
         """Depth on the patch grid.
 

@@ -27,14 +27,6 @@ class DepthDpt:
     def __repr__(self) -> str:
         return f"DepthDpt({self.about.form}, {self.decoder.shape}, for {self.about.backbone})"
 
-    def check_backbone(self, fingerprint: str, published_as: str = "") -> None:
-        """Refuse other weights; see `DepthAbout.check_backbone`.
-
-        Raises:
-            HeadMismatchError: the head belongs to others.
-        """
-        self.about.check_backbone(fingerprint, published_as)
-
     def predict(self, taps: Taps, grid: tuple[int, int], focal_px: float | None = None) -> np.ndarray:
         """Depth on the patch grid: the mean of the head's own map over each patch.
 

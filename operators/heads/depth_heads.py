@@ -39,7 +39,7 @@ class DepthHeads:
         self._names = {name for name, head in heads.items() if "metres" in head.gives}
         self._depth = dict(depth)
         for head in self._depth.values():
-            head.check_backbone(fingerprint, published_as)
+            head.about.check_backbone(fingerprint, published_as)
 
     def of(self, spec: CameraSpec) -> tuple[str, DepthModel] | None:
         """(name, head) of the camera's depth head; None: it wants none, or there is none for it."""

@@ -36,14 +36,6 @@ class DepthLinear:
     def __repr__(self) -> str:
         return f"DepthLinear({self.about.form}, {self.weight.shape}, fitted on {self.about.fingerprint[:12]})"
 
-    def check_backbone(self, fingerprint: str, published_as: str = "") -> None:
-        """Refuse other weights; see `DepthAbout.check_backbone`.
-
-        Raises:
-            HeadMismatchError: the head belongs to others.
-        """
-        self.about.check_backbone(fingerprint, published_as)
-
     def predict(self, taps: Taps, grid: tuple[int, int], focal_px: float | None = None) -> np.ndarray:
         """Depth on the patch grid.
 

@@ -39,7 +39,7 @@ def official_depth(
         HeadMismatchError: the head is for other weights.
         ValueError: it is no such picture.
     """
-    head.check_backbone(backbone.fingerprint, backbone.info.published_as)
+    head.about.check_backbone(backbone.fingerprint, backbone.info.published_as)
     if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or not picture.size:
         raise ValueError(f"picture: expected uint8 (H, W, 3) RGB, got {picture.dtype} {picture.shape}")
     seen = _seen(backbone, head, picture)

@@ -90,7 +90,7 @@ def load_depth_head(engine: Engine, depth: str, weights: str = "official") -> De
             head: DepthModel = DepthLinear.load(_SHIPPED_DEPTH)
         else:
             head = read_depth(depth, backbone.arch.name, weights, licences=ModelConfig().licences)
-        head.check_backbone(backbone.fingerprint, backbone.info.published_as)
+        head.about.check_backbone(backbone.fingerprint, backbone.info.published_as)
     except HeadMismatchError as error:
         if depth != "simulated":
             raise UserError(f"--depth: {error}") from None

@@ -44,7 +44,7 @@ def _fault(config: Config, head: HeadConfig, engine: Engine) -> str | None:
         if kind is not None:
             return kind.misfit(kind.artefact(head, lambda: engine, model.shapes), engine, model.shapes)
         depth = load_depth_head(checkpoint, model.backbone, model.weights, licences=model.licences)
-        depth.check_backbone(backbone.fingerprint, backbone.info.published_as)
+        depth.about.check_backbone(backbone.fingerprint, backbone.info.published_as)
     except (ValueError, OSError) as error:
         return str(error)
     return None

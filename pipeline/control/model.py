@@ -159,7 +159,7 @@ def _check_depth(depth: Mapping[str, DepthModel], engine: Engine) -> None:
     backbone = engine.backbone
     for name, head in depth.items():
         try:
-            head.check_backbone(backbone.fingerprint, backbone.info.published_as)
+            head.about.check_backbone(backbone.fingerprint, backbone.info.published_as)
         except HeadMismatchError as error:
             raise PipelineError(f"heads.{name}: {error}", code="no_depth_head") from None
 

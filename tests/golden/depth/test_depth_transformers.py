@@ -95,7 +95,7 @@ def written(tmp_path_factory) -> Callable[[str], tuple[Any, Path]]:
 def compare(model: Any, folder: Path, size: tuple[int, int]) -> None:
     backbone = load_backbone(NAME, folder)
     head = read_depth_head(folder, architecture(NAME))
-    head.check_backbone(backbone.fingerprint, backbone.info.published_as)
+    head.about.check_backbone(backbone.fingerprint, backbone.info.published_as)
     pixels = network_input(size)
     with torch.inference_mode():
         theirs = model(pixels).predicted_depth.numpy()
@@ -143,4 +143,4 @@ def test_what_a_folder_says_is_kept(written, tmp_path: Path) -> None:
     head = read_depth_head(written("metric")[1], arch)
     assert (head.about.range_metres[1], head.about.is_normed, head.about.blocks) == (20.0, True, (2, 5, 8, 11))
     with pytest.raises(HeadMismatchError, match="belongs to other weights"):
-        head.check_backbone("ab" * 32, NAME)  # its encoder is its own, whatever else is published
+        head.about.check_backbone("ab" * 32, NAME)  # its encoder is its own, whatever else is published

@@ -103,13 +103,13 @@ def test_depth_anything_brings_its_own_encoder(tmp_path) -> None:
     tuned = load_backbone("depth_anything_v2_small", path)
     assert (tuned.info.published_as, tuned.info.licence, tuned.info.commercial) == (TUNED.name, "apache-2.0", "yes")
     model = load_depth_head("depth_anything", TUNED.name, str(path))
-    model.check_backbone(tuned.fingerprint, tuned.info.published_as)
+    model.about.check_backbone(tuned.fingerprint, tuned.info.published_as)
     plain = load_backbone("dinov2_vits14", path)  # the same tensors under the name of their architecture
     assert (plain.fingerprint, plain.info.published_as) == (tuned.fingerprint, "")
-    model.check_backbone(plain.fingerprint)
+    model.about.check_backbone(plain.fingerprint)
     other = load_backbone(TUNED.name, write_anything(tmp_path / "other.pth", seed=4))
     with pytest.raises(HeadMismatchError, match="belongs to other weights"):
-        model.check_backbone(other.fingerprint, other.info.published_as)
+        model.about.check_backbone(other.fingerprint, other.info.published_as)
     assert tuned.space((224, 224)) != other.space((224, 224))
 
 
@@ -117,11 +117,11 @@ def test_published_heads_take_published_weights_alone(tmp_path) -> None:
     model = read_depth_head(write_meta(tmp_path / "nyu.pth"), ARCH)
     torch.save(random_tensors(ARCH, 1), tmp_path / "meta.pth")
     published = load_backbone("dinov2_vits14", tmp_path / "meta.pth")
-    model.check_backbone(published.fingerprint, published.info.published_as)
+    model.about.check_backbone(published.fingerprint, published.info.published_as)
     for weights in ("random", write_anything(tmp_path / "tuned.pth")):
         other = load_backbone("dinov2_vits14", weights)
         with pytest.raises(HeadMismatchError, match="expected those published for dinov2_vits14, got others"):
-            model.check_backbone(other.fingerprint, other.info.published_as)
+            model.about.check_backbone(other.fingerprint, other.info.published_as)
 
 
 def test_non_commercial_models_are_refused_before_anything_is_fetched(tmp_path) -> None:

@@ -29,9 +29,6 @@ class Named:
 
     about: DepthAbout
 
-    def check_backbone(self, fingerprint: str, published_as: str = "") -> None:
-        self.about.check_backbone(fingerprint, published_as)
-
 
 @pytest.mark.parametrize(
     ("said", "is_calibrated"),

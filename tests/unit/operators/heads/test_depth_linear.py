@@ -90,9 +90,9 @@ def test_depth_near_the_ends_of_the_range_is_invalid():
 
 def test_other_weights_are_refused():
     head = bins_head()
-    head.check_backbone("aa" * 32)
+    head.about.check_backbone("aa" * 32)
     with pytest.raises(HeadMismatchError, match="expected fingerprint aaaaaaaaaaaa, got bbbbbbbbbbbb"):
-        head.check_backbone("bb" * 32)
+        head.about.check_backbone("bb" * 32)
 
 
 def test_bytes_and_files_carry_everything(tmp_path):
