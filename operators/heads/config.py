@@ -133,10 +133,10 @@ class KnnHead(HeadSection):
     kind: Literal["knn"]
     bank: str
     """Folder made by `bank build`."""
-    vote: Literal["paper", "balanced", "whitened"] = "balanced"
+    vote: Literal["paper", "balanced", "whitened"] = "whitened"
     """`paper`: Meta's kNN evaluation; `balanced`: the same, each class's vote divided by its number of pictures;
     `whitened`: each class speaks by its three nearest pictures, where pictures of one class vary evenly in every
-    direction (for classes of very few pictures). `k` and `temperature` are of the first two."""
+    direction. `k` and `temperature` are of the first two."""
     k: int = Field(default=20, ge=1)
     temperature: float = Field(default=0.07, gt=0)
     unknown: UnknownConfig = UnknownConfig()

@@ -57,7 +57,7 @@ class Bank:
         space: str,
         *,
         pooled: bool = False,
-        vote: Vote = "balanced",
+        vote: Vote = "whitened",
         k: int = 20,
         temperature: float = 0.07,
         false_unknown: float = 0.05,

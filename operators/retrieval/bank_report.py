@@ -22,7 +22,7 @@ _COUNTER = re.compile(r"[-_ ]*\d+$")
 class Judgement:
     """As the head that applies the bank is configured."""
 
-    vote: Vote = "balanced"
+    vote: Vote = "whitened"
     k: int = 20
     temperature: float = 0.07
     false_unknown: float = 0.05

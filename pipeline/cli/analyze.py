@@ -72,7 +72,7 @@ def analyze(
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
     shape: Annotated[list[str] | None, typer.Option(help="Height x width such as 224x392; may be repeated.")] = None,
     bank: Annotated[list[str] | None, typer.Option(help="NAME=FOLDER of a bank to label with; repeatable.")] = None,
-    vote: Annotated[str, typer.Option(help="balanced, whitened or paper.")] = "balanced",
+    vote: Annotated[str, typer.Option(help="whitened, balanced or paper.")] = "whitened",
     depth: Annotated[
         str, typer.Option(help="simulated, none, an official name such as nyu_dpt, depth_anything, or a path.")
     ] = "simulated",

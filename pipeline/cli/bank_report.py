@@ -37,7 +37,7 @@ _CELL = (150, 260)
 def report(
     bank: Annotated[Path, typer.Argument(metavar="BANK", help="Folder of a bank.")],
     *,
-    vote: Annotated[str, typer.Option(help="balanced, whitened or paper, as the head votes.")] = "balanced",
+    vote: Annotated[str, typer.Option(help="whitened, balanced or paper, as the head votes.")] = "whitened",
     k: Annotated[int, typer.Option(min=1, help="Neighbours of the vote.")] = 20,
     temperature: Annotated[float, typer.Option(help="Of the vote.")] = 0.07,
     false_unknown: Annotated[str, typer.Option(help="Share promised by the head.")] = "5%",

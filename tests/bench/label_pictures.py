@@ -117,7 +117,7 @@ class Chain:
         banks = banks or {}
         heads: dict[str, HeadConfig] = {"depth": DepthHead(kind="depth")}
         for name in banks:
-            heads[name] = KnnHead(kind="knn", bank=name, vote="paper" if name.endswith("_paper") else "balanced")
+            heads[name] = KnnHead(kind="knn", bank=name, vote="paper" if name.endswith("_paper") else "whitened")
         stored = {f"head/{name}@1": bank.to_bytes() for name, bank in banks.items()}
         if hasattr(self, "view"):
             stored["view/dock@1"] = self.view.to_bytes()

@@ -52,7 +52,9 @@ def test_left_out_clips_are_judged_by_the_rest_alone():
     left = leave_out_clips(vectors, 3, vote="balanced", k=20, temperature=0.07, false_unknown=0.1)
     out = np.array([name.startswith("1/clip4/") for name in vectors.names])
     rest = Bank(("a", "b", "c"), vectors.rows(~out))
-    for row, vote in zip(np.flatnonzero(out), rest.vote(vectors.vectors[out], SPACE, false_unknown=0.1), strict=True):
+    for row, vote in zip(
+        np.flatnonzero(out), rest.vote(vectors.vectors[out], SPACE, vote="balanced", false_unknown=0.1), strict=True
+    ):
         assert rest.classes[left.best[row]] == vote.shares[0][0]
         assert left.is_unknown[row] == vote.is_unknown
 

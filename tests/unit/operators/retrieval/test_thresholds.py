@@ -70,7 +70,9 @@ def test_a_report_leaves_clips_out_of_what_is_borrowed_too():
         left = leave_out_clips(stock, 3, vote="balanced", k=20, temperature=0.07, false_unknown=0.4)
         for clip in np.unique(stock.clips):
             out = stock.clips == clip
-            votes = Bank(("a", "b", "c"), stock.rows(~out)).vote(stock.vectors[out], SPACE, false_unknown=0.4)
+            votes = Bank(("a", "b", "c"), stock.rows(~out)).vote(
+                stock.vectors[out], SPACE, vote="balanced", false_unknown=0.4
+            )
             assert [vote.is_unknown for vote in votes] == left.is_unknown[out].tolist()
 
 

@@ -80,7 +80,7 @@ def test_a_report_says_the_same_as_table_as_json_and_in_the_folder(
     assert told["version"] in table
     assert [each["what"] for each in told["reports"]] == ["whole pictures", "things under masks"]
     for each in told["reports"]:
-        assert f"{each['what']}, each left out with its clip, balanced vote" in table
+        assert f"{each['what']}, each left out with its clip, whitened vote" in table
         assert {name: (c["pictures"], c["clips"]) for name, c in each["classes"].items()} == {
             "blue": (4, 2),
             "red": (4, 2),
@@ -95,7 +95,7 @@ def test_a_report_says_the_same_as_table_as_json_and_in_the_folder(
 def test_a_report_judges_by_the_vote_share_and_clips_that_it_is_asked_for(
     bank: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    report(bank, vote="whitened", false_unknown="20%", as_json_=True)
+    report(bank, vote="balanced", false_unknown="20%", as_json_=True)
     told = json.loads(capsys.readouterr().out)["reports"][0]
     assert told["false_unknown"]["promised"] == 0.2
     loaded = Bank.load(bank)
