@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Literal
 
 DINOV2_PATCH = 14
@@ -59,6 +60,11 @@ class Architecture:
         """(H, W) for 16:9, 4:3 and square pictures, 224 pixels high."""
         widths = (round(224 * aspect / self.patch) * self.patch for aspect in (16 / 9, 4 / 3, 1))
         return tuple((224, width) for width in widths)
+
+    @property
+    def num_parameters(self) -> int:
+        """Values in all canonical tensors."""
+        return sum(prod(shape) for shape in self.tensor_shapes().values())
 
     def tensor_shapes(self) -> dict[str, tuple[int, ...]]:
         """Canonical tensors by Meta's names, without the `mask_token`, which inference never reads."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from math import prod
-
 from operators.backbone.architectures import ARCHITECTURES
 from operators.backbone.official import Official
 
@@ -22,14 +20,13 @@ _HASHES = {
 
 
 def _row(name: str, hash_: str) -> Official:
-    parameters = sum(prod(shape) for shape in ARCHITECTURES[name].tensor_shapes().values())
     file = f"{name}_pretrain_lvd1689m-{hash_}.pth"
     return Official(
         name=name,
         file=file,
         url=DINOV3_TERMS,
         size_bytes=None,
-        about_bytes=4 * parameters,
+        about_bytes=4 * ARCHITECTURES[name].num_parameters,
         sha256=None,
         licence=DINOV3_LICENCE,
         commercial="yes",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from operators.backbone.architectures import architecture
 from pipeline.config.loader import Config
 from pipeline.config.schema import CameraConfig
 
@@ -21,7 +22,6 @@ MIB_PER_PROCESS = 290
 """Of a decoder, a publisher, the driver, and an analyzer before its weights. Source: own measurement, 290 to 420."""
 MIB_OF_RAY = 490
 """Source: own measurements, with plain `ray`."""
-_PARAMETERS = {"s": 22_056_576, "b": 86_580_480, "l": 304_368_640, "g": 1_136_480_768}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,5 @@ def decoded_rate(camera: CameraConfig) -> float:
 
 def memory_mib(config: Config, num_processes: int) -> int:
     """About what the whole takes: Ray, processes, weights in fp32, cameras."""
-    size = config.model.backbone.removeprefix("dinov2_vit")[0]
-    weights = _PARAMETERS[size] * 4 // 2**20
+    weights = architecture(config.model.backbone).num_parameters * 4 // 2**20
     return MIB_OF_RAY + num_processes * MIB_PER_PROCESS + weights + MIB_PER_CAMERA * len(config.cameras)

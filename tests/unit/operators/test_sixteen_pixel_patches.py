@@ -126,5 +126,5 @@ def test_shapes_left_out_are_those_of_the_backbone() -> None:
 
 
 def test_heads_published_for_dinov2_are_not_for_dinov3() -> None:
-    with pytest.raises(ValueError, match="no nyu_linear4 is published for dinov3_vits16"):
-        official_head("nyu_linear4", "dinov3_vits16")
+    with pytest.raises(ValueError, match="no imagenet_linear is published for dinov3_vits16"):
+        official_head("imagenet_linear", "dinov3_vits16")

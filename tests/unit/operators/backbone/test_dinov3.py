@@ -46,12 +46,12 @@ def test_a_file_without_a_mask_or_a_half_is_refused(tmp_path: Path, missing: str
 
 
 def test_weights_of_satellite_pictures_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="satellite"):
+    with pytest.raises(WeightsError, match=r"\(satellite pictures\)"):
         load_backbone(NAME, written(tmp_path, **{"local_cls_norm.weight": torch.ones(384)}))
     save_file({"embeddings.patch_embeddings.weight": torch.zeros(1)}, tmp_path / "model.safetensors")
     note = tmp_path / "preprocessor_config.json"
     note.write_text(json.dumps({"image_mean": [0.430, 0.411, 0.296], "image_std": [0.213, 0.156, 0.143]}))
-    with pytest.raises(WeightsError, match="satellite"):
+    with pytest.raises(WeightsError, match=r"\(satellite pictures\)"):
         load_backbone(NAME, tmp_path)
     note.write_text('{"image_mean": "no numbers"}')
     with pytest.raises(WeightsError, match=r"preprocessor_config.json is damaged"):

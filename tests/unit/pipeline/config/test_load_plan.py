@@ -1,7 +1,10 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from operators.backbone.architectures import ARCHITECTURES
+from operators.backbone.config import ModelConfig
 from pipeline.config import load_config
 from pipeline.config.load_plan import LoadPlan, memory_mib, plan_load
 
@@ -40,3 +43,13 @@ def test_memory_grows_with_cameras_and_model():
     config = load_config(EXAMPLE)
     assert memory_mib(config, 5) - memory_mib(config, 4) == 290
     assert memory_mib(config, 4) == 490 + 4 * 290 + 84 + 5 * 12
+
+
+@pytest.mark.parametrize(
+    ("name", "mib"), [("dinov2_vitg14", 4335), ("depth_anything_v2_base", 330), ("dinov3_vits16", 82)]
+)
+def test_memory_is_known_of_every_backbone(name, mib):
+    config, other = load_config(EXAMPLE), ModelConfig.model_validate({"backbone": name})
+    changed = replace(config, sections=config.sections.model_copy(update={"model": other}))
+    assert memory_mib(changed, 4) - memory_mib(config, 4) == mib - 84
+    assert all(each.num_parameters > 10**7 for each in ARCHITECTURES.values())
