@@ -16,10 +16,12 @@ from pipeline.kafka_client import KafkaSecurity
 from pipeline.secrets import redact
 from pipeline.sinks.queued import Carrier
 from pipeline.sinks.registry import build_carriers
-from pipeline.sources.base import Decoded, Undecodable
+from pipeline.sources.base import Decoded, Quiet, Undecodable
 from pipeline.sources.registry import build_feed, group_feeds
 
 _AT_ONCE = 16
+_KEYFRAME_SECONDS = 20.0
+"""How long a stream that was joined between two keyframes is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +79,18 @@ def _feed(config: Config, cameras: Sequence[str], clock: Clock) -> Answer:
     def ask() -> str:
         try:
             info = feed.open({})
-            deadline = clock.monotonic() + first.stall_after
-            stop = threading.Event()
-            for event in feed.events(stop):
+            began, patience, lacks = clock.monotonic(), first.stall_after, "nothing"
+            for event in feed.events(threading.Event()):
                 if isinstance(event, Decoded):
                     sizes[event.camera] = height, width = event.picture.size
                     rate = f", {info.declared_fps:g} fps declared" if info.declared_fps else ""
                     return f"{info.codec}, {height}x{width} (height x width){rate}"
                 if isinstance(event, Undecodable):
                     return f"{info.codec}, first message is no picture: {event.reason}"
-                if clock.monotonic() > deadline:
-                    return f"{info.codec}, opened; nothing came in {first.stall_after:g} s"
+                if isinstance(event, Quiet) and event.has_packets:
+                    patience, lacks = max(patience, _KEYFRAME_SECONDS), "packets, but no keyframe"
+                if clock.monotonic() - began > patience:
+                    return f"{info.codec}, opened; {lacks} came in {patience:g} s"
             return f"{info.codec}, opened; it holds no picture"
         finally:
             feed.close()

@@ -184,7 +184,8 @@ class Reader:
                     with self._guard:
                         self._flows[self.plan.cameras[0].camera].book.meters.unrouted[event.topic] += 1
                 case Quiet():
-                    pass
+                    if event.has_packets:
+                        self.watch.packets()
             if self._stop.is_set() or self._is_finished:
                 return
             if self.watch.must_reconnect():

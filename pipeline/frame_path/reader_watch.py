@@ -14,6 +14,9 @@ _RECONNECT_AFTER = 1.5
 _PERIODS = 3.0
 """A camera may be silent for this many of its own periods, however slow it is."""
 _LONGEST_SECONDS = 60.0
+_KEYFRAME_SECONDS = 60.0
+"""A stream that was joined between two keyframes may bring packets without a picture for this long. Cameras that save
+bandwidth send a keyframe every 10 to 20 s: opened anew every few seconds, they would never show one."""
 
 
 class ReaderWatch:
@@ -25,16 +28,18 @@ class ReaderWatch:
         self._clock = clock
         self._declared_fps: float | None = None
         self._is_waiting = True
-        self._event_at = clock.monotonic()
+        self._event_at = self._begun_at = clock.monotonic()
         self._frame_at = dict.fromkeys(flows, clock.monotonic())
+        self._has_frames = False
 
     def begin(self, declared_fps: float | None = None) -> None:
         """A connection is being made, or stands."""
         now = self._clock.monotonic()
         self._declared_fps = declared_fps
         self._is_waiting = False
-        self._event_at = now
+        self._event_at = self._begun_at = now
         self._frame_at = dict.fromkeys(self._flows, now)
+        self._has_frames = False
 
     def event(self) -> None:
         """The feed yielded something."""
@@ -43,6 +48,13 @@ class ReaderWatch:
     def frame(self, camera: str) -> None:
         """The feed yielded a frame."""
         self._frame_at[camera] = self._clock.monotonic()
+        self._has_frames = True
+
+    def packets(self) -> None:
+        """The feed's stream runs, without a picture so far: that is no silence until a keyframe must have come."""
+        now = self._clock.monotonic()
+        if not self._has_frames and now - self._begun_at < _KEYFRAME_SECONDS:
+            self._frame_at = dict.fromkeys(self._flows, now)
 
     @contextmanager
     def waiting(self) -> Generator[None]:

@@ -65,7 +65,10 @@ class Undecodable:
 
 @dataclass(frozen=True, slots=True)
 class Quiet:
-    """Nothing came within the source's own poll time. Lets the reader look at its clocks; not a fault."""
+    """No picture came within the source's own poll time. Lets the reader look at its clocks; not a fault."""
+
+    has_packets: bool = False
+    """The stream runs, but nothing in it is a picture yet: it was joined between two keyframes."""
 
 
 @dataclass(frozen=True, slots=True)

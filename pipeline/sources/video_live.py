@@ -145,7 +145,7 @@ class LiveDecoder:
                 yield event
             if time.monotonic() - told >= _QUIET_SECONDS:
                 told = time.monotonic()
-                yield Quiet()
+                yield Quiet(has_packets=True)
 
     def _events_of(self, video: VideoInput, packet: Packet[Any]) -> Iterator[Event]:
         self._read_sender_report(video, packet)

@@ -129,6 +129,24 @@ def test_a_stall_without_closing_is_noticed(server, transport):
     works(feed)
 
 
+def test_a_stream_joined_between_two_keyframes_says_that_it_runs_until_it_has_a_picture(server, tmp_path):
+    clip = make_clip(tmp_path / "rare.mkv", 100, gop=100, options=LIVE, size=(192, 320))
+    feed = feed_of(server.url("rare"))
+    with RtspPublisher(clip, server.url("rare")):
+        server.wait_until_live("rare")
+        for _ in range(3):  # whichever part of the four seconds it was opened in
+            feed.open({})
+            kinds: list[object] = []
+            for event in feed.events(threading.Event()):
+                kinds.append(event if isinstance(event, Quiet) else type(event))
+                if isinstance(event, Decoded):
+                    break
+            feed.close()
+            if Quiet(has_packets=True) in kinds:
+                return
+    pytest.fail(f"never joined between two keyframes: {kinds}")
+
+
 @pytest.mark.usefixtures("camera")
 def test_stop_is_heard_while_nothing_comes(server):
     feed, stop = feed_of(server.url("cam"), stall_after=20.0), threading.Event()
