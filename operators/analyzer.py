@@ -24,7 +24,9 @@ from operators.results import Analysis, ModelInfo, Segments, Subject, ViewSample
 from operators.retrieval.bank import Bank
 from operators.retrieval.build_bank import LabelledPicture, build_bank
 from operators.scene.empty_view import VIEW_BLOCK, EmptyView
+from operators.scene.structure import gray_picture
 from operators.scene.subjects import find_subjects, view_tokens
+from operators.scene.view_check import check_view
 
 _SPARE = 4
 """Artefacts kept beyond one per camera or head: versions change over while frames are in flight."""
@@ -191,6 +193,7 @@ class Analyzer:
             subjects=subjects,
             view=seen.view,
             view_lights=seen.lights,
+            view_check=seen.check,
             artefacts=item.artefacts,
             preview=preview_jpeg(item.pixels) if item.wants_preview or is_kept else None,
             picture=fine_jpeg(item.pixels) if item.wants_picture else None,
@@ -220,7 +223,12 @@ class Analyzer:
             spec.lines,
             relative_error=found[1].about.relative_error,
         )
-        return Seen(name, view.num_lights, tuple(subjects))
+        return Seen(
+            name,
+            view.num_lights,
+            tuple(subjects),
+            check_view(view.structure, item.pixels, [each.mask for each in subjects]),
+        )
 
 
 def _row(tokens: Mapping[int, tuple[np.ndarray, np.ndarray]], row: int) -> dict[int, tuple[np.ndarray, np.ndarray]]:
@@ -247,4 +255,5 @@ def _sample(item: Item, tokens: FrameTokens, log_depth: np.ndarray | None) -> Vi
         log_depth=None if log_depth is None else log_depth.astype(np.float16),
         tokens=view_tokens(tokens.taps[VIEW_BLOCK][1][0]),
         luma=float(item.pixels.reshape(-1, 3).mean(axis=0) @ np.array(_LUMA)),
+        gray=gray_picture(item.pixels),
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from operators.heads.base import FrameTokens, LabelHead
 from operators.results import Label, Subject
+from operators.scene.view_check import Verdict
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -17,6 +18,8 @@ class Seen:
     """The view's version; None: there is none, and nobody knows what stands there."""
     lights: int
     subjects: tuple[Subject, ...]
+    check: Verdict = "unsure"
+    """Whether the frame shows the view."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from operators.frames import Placement, Ticket, Times
+from operators.scene.view_check import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,8 @@ class ViewSample:
     """float16 (N, D) patch tokens of an early block (block index 2), L2-normalised."""
     luma: float
     """Mean brightness of the picture, 0..255: tells lights apart."""
+    gray: np.ndarray | None = None
+    """uint8 (H // 2, W // 2) brightness of the model-size picture: what stands still is learnt from it."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -149,6 +152,8 @@ class Analysis:
     """The empty view that subjects were found against, such as `view/dock-03@12`; None: not learnt yet."""
     view_lights: int = 0
     """How many lights that view has seen; 1 means depth alone (`one_light`)."""
+    view_check: Verdict = "unsure"
+    """Whether this frame shows what the view learnt."""
     artefacts: tuple[str, ...] = ()
     preview: bytes | None = None
     """JPEG of the model-size picture, at most 16 KiB."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from operators.results import ViewSample
+from operators.scene.structure import Structure, build_structure
 from operators.tensor_file import from_tensor_bytes, to_tensor_bytes
 
 VIEW_BLOCK = 2
@@ -35,6 +37,8 @@ class EmptyView:
     num_lights: int
     made_by: str = ""
     """What made its depth and tokens (fingerprints of backbone and depth head); a view of others is refused."""
+    structure: Structure | None = None
+    """What stands still in it; None: it was learnt without pictures, and whether the camera moved cannot be told."""
 
     def __repr__(self) -> str:
         return f"EmptyView({self.log_depth.shape}, lights={self.num_lights}, references={len(self.references)})"
@@ -77,7 +81,12 @@ class EmptyView:
             "references": self.references.astype(np.float16),
             "thresholds": self.thresholds,
         }
-        return to_tensor_bytes("empty_view", arrays, {"num_lights": self.num_lights, "made_by": self.made_by})
+        about: dict[str, object] = {"num_lights": self.num_lights, "made_by": self.made_by}
+        if self.structure is not None:
+            arrays["coarse"] = self.structure.coarse.astype(np.float16)
+            arrays["fine"] = self.structure.fine.astype(np.float16)
+            about["faded"] = self.structure.faded
+        return to_tensor_bytes("empty_view", arrays, about)
 
     @staticmethod
     def from_bytes(data: bytes) -> EmptyView:
@@ -93,10 +102,19 @@ class EmptyView:
             thresholds=arrays["thresholds"],
             num_lights=about["num_lights"],
             made_by=about["made_by"],
+            structure=_structure_of(arrays, about),
         )
 
 
-def build_view(samples_by_light: Sequence[Sequence[ViewSample]], made_by: str = "") -> EmptyView:
+def _structure_of(arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> Structure | None:
+    if "coarse" not in arrays:
+        return None
+    return Structure(arrays["coarse"].astype(np.float32), arrays["fine"].astype(np.float32), about["faded"])
+
+
+def build_view(
+    samples_by_light: Sequence[Sequence[ViewSample]], made_by: str = "", unsteady: np.ndarray | None = None
+) -> EmptyView:
     """The empty view from samples that are grouped by light.
 
     Depth is the median over all samples. The novelty threshold is the 99.9 % quantile of the novelty that each light's
@@ -105,6 +123,7 @@ def build_view(samples_by_light: Sequence[Sequence[ViewSample]], made_by: str = 
     Args:
         samples_by_light: one or more samples per light, all of one shape.
         made_by: see `EmptyView.made_by`.
+        unsteady: bool (N,) patches where a parked thing was absorbed: whether the camera moved is not told by them.
 
     Raises:
         ValueError: no sample at all, or samples of different shapes.
@@ -123,7 +142,18 @@ def build_view(samples_by_light: Sequence[Sequence[ViewSample]], made_by: str = 
         thresholds=np.full(references.shape[1], _leave_one_light_out(cleaned), np.float32),
         num_lights=len(lights),
         made_by=made_by,
+        structure=_structure(lights, unsteady),
     )
+
+
+def _structure(lights: Sequence[Sequence[ViewSample]], unsteady: np.ndarray | None) -> Structure | None:
+    grays = [[sample.gray for sample in samples if sample.gray is not None] for samples in lights]
+    grays = [light for light in grays if light]
+    if not grays:
+        return None
+    depth = next((sample.log_depth for light in lights for sample in light if sample.log_depth is not None), None)
+    hidden = None if unsteady is None or depth is None else unsteady.reshape(depth.shape)
+    return build_structure(grays, hidden)
 
 
 def _median_log_depth(samples: Sequence[ViewSample]) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -67,8 +67,17 @@ def _uncovered(sample: ViewSample, covered: np.ndarray, earlier: ViewSample) -> 
     tokens = np.where(covered[:, None], earlier.tokens, sample.tokens)
     if sample.log_depth is None or earlier.log_depth is None:
         return ViewSample(sample.log_depth, tokens, sample.luma)
-    depth = np.where(covered.reshape(sample.log_depth.shape), earlier.log_depth, sample.log_depth)
-    return ViewSample(depth, tokens, sample.luma)
+    hidden = covered.reshape(sample.log_depth.shape)
+    depth = np.where(hidden, earlier.log_depth, sample.log_depth)
+    return ViewSample(depth, tokens, sample.luma, _uncovered_gray(sample.gray, hidden, earlier.gray))
+
+
+def _uncovered_gray(gray: np.ndarray | None, hidden: np.ndarray, earlier: np.ndarray | None) -> np.ndarray | None:
+    if gray is None or earlier is None:
+        return gray
+    height, width = gray.shape
+    rows, columns = np.arange(height) * hidden.shape[0] // height, np.arange(width) * hidden.shape[1] // width
+    return np.where(hidden[rows[:, None], columns], earlier, gray)
 
 
 def forget_depth(lights: tuple[LearntLight, ...], patches: np.ndarray) -> tuple[LearntLight, ...]:
@@ -84,4 +93,4 @@ def _without_depth(sample: ViewSample, patches: np.ndarray) -> ViewSample:
         return sample
     depth = sample.log_depth.copy()
     depth.reshape(-1)[patches] = np.nan
-    return ViewSample(depth, sample.tokens, sample.luma)
+    return replace(sample, log_depth=depth)

@@ -49,6 +49,8 @@ class ViewLearner:
     """Samples since that version."""
     occupied_since_ns: np.ndarray | None = None
     """int64 (N,) since when a subject covers each patch; 0: free."""
+    unsteady: np.ndarray | None = None
+    """bool (N,) patches where a parked thing was ever absorbed."""
 
     def wants_sample(self, rule_time_ns: int, *, is_armed: bool = False) -> bool:
         """Whether the next frame should bring a sample: often at first, once a minute later, never in an episode.
@@ -98,12 +100,13 @@ class ViewLearner:
             last_sample_ns=rule_time_ns,
             samples_since=self.samples_since + 1,
             occupied_since_ns=np.where(absorbed, 0, since),
+            unsteady=self._unsteady(absorbed),
         )
         learnt = grown.learnt_lights()
         is_due = len(learnt) != self.last_lights or absorbed.any() or grown.samples_since >= SAMPLES_PER_REFRESH
         if not learnt or not is_due:
             return grown, None
-        view = build_view([light.samples for light in learnt], self.made_by)
+        view = build_view([light.samples for light in learnt], self.made_by, grown.unsteady)
         return replace(grown, last_lights=len(learnt), samples_since=0), view
 
     def seeded(self, samples_by_light: list[list[ViewSample]]) -> ViewLearner:
@@ -128,8 +131,13 @@ class ViewLearner:
             depths = [each.log_depth for each in light.samples if each.log_depth is not None]
             if depths:
                 arrays[f"log_depth.{index}"] = np.stack(depths)
+            grays = [each.gray for each in light.samples if each.gray is not None]
+            if len(grays) == len(light.samples):
+                arrays[f"gray.{index}"] = np.stack(grays)
         if self.occupied_since_ns is not None:
             arrays["occupied_since_ns"] = self.occupied_since_ns
+        if self.unsteady is not None:
+            arrays["unsteady"] = self.unsteady
         about = {
             "absorb_after_seconds": self.absorb_after_seconds,
             "made_by": self.made_by,
@@ -153,11 +161,16 @@ class ViewLearner:
         arrays, about = from_tensor_bytes("view_learner", data)
         lights: list[LearntLight] = []
         for index, light in enumerate(about["lights"]):
-            depths = arrays.get(f"log_depth.{index}")
+            depths, grays = arrays.get(f"log_depth.{index}"), arrays.get(f"gray.{index}")
             lights.append(
                 LearntLight(
                     tuple(
-                        ViewSample(None if depths is None else depths[row], arrays[f"tokens.{index}"][row], luma)
+                        ViewSample(
+                            None if depths is None else depths[row],
+                            arrays[f"tokens.{index}"][row],
+                            luma,
+                            None if grays is None else grays[row],
+                        )
                         for row, luma in enumerate(light["luma"])
                     ),
                     light["last_ns"],
@@ -172,10 +185,16 @@ class ViewLearner:
             last_lights=about["last_lights"],
             samples_since=about["samples_since"],
             occupied_since_ns=arrays.get("occupied_since_ns"),
+            unsteady=arrays.get("unsteady"),
         )
 
     def _has_shape_of(self, sample: ViewSample) -> bool:
         return not self.lights or self.lights[0].samples[0].tokens.shape == sample.tokens.shape
+
+    def _unsteady(self, absorbed: np.ndarray) -> np.ndarray | None:
+        if not absorbed.any():
+            return self.unsteady
+        return absorbed if self.unsteady is None else self.unsteady | absorbed
 
     def _occupation(
         self, sample: ViewSample, rule_time_ns: int, occupied: np.ndarray | None

@@ -1,0 +1,150 @@
+"""Whether a camera still shows what it learnt, on a simulated yard that no limit was tuned on."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from operators.backbone.preprocess import place
+from operators.scene.structure import Structure, build_structure, gray_picture, match_view
+from operators.scene.view_check import MIN_FRAMES, Verdict, ViewWatch, check_view
+from pipeline.simulation.dock import DockScene
+from pipeline.simulation.lights import Light
+from pipeline.simulation.movers import MoverState
+from pipeline.simulation.pose import POSES, Pose
+from tests.bench.scene_pictures import covered, day_to_night, infrared, lamp_lit, moved
+
+SITE, POSE = 860_001, POSES["P0"]
+SECOND = 1_000_000_000
+
+
+@cache
+def scene(pose: Pose = POSE) -> DockScene:
+    return DockScene(SITE, pose)
+
+
+def picture(light: Light, pose: Pose = POSE, movers: tuple[MoverState, ...] = ()) -> np.ndarray:
+    return scene(pose).render(movers, light, 3).rgb
+
+
+def pixels(rgb: np.ndarray) -> np.ndarray:
+    return place(rgb, (224, 392))[0]
+
+
+@cache
+def learnt() -> Structure:
+    lights = [[gray_picture(pixels(picture(Light.drift(seed, 20.0 * k)))) for k in range(3)] for seed in (1, 2, 4)]
+    return build_structure(lights)
+
+
+def verdict(rgb: np.ndarray, *masks: np.ndarray) -> str:
+    return check_view(learnt(), pixels(rgb), masks)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_lights_that_were_not_learnt_from_day_to_night_are_the_same_view(share: float):
+    assert verdict(lamp_lit(picture(day_to_night(77, share, 30.0)), 5, share)) == "ok"
+
+
+def test_infrared_is_the_same_view():
+    assert verdict(infrared(picture(Light.of(78)), 1)) == "ok"
+
+
+@pytest.mark.parametrize("what", ["pan", "tilt", "zoom", "re-aimed"])
+def test_a_camera_that_was_turned_is_moved(what: str):
+    assert verdict(picture(Light.of(79), moved(POSE, what, 3))) == "moved"
+
+
+@pytest.mark.parametrize(
+    ("what", "said"), [("hand", "covered"), ("sheet", "covered"), ("dirt", "covered"), ("defocus", "blurred")]
+)
+def test_what_is_on_the_lens_is_told(what: str, said: str):
+    assert verdict(covered(picture(Light.of(80)), what, 4)) == said
+
+
+def test_a_cobweb_is_told_whatever_it_is_called():
+    assert verdict(covered(picture(Light.of(80)), "web", 4)) in {"covered", "blurred", "moved"}
+
+
+def test_a_truck_before_the_lens_is_a_subject_and_no_cover():
+    truck = MoverState("truck", 0.0, 2.6, 0.0, 12)
+    shown = scene().render([truck], Light.of(81), 3)
+    mask = pixels(np.repeat((shown.mover_map > 0).astype(np.uint8)[..., None] * 255, 3, axis=2))[..., 0]
+    patches = mask.reshape(16, 14, 28, 14).mean(axis=(1, 3)) > 20
+    assert patches.mean() > 0.3
+    assert verdict(shown.rgb, patches) in {"ok", "unsure"}
+
+
+def test_a_plain_view_is_never_judged():
+    plain = build_structure([[np.full((112, 196), 120, np.uint8)]])
+    assert check_view(plain, np.zeros((224, 392, 3), np.uint8), ()) == "unsure"
+    assert check_view(None, np.zeros((224, 392, 3), np.uint8), ()) == "unsure"
+
+
+def test_privacy_polygons_do_not_hold_a_moved_camera_in_place():
+    def hidden(rgb: np.ndarray) -> np.ndarray:
+        found = pixels(rgb).copy()
+        found[:120, :230] = 0
+        return found
+
+    lights = [[gray_picture(hidden(picture(Light.drift(seed, 9.0))))] for seed in (1, 2)]
+    structure = build_structure(lights)
+    assert check_view(structure, hidden(picture(Light.of(82))), ()) == "ok"
+    assert check_view(structure, hidden(picture(Light.of(82), moved(POSE, "pan", 3))), ()) == "moved"
+
+
+def test_patches_of_an_absorbed_thing_are_not_looked_for():
+    grays = [[gray_picture(pixels(picture(Light.of(1))))]]
+    patches = np.zeros((16, 28), bool)
+    patches[:, :14] = True
+    whole, half = build_structure(grays), build_structure(grays, patches)
+    count = [match_view(each, grays[0][0]).num_blocks for each in (whole, half)]
+    assert count[1] <= 0.65 * count[0]
+
+
+def test_a_picture_of_another_shape_is_one_sentence():
+    with pytest.raises(ValueError, match=r"gray must be \(112, 196\) as in the view, got \(4, 4\)"):
+        match_view(learnt(), np.zeros((4, 4), np.uint8))
+
+
+def repeated(verdict: Verdict, count: int) -> list[Verdict]:
+    return [verdict] * count
+
+
+def watched(*verdicts: Verdict, step_seconds: float = 1.0, watch: ViewWatch | None = None) -> ViewWatch:
+    watch = watch or ViewWatch()
+    for number, each in enumerate(verdicts):
+        watch = watch.step(each, int(number * step_seconds * SECOND))
+    return watch
+
+
+def test_a_state_needs_several_frames_over_several_seconds():
+    assert watched(*repeated("moved", 5)).state == "ok"
+    assert watched(*repeated("moved", 6)).state == "moved"
+    assert watched(*repeated("moved", 20), step_seconds=0.2).state == "ok"
+    assert watched(*repeated("moved", MIN_FRAMES - 1), step_seconds=60.0).state == "ok"
+    assert watched(*repeated("moved", MIN_FRAMES), step_seconds=60.0).state == "moved"
+
+
+def test_one_good_frame_begins_the_doubt_anew():
+    assert watched(*repeated("covered", 5), "ok", *repeated("covered", 5)).state == "ok"
+
+
+def test_frames_that_tell_nothing_change_nothing():
+    assert watched("covered", "unsure", "unsure", "covered", "unsure", "covered", "covered").state == "covered"
+    assert watched(*repeated("unsure", 50)).state == "ok"
+
+
+def test_faults_in_a_row_count_together_and_the_last_one_names_the_state():
+    assert watched("moved", "covered", "moved", "covered", "moved", "covered").state == "covered"
+
+
+def test_it_is_well_again_as_slowly_as_it_fell():
+    fallen = watched(*repeated("blurred", 6))
+    assert watched(*repeated("ok", 5), watch=fallen).state == "blurred"
+    assert watched(*repeated("ok", 6), watch=fallen).state == "ok"
+
+
+def test_the_watch_survives_a_restart():
+    watch = watched("moved", "moved")
+    assert ViewWatch.from_dict(watch.to_dict()) == watch
