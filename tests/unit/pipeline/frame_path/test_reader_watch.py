@@ -65,17 +65,17 @@ class JoinedLate:
         self.clock = clock
         self.num_opened = 0
 
-    def open(self, resume):
+    def open(self, _resume):
         self.num_opened += 1
         return SourceInfo("h264", None, 25.0)
 
-    def events(self, stop):
+    def events(self, _stop):
         for _ in range(20):
             self.clock.advance(0.5)
             yield Quiet(has_packets=True)
         yield EndOfStream("dock-03")
 
-    def commit(self, positions):
+    def commit(self, _positions):
         pass
 
     def close(self):
