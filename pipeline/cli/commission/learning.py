@@ -42,7 +42,6 @@ class Fitted:
     config: Config
     spec: CameraSpec
     analyzer: Analyzer
-    has_depth: bool
 
     @property
     def artefacts(self) -> ArtefactStore:
@@ -70,7 +69,7 @@ class Model:
             self._engine = load_engine(config.model)
         spec: ModelSpec = model_spec(alone, self._engine, progress)
         analyzer = build_analyzer(spec, engine=self._engine)
-        return Fitted(alone, spec.camera(camera), analyzer, bool(spec.depth))
+        return Fitted(alone, spec.camera(camera), analyzer)
 
 
 def learn_view(fitted: Fitted, pictures: Iterable[np.ndarray], count: int, progress: Progress) -> LearntView:

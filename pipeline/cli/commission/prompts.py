@@ -141,6 +141,7 @@ class Prompts:
     def _help(self) -> None:
         for line in (*USAGE.values(), *_MORE.values(), "an empty answer goes on"):
             self._say(f"  {line}")
+        self._say("drive-ins and jitter are not part of this yet: distances stay unchecked")
 
     def _ask(self, question: str) -> str:
         self._out.write(f"{question}> ")

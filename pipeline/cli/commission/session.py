@@ -8,6 +8,7 @@ from enum import StrEnum
 import numpy as np
 
 from operators.geometry import FloorCamera
+from operators.heads.config import DepthHead
 from operators.scene.config import ViewConfig
 from pipeline.cli.app import UserError
 from pipeline.cli.commission.draft import Draft, Posed, camera_values, drawn_line, mistakes, posed
@@ -145,9 +146,7 @@ class Session:
             )
         fitted = self._model.fitted(config, self.target.name, told)
         if step is Step.DEPTH:
-            if not fitted.has_depth:
-                return "the camera has no depth head under `heads`: nothing to fit"
-            return "the depth head fits this view; `run` finds it"
+            return _depth_said(config, self.target.name)
         pictures = self.target.camera.pictures(VIEW_PICTURES, self._view_every_seconds)
         learnt = learn_view(fitted, pictures, VIEW_PICTURES, told)
         lights = "one light" if learnt.num_lights == 1 else f"{learnt.num_lights} lights"
@@ -222,3 +221,12 @@ class Session:
         found = mistakes(self.draft, view, self.size)
         done = "failed" if found else "done" if self.draft.zones or num_lines else "open"
         self.steps[Step.AREAS] = StepState(done, "; ".join(found) or said)
+
+
+def _depth_said(config: Config, camera: str) -> str:
+    heads = [head for name in config.cameras[camera].heads if isinstance(head := config.heads.get(name), DepthHead)]
+    if not heads:
+        return "the camera has no depth head under `heads`: nothing to fit"
+    if any(head.checkpoint == "fit_for_view" for head in heads):
+        return "the depth head is fitted to this view; `run` finds it"
+    return "its depth head is not one that is fitted to a view: nothing to fit"
