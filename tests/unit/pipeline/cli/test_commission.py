@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from pipeline.cli.commission.new_camera import NewCamera
 from pipeline.cli.commission.overlay import advice, floor_grid
 from pipeline.cli.commission.prompts import Prompts
 from pipeline.cli.commission.session import Answer, Session
+from pipeline.cli.commission.snapshot import Camera
 from pipeline.cli.commission.step_state import Step
 from pipeline.cli.commission.target import added, existing
 from pipeline.cli.commission.web import build_page
@@ -168,17 +170,30 @@ def test_nothing_wrong_is_written(session: Session, tmp_path: Path) -> None:
     assert not (tmp_path / "site").exists()
 
 
+class Darker:
+    """The same camera at dusk."""
+
+    def __init__(self, camera: Camera) -> None:
+        self._camera = camera
+
+    def pictures(self, count: int, every_seconds: float) -> Iterator[np.ndarray]:
+        return (
+            (rgb * np.array([0.2, 0.22, 0.3])).astype(np.uint8) for rgb in self._camera.pictures(count, every_seconds)
+        )
+
+
 def test_the_depth_head_and_the_empty_view_are_learnt_before_the_file_is_there(
     session: Session, tmp_path: Path
 ) -> None:
     """At a pose whose head comes along: fitting one takes minutes."""
     session.redraw(Draft(typed={"hfov": 74.0, "height": 3.5, "pitch": 32.0}))
     told: list[tuple[str, int, int]] = []
-    assert "fits this view" in session.run(Step.DEPTH, lambda *news: told.append(news))
+    assert "fitted to this view" in session.run(Step.DEPTH, lambda *news: told.append(news))
     first = session.run(Step.EMPTY_VIEW, lambda *news: told.append(news))
     assert first.startswith("view/gate@1 from 6 pictures, one light; do this once more")
     assert told[-1] == ("learning the empty view", 6, 6)
-    assert session.run(Step.EMPTY_VIEW, lambda *_: None).startswith("view/gate@2")
+    session.target = replace(session.target, camera=Darker(session.target.camera))  # type: ignore[arg-type]
+    assert session.run(Step.EMPTY_VIEW, lambda *_: None) == "view/gate@2 from 6 pictures, 2 lights"
     assert not (tmp_path / "site" / "cameras").exists()
     assert (tmp_path / "site" / "state" / "artefacts" / "learner" / "gate@2").is_file()
 
