@@ -39,6 +39,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("disarm", "pipeline.cli.arm:disarm", "Let a camera's rules rest."),
     Command("docs", "pipeline.cli.docs_reference:docs", "Write docs/configuration.md from the configuration structs."),
+    Command("explain", "pipeline.cli.explain.command:explain", "Say why an alert came, and how to replay it."),
     Command("fit", "pipeline.cli.fit:app", "Fit a head of your own: classes, depth or segments."),
     Command("gallery", "pipeline.cli.gallery:gallery", "Keep what cameras show, so that `search` finds it."),
     Command("gpu-check", "pipeline.cli.gpu_check:gpu_check", "Compare a GPU with the CPU and measure it."),
