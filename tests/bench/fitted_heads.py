@@ -48,7 +48,7 @@ class Judged:
                 kept = float(given.mean() / control.mean())
                 return f"ratio {kept:.2f} ({ratios.min():.2f} to {ratios.max():.2f}), limit 0.60", kept <= 0.6
             case _:
-                return f"gain {gains.mean():+.3f} ({spread})", True
+                return f"gain {gains.mean():+.3f} ({spread}), no limit", True
 
 
 KINDS = {
@@ -86,7 +86,7 @@ def compare(kind: str, folder: Path, weights: str, draws: int, options: Sequence
     table = np.array(rows)
     sentence, is_kept = judged.verdict(table[:, 0], table[:, 1])
     mean = "  ".join(f"{each:>10.3f}" for each in table.mean(axis=0))
-    print(f"  mean  {mean}  {sentence}: {'kept' if is_kept else 'NOT KEPT'}")
+    print(f"  mean  {mean}  {sentence}{'' if is_kept else ': NOT KEPT'}")
     return is_kept
 
 
