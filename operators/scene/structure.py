@@ -73,6 +73,8 @@ class ViewMatch:
     """Share of all recognisable blocks with hardly any detail of their own."""
     contrast: float
     """Of the open blocks together: 1 as learnt, 0 nothing left of it."""
+    contrast_at_rest: float
+    """The same of the open blocks at rest: below 1 something lies over all of them."""
     sharpness: float
     """Fine against coarse contrast of blocks at rest: 1 as learnt, 0 out of focus."""
 
@@ -117,6 +119,7 @@ def match_view(structure: Structure, gray: np.ndarray, hidden: np.ndarray | None
     rest, shifted = _found(structure, seen.raw, blocks)
     is_open = blocks.is_textured & (_sums(cover, BLOCK_PX) < 0.15 * BLOCK_PX**2)
     rest_open = rest & is_open
+    contrast_at_rest = _ratio(blocks.both, blocks.learnt, rest_open)
     cells = _Squares.of(structure, seen, CELL_PX)
     open_cells = cells.is_textured & (_sums(cover, CELL_PX) < 0.05 * CELL_PX**2)
     return ViewMatch(
@@ -129,8 +132,8 @@ def match_view(structure: Structure, gray: np.ndarray, hidden: np.ndarray | None
         at_rest_of_all=_share(rest, blocks.is_textured),
         blank=_share(blocks.now < 0.16 * blocks.learnt, blocks.is_textured),
         contrast=_ratio(blocks.both, blocks.learnt, is_open),
-        sharpness=_ratio(blocks.fine_both, blocks.fine_learnt, rest_open)
-        / max(_ratio(blocks.both, blocks.learnt, rest_open), 1e-3),
+        contrast_at_rest=contrast_at_rest,
+        sharpness=_ratio(blocks.fine_both, blocks.fine_learnt, rest_open) / max(contrast_at_rest, 1e-3),
     )
 
 

@@ -3,42 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
 
 from operators.scene.structure import Structure, ViewMatch, gray_picture, match_view
 
-Verdict = Literal["ok", "moved", "covered", "blurred", "unsure"]
-"""Of one frame. `unsure`: too little of the view can be recognised, or subjects hide it."""
+Verdict = Literal["ok", "moved", "covered", "blurred", "lost", "faded", "unsure"]
+"""Of one frame. `lost` and `faded`: little of the view is found, or parts of it have no contrast, which a thing in
+front of the camera may do too. `unsure`: too little of the view can be recognised, or subjects hide it."""
 ViewState = Literal["ok", "moved", "covered", "blurred"]
+
+SURE: frozenset[Verdict] = frozenset({"moved", "covered", "blurred"})
+"""No thing before the camera looks like these."""
 
 MIN_BLOCKS = 8
 """With fewer recognisable blocks a view is too plain to be checked."""
 MIN_OPEN = 6
 MIN_OPEN_SHARE = 0.25
-"""Of its blocks that subjects must leave open for a verdict."""
+"""Of its blocks that subjects must leave open to be told from a fault."""
 
 BLANK = 0.35
 MOVED_SHIFTED, MOVED_AT_REST = 0.2, 0.62
+BLURRED_AT_REST, BLURRED = 0.5, 0.62
+VEILED = 0.65
 LOST_AT_REST = 0.4
-BLURRED = 0.62
+HIDDEN_AT_REST = 0.15
+"""Where subjects hide nearly everything: also of what they hide, so much is found where it was learnt."""
 FADED_LEAST, FADED_MARGIN = 0.21, 0.09
 CONTRAST = 0.65
 """Limits of `ViewMatch`. Source: own measurements on 16 simulated sites; judged on others, see docs/scene.md."""
 
-SECONDS_TO_FALL = 5.0
+SECONDS_IF_SURE = 5.0
+SECONDS_IF_NOT = 120.0
+"""A truck may stand before the lens for a minute."""
 SECONDS_TO_RISE = 5.0
 MIN_FRAMES = 3
 """A state changes when at least so many frames in a row, over at least so long, say so."""
+
+_STATES: dict[Verdict, ViewState] = {
+    "ok": "ok",
+    "moved": "moved",
+    "lost": "moved",
+    "covered": "covered",
+    "faded": "covered",
+    "blurred": "blurred",
+}
 
 
 def verdict_of(match: ViewMatch, faded_learnt: float) -> Verdict:
     """What one frame says.
 
     A thing in front of the camera is told from a covered lens by what it leaves: things are in focus, have details of
-    their own, and what they do not hide stays where it was. Blocks that a found subject hides do not count.
+    their own, and what they do not hide stays where it was, as clear as it was. Blocks that a found subject hides do
+    not count.
 
     Args:
         match: of the frame.
@@ -51,13 +70,15 @@ def verdict_of(match: ViewMatch, faded_learnt: float) -> Verdict:
     if match.shifted_of_all >= MOVED_SHIFTED and match.at_rest_of_all <= MOVED_AT_REST:
         return "moved"
     if match.num_open < max(MIN_OPEN, MIN_OPEN_SHARE * match.num_blocks):
-        return "unsure"
-    if match.at_rest <= LOST_AT_REST:
-        return "moved"
-    if match.sharpness < BLURRED:
+        return "lost" if match.at_rest_of_all <= HIDDEN_AT_REST else "unsure"
+    if match.at_rest >= BLURRED_AT_REST and match.sharpness < BLURRED:
         return "blurred"
-    if match.contrast < CONTRAST or match.faded >= max(FADED_LEAST, faded_learnt + FADED_MARGIN):
+    if match.at_rest * match.num_open >= MIN_OPEN and match.contrast_at_rest < VEILED:
         return "covered"
+    if match.at_rest <= LOST_AT_REST:
+        return "lost"
+    if match.contrast < CONTRAST or match.faded >= max(FADED_LEAST, faded_learnt + FADED_MARGIN):
+        return "faded"
     return "ok"
 
 
@@ -76,33 +97,51 @@ def check_view(structure: Structure | None, pixels: np.ndarray, masks: Sequence[
 
 
 @dataclass(frozen=True, slots=True)
+class Run:
+    """Frames in a row that say something else than the state."""
+
+    since_ns: int
+    """Rule time of the first."""
+    frames: int = 1
+
+    def lasts(self, rule_time_ns: int, seconds: float) -> bool:
+        """Whether it is long enough."""
+        return self.frames >= MIN_FRAMES and rule_time_ns - self.since_ns >= seconds * 1e9
+
+    @staticmethod
+    def grown(before: Run | None, rule_time_ns: int) -> Run:
+        """One frame longer; a time that fell begins anew."""
+        if before is None or rule_time_ns < before.since_ns:
+            return Run(rule_time_ns)
+        return Run(before.since_ns, before.frames + 1)
+
+
+@dataclass(frozen=True, slots=True)
 class ViewWatch:
     """The state, and what the newest frames say against it. `step` returns the next one."""
 
     state: ViewState = "ok"
-    doubt: ViewState | None = None
-    """What frames in a row have said instead of `state`; different faults in a row count as one."""
-    since_ns: int = 0
-    """Rule time of the first of them."""
-    frames: int = 0
+    against: Run | None = None
+    """Frames that name another state. Different faults in a row count as one, the last one names the new state."""
+    is_against_ok: bool = False
+    """Whether those frames are faults rather than `ok`."""
+    sure: Run | None = None
+    """Of those the newest ones that are `SURE`."""
 
     def step(self, verdict: Verdict, rule_time_ns: int) -> ViewWatch:
         """One frame more. `unsure` keeps everything as it is."""
         if verdict == "unsure":
             return self
-        if verdict == self.state:
+        said = _STATES[verdict]
+        if said == self.state:
             return ViewWatch(self.state)
-        is_same = self.doubt is not None and (self.doubt == "ok") == (verdict == "ok") and rule_time_ns >= self.since_ns
-        grown = replace(
-            self,
-            doubt=verdict,
-            since_ns=self.since_ns if is_same else rule_time_ns,
-            frames=self.frames + 1 if is_same else 1,
-        )
-        seconds = SECONDS_TO_RISE if verdict == "ok" else SECONDS_TO_FALL
-        if grown.frames >= MIN_FRAMES and rule_time_ns - grown.since_ns >= seconds * 1e9:
-            return ViewWatch(verdict)
-        return grown
+        is_fault = said != "ok"
+        against = Run.grown(self.against if self.is_against_ok == is_fault else None, rule_time_ns)
+        sure = Run.grown(self.sure, rule_time_ns) if verdict in SURE else None
+        is_long = against.lasts(rule_time_ns, SECONDS_IF_NOT if is_fault else SECONDS_TO_RISE)
+        if is_long or (sure is not None and sure.lasts(rule_time_ns, SECONDS_IF_SURE)):
+            return ViewWatch(said)
+        return ViewWatch(self.state, against, is_fault, sure)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -111,4 +150,5 @@ class ViewWatch:
     @staticmethod
     def from_dict(stored: dict[str, Any]) -> ViewWatch:
         """Of `to_dict`."""
-        return ViewWatch(**stored)
+        against, sure = (None if stored[name] is None else Run(**stored[name]) for name in ("against", "sure"))
+        return ViewWatch(stored["state"], against, stored["is_against_ok"], sure)
