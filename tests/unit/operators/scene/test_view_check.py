@@ -7,7 +7,7 @@ import pytest
 
 from operators.backbone.preprocess import place
 from operators.scene.structure import Structure, build_structure, gray_picture, match_view
-from operators.scene.view_check import MIN_FRAMES, Verdict, ViewWatch, check_view
+from operators.scene.view_check import MIN_FRAMES, SURE, Verdict, ViewWatch, check_view
 from pipeline.simulation.dock import DockScene
 from pipeline.simulation.lights import Light
 from pipeline.simulation.movers import MoverState
@@ -67,13 +67,25 @@ def test_a_cobweb_is_told_whatever_it_is_called():
     assert verdict(covered(picture(Light.of(80)), "web", 4)) in {"covered", "blurred"}
 
 
-def test_a_truck_before_the_lens_is_a_subject_and_no_cover():
-    truck = MoverState("truck", 0.0, 2.6, 0.0, 12)
-    shown = scene().render([truck], Light.of(81), 3)
+def trucked(y_metres: float) -> tuple[np.ndarray, np.ndarray]:
+    """A truck's rear at about `y_metres`, and the patches that it covers."""
+    shown = scene().render([MoverState("truck", 0.0, y_metres, 0.0, 12)], Light.of(81), 3)
     mask = pixels(np.repeat((shown.mover_map > 0).astype(np.uint8)[..., None] * 255, 3, axis=2))[..., 0]
-    patches = mask.reshape(16, 14, 28, 14).mean(axis=(1, 3)) > 20
+    return shown.rgb, mask.reshape(16, 14, 28, 14).mean(axis=(1, 3)) > 20
+
+
+def test_a_truck_before_the_lens_is_a_subject_and_no_cover():
+    rgb, patches = trucked(5.0)
     assert patches.mean() > 0.3
-    assert verdict(shown.rgb, patches) in {"ok", "unsure"}
+    assert verdict(rgb, patches) == "ok"
+    assert verdict(rgb) not in SURE, "although nobody found the truck"
+
+
+def test_a_truck_that_fills_the_picture_is_never_a_sure_fault():
+    rgb, patches = trucked(2.6)
+    assert patches.mean() > 0.6
+    assert verdict(rgb, patches) not in SURE
+    assert verdict(rgb) not in SURE
 
 
 def test_a_plain_view_is_never_judged():
