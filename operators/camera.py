@@ -9,6 +9,7 @@ from operators.frames import grid_of
 from operators.rules.config import RuleConfig
 from operators.rules.measure_table import parse_measure
 from operators.scene.config import Line, Polygon, SceneConfig, ViewConfig
+from operators.scene.residuals import MeasuredMetres
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class CameraSpec:
     rules: dict[str, RuleConfig] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     """Copied into every message."""
+    metres: MeasuredMetres | None = None
+    """Its drive-ins, where they were read by the depth head and the view that it has now."""
     patch: int = DINOV2_PATCH
     """Side of a patch of the backbone in pixels."""
 

@@ -45,6 +45,8 @@ class LineDistance:
     sigma_metres: float
     contact_metres: float | None = None
     """The same from where the subject meets the floor, without depth: a diagnosis, not the measure."""
+    before_metres: float | None = None
+    """Of a reading that jumped, and that nothing agrees with yet: the one before it."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -61,6 +63,8 @@ class Subject:
     """Short id that joins a subject over frames; given by the publisher."""
     embedding: np.ndarray | None = None
     """float16 (D,) mean of its own patch tokens, L2-normalised; lives in `Analysis.subject_space`."""
+    invalid_share: float = 0.0
+    """Of its patches, those whose depth is invalid although the empty view knows one there, 0..1."""
 
     def __repr__(self) -> str:
         return f"Subject(box={self.box}, patches={int(self.mask.sum())}, labels={[x.name for x in self.labels]})"

@@ -141,7 +141,7 @@ def times(seconds: float) -> Times:
 def subject(metres: float, name: str = "forklift") -> Subject:
     mask = np.zeros(GRID, dtype=bool)
     mask[8:11, 10:14] = True
-    distances = (LineDistance("dock", metres, 0.2, metres + 0.1),)
+    distances = (LineDistance("dock", metres, 0.3, metres + 0.1),)
     labels = (Label("vehicles", ((name, 0.9), ("truck", 0.1))),)
     vector = (np.arange(384) / 768).astype(np.float16)
     return Subject((0.36, 0.5, 0.5, 0.69), mask, distances, labels, embedding=vector)

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 
 from operators.rules.learnt import checked_rate
 from operators.section import Section
-from operators.units import Comparison, Seconds
+from operators.units import Comparison, Metres, Seconds
 
 Day = Annotated[str, Field(pattern=r"^(mon|tue|wed|thu|fri|sat|sun)(-(mon|tue|wed|thu|fri|sat|sun))?$")]
 HourSpan = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-4]):[0-5]\d$")]
@@ -53,6 +53,9 @@ class RuleConfig(Section):
     enter: Comparison | FalseAlarms
     exit: Comparison | None = None
     """Must lie beyond `enter`; may be left out only where `enter` is learnt."""
+    margin: Literal["auto"] | Annotated[Metres, Field(ge=0)] = "auto"
+    """Of a rule that starts below a distance: added to `enter` and `exit`, so that a vehicle that reads too far is not
+    missed. `auto`: what the camera's drive-ins say for `severity: critical`, else 0m. See docs/metres.md."""
     hold: Seconds = 0.0
     """How long `enter` must hold before `start`."""
     release: Seconds = 0.0

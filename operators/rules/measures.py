@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from operators.camera import CameraSpec
-from operators.results import Analysis, Label, Subject
+from operators.results import Analysis, Label, LineDistance, Subject
 from operators.rules.config import RuleConfig
 from operators.rules.measure_table import MEASURES, MeasureKind, MeasureSpec, Needs, parse_measure
 from operators.zones import touches, zone_mask
 
 __all__ = ["MEASURES", "MeasureKind", "MeasureSpec", "Needs", "Reading", "parse_measure", "read_measure"]
 
+MAX_INVALID_SHARE = 0.2
+"""With more of a subject without valid depth than this, its distance is not believed. Source: our own choice."""
 MIN_VALID_SHARE = 0.8
 """With less valid depth than this in the picture (or in the zone), a distance is unknown. Source: our own choice."""
 
@@ -120,19 +122,60 @@ def _label_of(labels: Sequence[Label], head: str) -> Label | None:
 def _distance_to(
     spec: MeasureSpec, rule: RuleConfig, camera: CameraSpec, analysis: Analysis, held: Sequence[Subject]
 ) -> Reading:
-    if analysis.depth is not None and analysis.depth.valid_share < MIN_VALID_SHARE:
-        return Reading.unknown(f"only {analysis.depth.valid_share:.0%} of the depth is valid")
-    counted = _counted(rule, camera, (*analysis.subjects, *held))
-    if isinstance(counted, str):
-        return Reading.unknown(counted)
-    distances = [each for subject in counted for each in subject.distances if each.line == spec.args[0]]
-    distances = [each for each in distances if np.isfinite(each.metres)]
-    if counted and not distances:
+    if fault := _hidden(rule, camera, analysis):
+        return Reading.unknown(fault)
+    seen, gone = _counted(rule, camera, analysis.subjects), _counted(rule, camera, held)
+    if isinstance(seen, str):
+        return Reading.unknown(seen)
+    if isinstance(gone, str):
+        return Reading.unknown(gone)
+    believed: list[LineDistance] = []
+    doubted: list[tuple[float, str]] = []
+    for subject, is_seen in [*((each, True) for each in seen), *((each, False) for each in gone)]:
+        for distance in subject.distances:
+            if distance.line != spec.args[0] or not np.isfinite(distance.metres):
+                continue
+            doubt = _doubt(subject, distance) if is_seen else None
+            if doubt is None:
+                believed.append(distance)
+            else:
+                doubted.append(doubt)
+    if (seen or gone) and not believed and not doubted:
         return Reading.unknown(f"no subject has a distance to {spec.args[0]}")
-    if not distances:
-        return Reading.nothing()
-    nearest = min(distances, key=lambda each: each.metres)
-    return Reading.of(nearest.metres, nearest.sigma_metres)
+    return _nearest(believed, doubted)
+
+
+def _hidden(rule: RuleConfig, camera: CameraSpec, analysis: Analysis) -> str:
+    """Too little valid depth where the rule looks: in its zone, else in the whole picture."""
+    depth = analysis.depth
+    if depth is None:
+        return ""
+    if rule.in_ is None:
+        return f"only {depth.valid_share:.0%} of the depth is valid" if depth.valid_share < MIN_VALID_SHARE else ""
+    grid = (depth.metres.shape[0], depth.metres.shape[1])
+    inside = np.isfinite(depth.metres[zone_mask(_polygon(camera, rule.in_), grid)])
+    if inside.sum() >= MIN_VALID_SHARE * inside.size:
+        return ""
+    return f"only {inside.sum()} of {inside.size} patches of zone {rule.in_} have valid depth"
+
+
+def _doubt(subject: Subject, distance: LineDistance) -> tuple[float, str] | None:
+    """How near a subject may be whose distance is not believed, and why it is not; None: it is."""
+    if subject.invalid_share > MAX_INVALID_SHARE:
+        return distance.metres, f"{subject.invalid_share:.0%} of a subject has no valid depth"
+    before = distance.before_metres
+    if before is None:
+        return None
+    return min(before, distance.metres), f"jumped from {before:.1f} m to {distance.metres:.1f} m in one sample"
+
+
+def _nearest(believed: Sequence[LineDistance], doubted: Sequence[tuple[float, str]]) -> Reading:
+    """The nearest that is believed, unless one that is not may be nearer."""
+    nearest = min(believed, key=lambda each: each.metres, default=None)
+    for metres, why in doubted:
+        if nearest is None or metres < nearest.metres:
+            return Reading.unknown(why)
+    return Reading.nothing() if nearest is None else Reading.of(nearest.metres, nearest.sigma_metres)
 
 
 def _count_in(

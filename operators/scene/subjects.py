@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
-from operators.geometry import FloorCamera
+from operators.geometry import FloorCamera, signed_distance
 from operators.results import LineDistance, Subject
 from operators.scene.config import Line
 from operators.scene.empty_view import EmptyView
@@ -70,15 +71,15 @@ def find_subjects(
     depth = np.exp(log_depth.astype(np.float64))
     ahead = camera.ground_distance(depth)
     distances = {name: camera.ground_distance(depth, line) for name, line in lines.items()}
+    lost = np.isfinite(view.log_depth) & ~np.isfinite(log_depth)
     found: list[tuple[float, Subject]] = []
     for parts in split_subjects(candidates, ahead):
         whole = np.logical_or.reduce(parts)
         nearest = float(np.percentile(ahead[whole], PERCENTILE))
         for part in parts:
             metres = max(nearest, float(np.percentile(ahead[part], PERCENTILE)))
-            found.append(
-                (metres, _subject(part, whole, camera, lines, distances=distances, relative_error=relative_error))
-            )
+            subject = _subject(part, whole, camera, lines, distances=distances, relative_error=relative_error)
+            found.append((metres, replace(subject, invalid_share=_share_lost(part, lost))))
     return [subject for _, subject in sorted(found, key=lambda each: each[0])]
 
 
@@ -104,11 +105,12 @@ def _subject(
             continue
         metres = max(_percentile(values), _percentile(distances[name][whole]))
         spread = float(np.subtract(*np.percentile(values, [75, 25]))) / 1.349 / np.sqrt(values.size)
+        from_foot = metres - _of_foot(line)  # what depth tells, and so what it errs by
         found.append(
             LineDistance(
                 line=name,
                 metres=metres,
-                sigma_metres=float(np.hypot(spread, 1.4826 * relative_error * metres)),
+                sigma_metres=float(np.hypot(spread, 1.4826 * relative_error * from_foot)),
                 contact_metres=camera.contact_distance(mask, line),
             )
         )
@@ -117,3 +119,20 @@ def _subject(
 
 def _percentile(metres: np.ndarray) -> float:
     return float(np.percentile(metres[np.isfinite(metres)], PERCENTILE))
+
+
+def _of_foot(line: Line) -> float:
+    """Metres from a line to the camera's foot; at most 0, since what lies beyond the line is positive."""
+    return float(signed_distance(np.zeros(()), np.zeros(()), line))
+
+
+def _share_lost(mask: np.ndarray, lost: np.ndarray) -> float:
+    """Share of a subject without valid depth: such patches cannot be in its mask, so they are sought in its box.
+
+    Args:
+        mask: bool (h, w) its patches.
+        lost: bool (h, w) patches that have no depth now, and have one in the empty view.
+    """
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    box = lost[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return float(box.sum() / (box.sum() + mask.sum()))

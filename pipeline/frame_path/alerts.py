@@ -12,6 +12,7 @@ from operators.frames import Ticket
 from operators.results import Analysis, Subject
 from operators.rules.config import EvidenceWish
 from operators.rules.episodes import Transition
+from operators.rules.margins import margin_metres
 from pipeline.frame_path.draft import Draft, Letterhead, Wanted
 from pipeline.frame_path.evidence import evidence_path
 from pipeline.frame_path.judging import Judge
@@ -94,7 +95,9 @@ class AlertWriter:
             rule=transition.rule,
             episode=transition.episode,
             transition="start",
-            text=start_sentence(self._spec.camera, rule, measure, transition, subject),
+            text=start_sentence(
+                self._spec.camera, rule, measure, transition, subject, margin=margin_metres(rule, self._spec.metres)
+            ),
             severity=rule.severity,
             notify=transition.notify,
             muted=self._actions.is_muted(transition.rule),
@@ -104,6 +107,8 @@ class AlertWriter:
             sigma=wire.sigma,
             enter=wire.enter,
             exit=wire.exit,
+            asked_enter=wire.asked_enter,
+            asked_exit=wire.asked_exit,
             hold_seconds=rule.hold,
             reason=transition.reason,
             frame=scene.ticket.id if scene.ticket else None,

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from operators.frames import Ticket
+from operators.rules.jumps import Trails
 from operators.rules.measures import Reading
+from operators.scene.corrected import corrected
 from operators.scene.empty_view import EmptyView
 from pipeline.frame_path.actions import CameraActions
 from pipeline.frame_path.alerts import AlertWriter, Scene
@@ -54,6 +58,7 @@ class CameraBook:
         self._results = ResultWriter(spec, letterhead.model)
         self._notices = NoticeWriter(spec, letterhead)
         self._scene = SceneMemory(spec, stored.tracks, load_learner(spec, made_by, learner, artefacts))
+        self._trails = Trails.from_list(stored.trails)
         self._rules: dict[str, WireRule] = {}
         self.views = ViewVersions(stored, is_replayable=published.is_replayable)
         self.views.adopt(load_view(spec, made_by, artefacts))
@@ -74,7 +79,8 @@ class CameraBook:
 
     @property
     def is_armed(self) -> bool:
-        return is_engaged(self.stored.rules)
+        """Every frame is wanted: a rule is under way, or a distance jumped and the next frame decides."""
+        return is_engaged(self.stored.rules) or self._trails.is_in_doubt
 
     @property
     def wants_sample(self) -> bool:
@@ -115,7 +121,9 @@ class CameraBook:
         if novelty != "new":
             return
         self.heads.used(entry.analysis.artefacts, entry.ticket.position)
-        analysis, held = self._scene.follow(entry.analysis)
+        analysis, held = self._scene.follow(corrected(entry.analysis, self.published.spec.metres))
+        self._trails, subjects = self._trails.step(analysis.subjects, analysis.times.rule_time_ns)
+        analysis = replace(analysis, subjects=subjects)
         readings = self._judge.unknown("camera frozen") if self._is_frozen else self._judge.read(analysis, held)
         judged = self._judge_frame(readings, analysis.times.rule_time_ns, draft)
         look = look_at(self.published.spec, analysis, held, readings)
@@ -177,6 +185,7 @@ class CameraBook:
     def snapshot_state(self) -> bytes:
         """For the database."""
         self.stored.tracks = self._scene.tracks_to_dict()
+        self.stored.trails = self._trails.to_list()
         self.stored.settled = dict(self.settling.upto)
         return self.stored.encode()
 

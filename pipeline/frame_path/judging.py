@@ -11,6 +11,7 @@ from operators.results import Analysis, Subject
 from operators.rules.config import RuleConfig
 from operators.rules.episodes import RuleState, Transition, step
 from operators.rules.learnt import Tail
+from operators.rules.margins import with_margin
 from operators.rules.measures import MEASURES, MeasureSpec, Reading, parse_measure, read_measure
 from operators.rules.schedule import is_in_schedule
 from operators.units import Threshold
@@ -43,6 +44,7 @@ class Judge:
         for rule in spec.rules.values():
             is_in_schedule(rule.armed, timezone, 0)
         self._spec = spec
+        self._rules = {name: with_margin(rule, spec.metres) for name, rule in spec.rules.items()}
         self._timezone = timezone
         self._measures: dict[str, MeasureSpec] = {
             name: parse_measure(rule.measure) for name, rule in spec.rules.items()
@@ -72,7 +74,7 @@ class Judge:
         found: list[Transition] = []
         rules: dict[str, WireRule] = {}
         has_changed = False
-        for name, rule in self._spec.rules.items():
+        for name, rule in self._rules.items():
             before = memories.get(name) or RuleMemory()
             reading = readings[name] if readings is not None else None
             is_armed = said.is_armed(name)
@@ -112,7 +114,7 @@ class Judge:
         return self._measures[name]
 
     def _wire(self, name: str, state: RuleState, reading: Reading | None, *, is_armed: bool) -> WireRule:
-        rule = self._spec.rules[name]
+        rule = self._rules[name]
         said = reading or Reading.unknown("tick")
         enter, leave, learning = _thresholds(rule, state)
         return WireRule(
@@ -128,6 +130,8 @@ class Judge:
             since_ns=state.since_ns,
             episode=state.episode,
             is_armed=is_armed,
+            asked_enter=_asked(self._spec.rules[name].enter) or enter,
+            asked_exit=_asked(self._spec.rules[name].exit) or leave,
         )
 
 
@@ -166,6 +170,10 @@ def _further(rule: RuleConfig, extreme: float | None, value: float) -> float:
         return value
     points_down = isinstance(rule.enter, Threshold) and rule.enter.points_down
     return min(extreme, value) if points_down else max(extreme, value)
+
+
+def _asked(threshold: object) -> str:
+    return str(threshold) if isinstance(threshold, Threshold) else ""
 
 
 def _thresholds(rule: RuleConfig, state: RuleState) -> tuple[str, str, str]:

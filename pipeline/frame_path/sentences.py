@@ -13,11 +13,19 @@ from pipeline.frame_path.wire_schema import AlertBody
 
 
 def start_sentence(
-    camera: str, rule: RuleConfig, measure: MeasureSpec, transition: Transition, subject: Subject | None
+    camera: str,
+    rule: RuleConfig,
+    measure: MeasureSpec,
+    transition: Transition,
+    subject: Subject | None,
+    *,
+    margin: float = 0.0,
 ) -> str:
-    """Such as `dock-sim: forklift 2.9 m from the dock (limit 3.0), held 0.6 s`."""
+    """Such as `dock-sim: forklift 2.9 m from the dock (limit 3.0), held 0.6 s`; with a margin it reads `(limit 3.0,
+    fires at 3.7)`.
+    """
     held = (transition.rule_time_ns - transition.began_ns) / 1e9
-    limit = f" (limit {_limit(rule, measure)})" if isinstance(rule.enter, Threshold) else ""
+    limit = f" (limit {_limit(rule, measure, margin)})" if isinstance(rule.enter, Threshold) else ""
     return f"{camera}: {_what(rule, measure, transition, subject)}{limit}, held {held:.1f} s"
 
 
@@ -71,6 +79,8 @@ def _amount(value: float, unit: str) -> str:
     return f"{value:.1f} m" if unit == "m" else f"{value:.2f}".rstrip("0").rstrip(".")
 
 
-def _limit(rule: RuleConfig, measure: MeasureSpec) -> str:
+def _limit(rule: RuleConfig, measure: MeasureSpec, margin: float) -> str:
     assert isinstance(rule.enter, Threshold)
+    if margin:
+        return f"{rule.enter.value:.1f}, fires at {round(rule.enter.value + margin, 2):g}"
     return f"{rule.enter.value:.1f}" if measure.unit == "m" else f"{rule.enter.comparator} {rule.enter.value:g}"

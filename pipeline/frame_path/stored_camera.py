@@ -89,6 +89,8 @@ class StoredCamera(msgspec.Struct):
     look: Look | None = None
     tracks: dict[str, Any] | None = None
     """Of `operators.scene.tracks`."""
+    trails: list[list[Any]] = msgspec.field(default_factory=list[list[Any]])
+    """Of `operators.rules.jumps`."""
     views: list[StoredView] = msgspec.field(default_factory=list[StoredView])
     """Versions that frames may still name, ascending."""
     heads: dict[str, StoredView] = msgspec.field(default_factory=dict[str, StoredView])

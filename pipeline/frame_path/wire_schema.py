@@ -162,12 +162,16 @@ class WireRule(msgspec.Struct, frozen=True):
     is_known: bool
     reason: str
     enter: str
+    """What the value is compared with, the margin added."""
     exit: str
     phase: Literal["idle", "pending", "active", "releasing"]
     since_ns: int
     episode: int
     is_armed: bool
     """Within the rule's hours."""
+    asked_enter: str = ""
+    """As configured, without the margin."""
+    asked_exit: str = ""
 
 
 class ResultBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -244,7 +248,11 @@ class AlertBody(msgspec.Struct, frozen=True, kw_only=True):
     value: float | None
     sigma: float | None
     enter: str
+    """What the value was compared with, the margin added."""
     exit: str
+    asked_enter: str = ""
+    """As configured, without the margin."""
+    asked_exit: str = ""
     hold_seconds: float
     reason: str
     frame: str | None

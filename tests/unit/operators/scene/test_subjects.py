@@ -52,6 +52,19 @@ def test_a_standing_thing_is_found_with_its_exact_distance():
     assert distance["gate"].metres == pytest.approx(2.0)
     assert distance["dock"].contact_metres == pytest.approx(CAMERA.contact_distance(mask))
     assert distance["dock"].sigma_metres == pytest.approx(1.4826 * 0.12 * 4.0, rel=1e-3)
+    assert distance["gate"].sigma_metres == pytest.approx(
+        distance["dock"].sigma_metres, rel=1e-3
+    )  # the same depth errs
+    assert found[0].invalid_share == 0.0
+
+
+def test_depth_that_the_empty_view_has_and_a_subject_lacks_is_a_share_of_it():
+    mask = block(slice(5, 9), slice(10, 13))
+    log_depth = np.log(standing(mask, 4.0))
+    log_depth[5:8, 11] = np.nan
+    log_depth[0] = np.nan  # sky: outside of its box
+    (found,) = find_subjects(view(), log_depth, tokens(3, mask), CAMERA, LINES)
+    assert found.invalid_share == pytest.approx(3 / 12)
 
 
 def test_distance_is_the_25th_percentile_over_patches():
