@@ -57,15 +57,8 @@ def posed(draft: Draft, size: tuple[int, int], written: ViewConfig | None) -> Po
         size: (H, W) of the picture.
         written: The view that the file has.
     """
-    is_typed = all(name in draft.typed for name in _TYPED)
-    if not draft.markings and not is_typed:
-        if draft.typed:
-            missing = [name for name in _TYPED if name not in draft.typed]
-            return Posed(None, None, f"type {' and '.join(missing)} too, or mark something of known size on the floor")
-        view = None if written is None else written.model_copy(update={"yaw": draft.yaw_degrees})
-        return Posed(view, None, "")
     if not draft.markings:
-        return Posed(_view(draft.typed, draft.yaw_degrees), None, "")
+        return _typed(draft, written)
     try:
         found = solve_pose(draft.markings, size, draft.typed)
     except PoseError as error:
@@ -79,6 +72,18 @@ def posed(draft: Draft, size: tuple[int, int], written: ViewConfig | None) -> Po
         "hfov": found.hfov_degrees,
     }
     return Posed(_view(values, draft.yaw_degrees), found, "")
+
+
+def _typed(draft: Draft, written: ViewConfig | None) -> Posed:
+    """Without markings: what was typed, and the rest as the file has it."""
+    known: dict[Known, float] = {}
+    if written is not None:
+        known = {"height": written.height, "pitch": written.pitch, "hfov": written.hfov}
+    known |= draft.typed
+    if missing := [name for name in _TYPED if name not in known]:
+        said = f"type {' and '.join(missing)} too, or mark something of known size on the floor"
+        return Posed(None, None, said if draft.typed else "")
+    return Posed(_view(known, draft.yaw_degrees), None, "")
 
 
 def _view(values: Mapping[Known, float], yaw_degrees: float) -> ViewConfig:

@@ -91,7 +91,9 @@ def test_the_pose_comes_from_markings_from_what_is_typed_or_from_the_file() -> N
     assert found.view == VIEW
     typed = posed(Draft(typed={"hfov": 70.0, "height": 3.0, "pitch": 30.0}), SIZE, VIEW)
     assert typed.view == ViewConfig(hfov=70.0, height=3.0, pitch=30.0)
-    assert "type pitch too" in posed(Draft(typed={"hfov": 70.0, "height": 3.0}), SIZE, VIEW).problem
+    assert "type pitch too" in posed(Draft(typed={"hfov": 70.0, "height": 3.0}), SIZE, None).problem
+    corrected = posed(Draft(typed={"hfov": 70.0}), SIZE, VIEW).view
+    assert corrected == VIEW.model_copy(update={"hfov": 70.0})  # the rest stays as the file has it
     upside_down = Rectangle(bay().corners, 5.0, 0.1)
     assert advice(posed(Draft(markings=(upside_down,)), SIZE, None).pose)
 
