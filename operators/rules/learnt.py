@@ -119,4 +119,4 @@ def _level(maxima: tuple[float, ...], rate: str) -> Level | None:
     place = median - _MEDIAN * width
     share = min(block_ns(rate) / between_alarms_ns(rate), 0.5)  # of blocks that may pass it by chance
     enter = place - width * math.log(-math.log1p(-share))
-    return Level(enter, enter - width)
+    return Level(round(enter, 4), round(enter - width, 4))  # what results say is what values are compared with

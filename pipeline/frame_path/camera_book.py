@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
+
 from operators.frames import Ticket
+from operators.rules.episodes import MIN_GAP_NS
 from operators.rules.jumps import Trails
 from operators.rules.measures import Reading
 from operators.scene.corrected import corrected
@@ -128,7 +131,7 @@ class CameraBook:
         judged = self._judge_frame(readings, analysis.times.rule_time_ns, draft)
         look = look_at(self.published.spec, analysis, held, readings)
         body = self._results.analysed(entry, look, judged.rules, published_ns=draft.published_ns)
-        self._emit_result(body, entry.ticket, draft)
+        self._emit_result(body, entry.ticket, judged, draft)
         self.stored.look = look
         scene = Scene(entry.ticket, analysis.times.capture_ns, look, analysis, held)
         self._alerts.write(judged.transitions, self.stored.rules, judged.rules, scene, draft)
@@ -147,7 +150,7 @@ class CameraBook:
         self._scene.linger(before_ns, entry.times.rule_time_ns)
         judged = self._judge_frame(self._look_again(look), entry.times.rule_time_ns, draft)
         body = self._results.reused(entry, look, judged.rules, published_ns=draft.published_ns)
-        self._emit_result(body, entry.ticket, draft)
+        self._emit_result(body, entry.ticket, judged, draft)
         scene = Scene(entry.ticket, entry.times.capture_ns, look)
         self._alerts.write(judged.transitions, self.stored.rules, judged.rules, scene, draft)
 
@@ -157,16 +160,16 @@ class CameraBook:
             draft.messages.append(self._notices.dead_letter(entry, draft.published_ns))
 
     def tick(self, entry: Tick, draft: Draft) -> None:
-        """Time went on, or the camera is not seen; published only if a rule changes."""
+        """Time went on, or the camera is not seen; published only if it changes what a rule remembers."""
         self.stored.state = entry.state
         readings = self._judge.unknown(f"camera {entry.state}") if entry.state in UNSEEN else None
         judged = self._judge_at(readings, entry.rule_time_ns, draft)
-        if readings is not None or judged.has_changed_phase:
+        if readings is not None or judged.has_changed:
             self._rules = judged.rules
-        if judged.has_changed_phase:
+        if judged.has_changed:
             position = self.stored.last_position or (0, 0)
             body = self._results.tick(entry, position, judged.rules, published_ns=draft.published_ns)
-            self._emit_result(body, None, draft)
+            self._emit_result(body, None, judged, draft)
         self._alerts.write(judged.transitions, self.stored.rules, judged.rules, Scene(), draft)
 
     def status(self, entry: Status, draft: Draft) -> None:
@@ -225,13 +228,22 @@ class CameraBook:
 
     def _judge_at(self, readings: dict[str, Reading] | None, time_ns: int, draft: Draft) -> Judged:
         stored = self.stored
+        if not self.published.is_replayable and 0 < stored.rule_time_ns - time_ns <= MIN_GAP_NS:
+            time_ns = stored.rule_time_ns  # a tick came before a frame that was read before it
         self.actions.expire(time_ns, draft)
         judged = self._judge.judge(stored.rules, readings, time_ns, period_of(stored.intervals_ns), stored.actions)
         stored.rules = judged.memories
         stored.rule_time_ns = time_ns if self.published.is_replayable else max(stored.rule_time_ns, time_ns)
         return judged
 
-    def _emit_result(self, body: ResultBody, ticket: Ticket | None, draft: Draft) -> None:
+    def _emit_result(self, body: ResultBody, ticket: Ticket | None, judged: Judged, draft: Draft) -> None:
+        self.stored.num_results += 1
+        body = msgspec.structs.replace(
+            body,
+            times=msgspec.structs.replace(body.times, rule_time_ns=judged.time_ns),
+            number=self.stored.num_results,
+            period_ns=period_of(self.stored.intervals_ns),
+        )
         draft.messages.append(
             encode_event(
                 body,

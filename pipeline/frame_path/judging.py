@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
+import msgspec
+
 from operators.camera import CameraSpec
 from operators.results import Analysis, Subject
 from operators.rules.config import RuleConfig
@@ -33,7 +35,10 @@ class Judged:
     memories: dict[str, RuleMemory]
     transitions: tuple[Transition, ...]
     rules: dict[str, WireRule]
-    has_changed_phase: bool
+    has_changed: bool
+    """More than that time went on: whoever replays the rules must see it."""
+    time_ns: int
+    """Rule time at which they were judged."""
 
 
 class Judge:
@@ -91,12 +96,13 @@ class Judge:
                 is_muted=said.is_muted(name),
                 period_ns=period_ns,
             )
-            has_changed = has_changed or state.phase != was.phase or bool(transitions)
+            has_changed = has_changed or bool(transitions) or _is_changed(was, state)
             found.extend(transitions)
             after[name] = _remember(before, rule, was, state, reading)
-            rules[name] = self._wire(name, state, reading, is_armed=is_armed)
+            wire = self._wire(name, state, reading, is_armed=is_armed)
+            rules[name] = _as_judged(wire, rule, was, is_muted=said.is_muted(name))
         gone = {name: memory for name, memory in memories.items() if name not in self._spec.rules}
-        return Judged({**after, **gone}, tuple(found), rules, has_changed)
+        return Judged({**after, **gone}, tuple(found), rules, has_changed, time_ns)
 
     def removed(self, memories: Mapping[str, RuleMemory], time_ns: int) -> list[Transition]:
         """Ends of episodes whose rule is no longer in the configuration."""
@@ -122,7 +128,7 @@ class Judge:
             unit=self.unit(name),
             value=finite(said.value),
             sigma=finite(said.sigma),
-            is_known=said.is_known and not learning,
+            is_known=said.is_known and (not learning or said.value is None),
             reason=said.reason or learning,
             enter=enter,
             exit=leave,
@@ -133,6 +139,30 @@ class Judge:
             asked_enter=_asked(self._spec.rules[name].enter) or enter,
             asked_exit=_asked(self._spec.rules[name].exit) or leave,
         )
+
+
+def _as_judged(wire: WireRule, rule: RuleConfig, was: RuleState, *, is_muted: bool) -> WireRule:
+    """With all that decided the step from `was`, so that a replay needs nothing else."""
+    enter, leave, _ = _thresholds(rule, was)
+    return msgspec.structs.replace(
+        wire,
+        enter=enter,
+        exit=leave,
+        is_muted=is_muted,
+        hold_seconds=rule.hold,
+        release_seconds=rule.release,
+        on_unknown=rule.on_unknown,
+        cooldown_seconds=rule.notify.cooldown,
+    )
+
+
+def _is_changed(was: RuleState, state: RuleState) -> bool:
+    """Whether a replay without this sample would go another way. What is learnt stands in every result."""
+
+    def lasting(each: RuleState) -> RuleState:
+        return replace(each, time_ns=0, samples=min(each.samples, 1), tail=None)
+
+    return lasting(was) != lasting(state) or state.time_ns < was.time_ns
 
 
 def is_engaged(memories: Mapping[str, RuleMemory]) -> bool:

@@ -82,6 +82,8 @@ class StoredCamera(msgspec.Struct):
     stride: int = 1
     """Largest step of seq between the last frames."""
     num_status: int = 0
+    num_results: int = 0
+    """Published of this camera, for ever."""
     state: CameraState = "connecting"
     rules: dict[str, RuleMemory] = msgspec.field(default_factory=dict[str, RuleMemory])
     actions: StoredActions = msgspec.field(default_factory=StoredActions)

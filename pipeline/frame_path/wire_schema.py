@@ -152,7 +152,7 @@ class WireSegments(msgspec.Struct, frozen=True):
 
 
 class WireRule(msgspec.Struct, frozen=True):
-    """One rule after this frame: plots, gauges, replay and "what if" need nothing else."""
+    """One rule and this frame: plots, gauges, replay and "what if" need nothing else."""
 
     measure: str
     unit: str
@@ -165,6 +165,7 @@ class WireRule(msgspec.Struct, frozen=True):
     """What the value is compared with, the margin added."""
     exit: str
     phase: Literal["idle", "pending", "active", "releasing"]
+    """After this frame; thresholds that are learnt stand as they were before it."""
     since_ns: int
     episode: int
     is_armed: bool
@@ -172,6 +173,12 @@ class WireRule(msgspec.Struct, frozen=True):
     asked_enter: str = ""
     """As configured, without the margin."""
     asked_exit: str = ""
+    is_muted: bool = False
+    """An episode that starts now tells nobody."""
+    hold_seconds: float = 0.0
+    release_seconds: float = 0.0
+    on_unknown: Literal["hold", "clear", "alarm"] = "hold"
+    cooldown_seconds: float = 0.0
 
 
 class ResultBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -207,6 +214,10 @@ class ResultBody(msgspec.Struct, frozen=True, kw_only=True):
     """The picture did not change: id of the frame whose analysis stands for this one; no embedding, no depth."""
     tick: bool = False
     """No frame: time alone, or the camera's state, changed a rule."""
+    number: int = 0
+    """Of this camera's results, for ever one more: one that is missing was lost on its way here. 0: not counted."""
+    period_ns: int = 0
+    """Between frames, as rules count it. 0: not known yet."""
 
 
 class WirePicture(msgspec.Struct, frozen=True):
