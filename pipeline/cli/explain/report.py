@@ -57,6 +57,9 @@ def _measure(story: Story, known: Body) -> Iterator[str]:
         if start["reason"]:
             yield f"it was not known: {start['reason']}"
     yield f"exit  {known['exit']}"
+    asked = known.get("asked_enter", ""), known.get("asked_exit", "")
+    if all(asked) and asked != (known["enter"], known["exit"]):
+        yield f"asked for: enter {asked[0]}, exit {asked[1]}; the rest is the margin"
     if story.end is not None:
         end = story.end
         yield f"at its worst {_amount(end['extreme'], unit, None)}; on for {end['duration_seconds']:.1f} s"

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import http.client
 import inspect
 import logging
+import socket
 import ssl
 
 import kafka.errors
@@ -10,7 +12,7 @@ import redis.exceptions
 
 from pipeline.kafka_log import ClientLog
 from pipeline.secrets import register
-from pipeline.sinks import kafka_errors, redis_errors
+from pipeline.sinks import kafka_errors, redis_errors, webhook_errors
 
 _CANARY = "sesame-canary"
 _URL = f"redis://user:{_CANARY}@10.0.0.7:6379/0"
@@ -124,3 +126,26 @@ def test_the_log_of_the_client_is_rate_limited_redacted_and_gives_the_cause(capl
     assert _CANARY not in caplog.text
     assert complaint.take() == "Authentication failed for ***"
     assert complaint.take() == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ConnectionRefusedError("x"), "refused"),
+        (ConnectionResetError("x"), "unreachable"),
+        (TimeoutError("x"), "timeout"),
+        (socket.gaierror("x"), "dns"),
+        (ssl.SSLCertVerificationError("x"), "tls"),
+        (ssl.SSLError("x"), "tls"),
+        (FileNotFoundError("ca.pem"), "tls"),
+        (http.client.RemoteDisconnected("x"), "unreachable"),
+        (http.client.BadStatusLine("x"), "protocol"),
+        (http.client.IncompleteRead(b"x"), "protocol"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_webhook_codes(error: Exception, code: str) -> None:
+    made = webhook_errors.translate(error, f"https://user:{_CANARY}@pager.example")
+    assert (made.code, made.is_transient) == (code, True)
+    assert _CANARY not in str(made)
+    assert "pager.example" in str(made)
