@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 from pipeline.frame_path.wire_actions import Action
@@ -14,8 +16,8 @@ class ActionRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """What a person wants; the camera is known."""
 
     action: Action
-    by: str
-    reason: str = ""
+    by: Annotated[str, msgspec.Meta(max_length=100)]
+    reason: Annotated[str, msgspec.Meta(max_length=500)] = ""
     rule: str | None = None
     """None: every rule of the camera."""
     alert: str | None = None

@@ -68,6 +68,8 @@ def test_a_mute_over_http_is_an_event_with_who_and_until(yard):
         (f"/cameras/{CAMERA}/mute", {"by": "anna", "rule": "near"}, 404, "unknown rule 'near' of dock-03"),
         (f"/cameras/{CAMERA}/mute", {}, 422, "wrong request: Object missing required field `by`"),
         (f"/cameras/{CAMERA}/mute", {"by": "anna", "for": "2h"}, 422, "unknown field `for`"),
+        (f"/cameras/{CAMERA}/mute", {"by": "anna", "reason": "x" * 501}, 422, "length <= 500"),
+        (f"/cameras/{CAMERA}/mute", {"by": "anna", "for_seconds": 1e12}, 422, "for: expected up to 366 days"),
         (f"/cameras/{CAMERA}/unmute", {"by": "anna"}, 409, "dock-03 is not muted"),
         (f"/cameras/{CAMERA}/ack", {"by": "anna", "alert": START}, 409, "is not active"),
     ],
