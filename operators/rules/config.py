@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from operators.rules.learnt import checked_rate
 from operators.section import Section
@@ -42,6 +42,14 @@ class NotifyConfig(Section):
     cooldown: Seconds = 0.0
 
 
+Accepted = Literal["uncalibrated", "one_light"]
+
+
+def _listed(value: object) -> object:
+    """One word is a list of one."""
+    return () if value is None else [value] if isinstance(value, str) else value
+
+
 class RuleConfig(Section):
     """Watches one number and turns it into episodes with one `start` and one `end`."""
 
@@ -66,4 +74,6 @@ class RuleConfig(Section):
     notify: NotifyConfig = NotifyConfig()
     armed: dict[Day, HourSpan] | None = None
     """Weekly, in the site's time zone; left out: always."""
-    accept: Literal["uncalibrated"] | None = None
+    accept: Annotated[tuple[Accepted, ...], BeforeValidator(_listed)] = ()
+    """Doubts to live with, one or a list: `uncalibrated` metres of a lens that is not known, `one_light` an empty view
+    that has seen no second light."""

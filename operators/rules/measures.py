@@ -74,6 +74,8 @@ def read_measure(
         raise ValueError(msg)
     if spec.needs.subjects and analysis.view is None:
         return Reading.unknown("the empty view is not learnt yet")
+    if spec.needs.subjects and analysis.view_lights == 1 and "one_light" not in rule.accept:
+        return Reading.unknown("the empty view has seen one light of two")
     if spec.needs.depth and (fault := _depth_fault(rule, analysis)):
         return Reading.unknown(fault)
     return reader(spec, rule, camera, analysis, held)
@@ -83,7 +85,7 @@ def _depth_fault(rule: RuleConfig, analysis: Analysis) -> str:
     depth = analysis.depth
     if depth is None:
         return "the depth head is missing"
-    if not depth.is_calibrated and rule.accept != "uncalibrated":
+    if not depth.is_calibrated and "uncalibrated" not in rule.accept:
         return (
             "the depth is not calibrated: the field of view of the camera, or the one of its depth head, is not known"
         )

@@ -51,6 +51,8 @@ class ViewLearner:
     """int64 (N,) since when a subject covers each patch; 0: free."""
     unsteady: np.ndarray | None = None
     """bool (N,) patches where a parked thing was ever absorbed."""
+    absorptions: int = 0
+    """How often that happened."""
 
     def wants_sample(self, rule_time_ns: int, *, is_armed: bool = False) -> bool:
         """Whether the next frame should bring a sample: often at first, once a minute later, never in an episode.
@@ -101,6 +103,7 @@ class ViewLearner:
             samples_since=self.samples_since + 1,
             occupied_since_ns=np.where(absorbed, 0, since),
             unsteady=self._unsteady(absorbed),
+            absorptions=self.absorptions + bool(absorbed.any()),
         )
         learnt = grown.learnt_lights()
         is_due = len(learnt) != self.last_lights or absorbed.any() or grown.samples_since >= SAMPLES_PER_REFRESH
@@ -148,6 +151,7 @@ class ViewLearner:
             "last_sample_ns": self.last_sample_ns,
             "last_lights": self.last_lights,
             "samples_since": self.samples_since,
+            "absorptions": self.absorptions,
         }
         return to_tensor_bytes("view_learner", arrays, about)
 
@@ -186,6 +190,7 @@ class ViewLearner:
             samples_since=about["samples_since"],
             occupied_since_ns=arrays.get("occupied_since_ns"),
             unsteady=arrays.get("unsteady"),
+            absorptions=about.get("absorptions", 0),
         )
 
     def _has_shape_of(self, sample: ViewSample) -> bool:

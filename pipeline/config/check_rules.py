@@ -116,7 +116,7 @@ def _check_metres(
                 "expected one of kind depth in `heads`"
             ),
         )
-    if camera.view is None and (rule.accept != "uncalibrated" or rule.measure.startswith("distance_to")):
+    if camera.view is None and ("uncalibrated" not in rule.accept or rule.measure.startswith("distance_to")):
         yield (
             (*place, "measure"),
             f"{rule.measure} needs the camera's `view: {{hfov, height, pitch}}` to be metres of this camera, got none",

@@ -7,11 +7,11 @@ from dataclasses import replace
 import msgspec
 
 from operators.frames import Ticket
+from operators.results import Analysis, Subject
 from operators.rules.episodes import MIN_GAP_NS
 from operators.rules.jumps import Trails
 from operators.rules.measures import Reading
 from operators.scene.corrected import corrected
-from operators.scene.empty_view import EmptyView
 from pipeline.frame_path.actions import CameraActions
 from pipeline.frame_path.alerts import AlertWriter, Scene
 from pipeline.frame_path.artefacts import ArtefactStore
@@ -19,13 +19,14 @@ from pipeline.frame_path.draft import Draft, Letterhead
 from pipeline.frame_path.head_versions import HeadVersions
 from pipeline.frame_path.judging import UNSEEN, Judge, Judged, at_rest, is_engaged, period_of
 from pipeline.frame_path.notices import NoticeWriter
-from pipeline.frame_path.published import ActiveAlert, PublishedCamera, RuleValue
+from pipeline.frame_path.published import ActiveAlert, PublishedCamera, RuleValue, SceneNow
 from pipeline.frame_path.result_body import ResultWriter, look_at
-from pipeline.frame_path.scene_memory import SceneMemory, load_learner, load_view
+from pipeline.frame_path.scene_memory import SceneMemory, load_learner
 from pipeline.frame_path.sequence import Novelty, Repetitions, note_position
 from pipeline.frame_path.settling import Settling
-from pipeline.frame_path.stored_camera import Look, Position, StoredCamera
-from pipeline.frame_path.view_versions import ViewVersions
+from pipeline.frame_path.stored_camera import Look, StoredCamera
+from pipeline.frame_path.view_book import ViewBook
+from pipeline.frame_path.view_condition import Condition
 from pipeline.frame_path.wire import encode_event
 from pipeline.frame_path.wire_schema import ResultBody, WireRule
 from pipeline.messages import Analysed, Gone, Reused, Status, Tick
@@ -63,8 +64,8 @@ class CameraBook:
         self._scene = SceneMemory(spec, stored.tracks, load_learner(spec, made_by, learner, artefacts))
         self._trails = Trails.from_list(stored.trails)
         self._rules: dict[str, WireRule] = {}
-        self.views = ViewVersions(stored, is_replayable=published.is_replayable)
-        self.views.adopt(load_view(spec, made_by, artefacts))
+        self._view = ViewBook(published, stored, self._scene, self._notices, artefacts=artefacts, made_by=made_by)
+        self.views = self._view.versions
         self.heads = HeadVersions(spec.heads, stored, artefacts)
 
     @property
@@ -87,7 +88,7 @@ class CameraBook:
 
     @property
     def wants_sample(self) -> bool:
-        return self._scene.wants_sample(self.stored.rule_time_ns, is_armed=self.is_armed)
+        return self._view.wants_sample(is_armed=self.is_armed)
 
     def artefacts_now(self) -> tuple[str, ...]:
         """Versions valid for the frame after the last settled one (replayable) or for any new one (live)."""
@@ -97,7 +98,12 @@ class CameraBook:
     @property
     def view_lights(self) -> int:
         """Of the view that the newest analysed frame met."""
-        return self.stored.look.view_lights if self.stored.look else 0
+        return self._view.lights
+
+    @property
+    def scene_now(self) -> SceneNow | None:
+        """The condition of the empty view; None: nobody needs one."""
+        return self._view.now
 
     def active_alerts(self) -> list[ActiveAlert]:
         """Episodes that have started and not ended."""
@@ -124,22 +130,21 @@ class CameraBook:
         if novelty != "new":
             return
         self.heads.used(entry.analysis.artefacts, entry.ticket.position)
-        analysis, held = self._scene.follow(corrected(entry.analysis, self.published.spec.metres))
+        condition = self._view.seen(entry.analysis, draft)
+        seen = replace(entry.analysis, subjects=()) if condition.fault else entry.analysis
+        analysis, held = self._scene.follow(corrected(seen, self.published.spec.metres))
+        held = () if condition.fault else held
         self._trails, subjects = self._trails.step(analysis.subjects, analysis.times.rule_time_ns)
         analysis = replace(analysis, subjects=subjects)
-        readings = self._judge.unknown("camera frozen") if self._is_frozen else self._judge.read(analysis, held)
+        readings = self._read(analysis, held, condition.fault)
         judged = self._judge_frame(readings, analysis.times.rule_time_ns, draft)
-        look = look_at(self.published.spec, analysis, held, readings)
+        look = look_at(self.published.spec, analysis, held, readings, condition.word)
         body = self._results.analysed(entry, look, judged.rules, published_ns=draft.published_ns)
         self._emit_result(body, entry.ticket, judged, draft)
         self.stored.look = look
         scene = Scene(entry.ticket, analysis.times.capture_ns, look, analysis, held)
         self._alerts.write(judged.transitions, self.stored.rules, judged.rules, scene, draft)
-        was_taken, view = self._scene.learn(analysis, held, is_armed=self.is_armed)
-        if was_taken:
-            draft.learners[self.camera] = self._scene.learner_to_bytes()
-        if view is not None:
-            self._learnt(view, entry.ticket.position, draft)
+        self._view.learn(analysis, held, draft, is_armed=self.is_armed)
 
     def reused(self, entry: Reused, draft: Draft) -> None:
         """A frame that shows what an earlier one showed."""
@@ -148,7 +153,8 @@ class CameraBook:
             return
         look = self.stored.look if self.stored.look and self.stored.look.frame == entry.of.id else None
         self._scene.linger(before_ns, entry.times.rule_time_ns)
-        judged = self._judge_frame(self._look_again(look), entry.times.rule_time_ns, draft)
+        condition = self._view.seen_again(look, entry, draft)
+        judged = self._judge_frame(self._look_again(look, condition), entry.times.rule_time_ns, draft)
         body = self._results.reused(entry, look, judged.rules, published_ns=draft.published_ns)
         self._emit_result(body, entry.ticket, judged, draft)
         scene = Scene(entry.ticket, entry.times.capture_ns, look)
@@ -210,11 +216,18 @@ class CameraBook:
     def _is_frozen(self) -> bool:
         return self.stored.state == "frozen"
 
-    def _look_again(self, look: Look | None) -> dict[str, Reading]:
+    def _read(self, analysis: Analysis, held: tuple[Subject, ...], fault: str) -> dict[str, Reading]:
+        if self._is_frozen:
+            return self._judge.unknown("camera frozen")
+        return self._judge.unknown(fault) if fault else self._judge.read(analysis, held)
+
+    def _look_again(self, look: Look | None, condition: Condition | None) -> dict[str, Reading]:
         if self._is_frozen:
             return self._judge.unknown("camera frozen")
         if look is None:
             return self._judge.unknown("the frame that this one repeats is not known")
+        if condition is not None and condition.fault:
+            return self._judge.unknown(condition.fault)
         return {name: look.reading(name) for name in self.published.spec.rules}
 
     def _judge_frame(self, readings: dict[str, Reading], time_ns: int, draft: Draft) -> Judged:
@@ -258,11 +271,3 @@ class CameraBook:
         )
         if ticket is not None:
             draft.counted.offered[self.camera] += 1
-
-    def _learnt(self, view: EmptyView, position: Position, draft: Draft) -> None:
-        """A new version becomes valid where no frame in flight can have been analysed without it."""
-        name = self._artefacts.put(f"view/{self.camera}", view.to_bytes())
-        stored = self.views.learnt(name, position)
-        draft.messages.append(
-            self._notices.view_learnt(stored.name, stored.valid_from, view.num_lights, draft.published_ns)
-        )

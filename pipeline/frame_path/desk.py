@@ -262,6 +262,7 @@ class Desk:
             rules={name: book.rule_values() for name, book in books.items()},
             views={name: book.views.newest for name, book in books.items()},
             view_lights={name: book.view_lights for name, book in books.items()},
+            scenes={name: scene for name, book in books.items() if (scene := book.scene_now) is not None},
             heads={name: dict(book.stored.heads) for name, book in books.items() if book.stored.heads},
             retries=sum(book.retries for book in books.values()),
             thumbnails=self._thumbnails.counts(),

@@ -6,9 +6,19 @@ from dataclasses import dataclass
 
 from operators.camera import CameraSpec
 from pipeline.frame_path.draft import Letterhead
+from pipeline.frame_path.view_condition import Condition
 from pipeline.frame_path.wire import encode_event, event_type
 from pipeline.frame_path.wire_schema import DeadLetterBody, SceneBody, StatusBody
 from pipeline.messages import Gone, Message, Status
+
+
+@dataclass(frozen=True, slots=True)
+class SeenView:
+    """What a frame met."""
+
+    view: str | None
+    lights: int
+    position: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +61,46 @@ class NoticeWriter:
             view=view,
             lights=lights,
             valid_from=valid_from,
+            text=f"{self.spec.camera}: learnt its empty view anew, {lights} {'light' if lights == 1 else 'lights'}",
             published_ns=published_ns,
         )
+        return self._scene(body)
+
+    def absorbed(self, view: str, valid_from: tuple[int, int], lights: int, published_ns: int) -> Message:
+        """A parked thing became part of the view; `view_learnt` says the same of the version."""
+        body = SceneBody(
+            id=f"{self.spec.camera}/scene/{view}/absorbed",
+            camera=self.spec.camera,
+            labels=self.spec.labels,
+            change="absorbed",
+            view=view,
+            lights=lights,
+            valid_from=valid_from,
+            text=(
+                f"{self.spec.camera}: what stood there for {self.spec.scene.absorb_after:.0f} s is part of the empty "
+                "view now, and no subject any more"
+            ),
+            published_ns=published_ns,
+        )
+        return self._scene(body)
+
+    def condition(self, found: Condition, seen: SeenView, published_ns: int) -> Message:
+        """The view is well, learning, or no longer shown."""
+        body = SceneBody(
+            id=f"{self.spec.camera}/scene/condition/{found.number}",
+            camera=self.spec.camera,
+            labels=self.spec.labels,
+            change="condition",
+            scene=found.word,
+            text=found.text,
+            view=seen.view or "",
+            lights=seen.lights,
+            valid_from=seen.position,
+            published_ns=published_ns,
+        )
+        return self._scene(body)
+
+    def _scene(self, body: SceneBody) -> Message:
         return encode_event(
             body,
             event_id=body.id,
@@ -60,7 +108,7 @@ class NoticeWriter:
             event="scene",
             camera=self.spec.camera,
             site=self.letterhead.site,
-            time_ns=published_ns,
+            time_ns=body.published_ns,
         )
 
     def dead_letter(self, entry: Gone, published_ns: int) -> Message:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from operators.camera import CameraSpec
 from pipeline.frame_path.stored_camera import StoredView
+from pipeline.frame_path.view_condition import SceneWord
 from pipeline.messages import SinkLedger
 from pipeline.sinks.base import SinkHealth
 
@@ -46,6 +47,17 @@ class RuleValue:
 
 
 @dataclass(frozen=True, slots=True)
+class SceneNow:
+    """In which condition a camera's empty view is."""
+
+    scene: SceneWord
+    since_ns: int
+    """Rule time."""
+    text: str
+    """One sentence that says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
 class PublisherSnapshot:
     """For the table, `/status`, `/metrics` and `/readyz`."""
 
@@ -64,6 +76,8 @@ class PublisherSnapshot:
     """By camera: the newest empty view, None while it is not learnt."""
     view_lights: dict[str, int] = field(default_factory=dict[str, int])
     """By camera: lights of the view that the newest frame was analysed with; 1 means depth alone (`one_light`)."""
+    scenes: dict[str, SceneNow] = field(default_factory=dict[str, SceneNow])
+    """By camera, where a rule needs the empty view or one is learnt."""
     heads: dict[str, dict[str, StoredView]] = field(default_factory=dict[str, dict[str, StoredView]])
     """By camera and head: the version (`head/vehicles@8`) that results name, and since which frame."""
     retries: int = 0

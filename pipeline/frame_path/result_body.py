@@ -13,6 +13,7 @@ from operators.results import Analysis, ModelInfo, Subject
 from operators.rules.measures import Reading
 from operators.zones import touches, zone_depth
 from pipeline.frame_path.stored_camera import Look
+from pipeline.frame_path.view_condition import SceneWord
 from pipeline.frame_path.wire import (
     encode_array,
     finite,
@@ -30,7 +31,13 @@ from pipeline.frame_path.wire_schema import ResultBody, WireRule, WireZone
 from pipeline.messages import Analysed, Reused, Tick
 
 
-def look_at(spec: CameraSpec, analysis: Analysis, held: Sequence[Subject], readings: Mapping[str, Reading]) -> Look:
+def look_at(
+    spec: CameraSpec,
+    analysis: Analysis,
+    held: Sequence[Subject],
+    readings: Mapping[str, Reading],
+    scene: SceneWord = "",
+) -> Look:
     """What stays of an analysis for the gated frames that follow."""
     subjects = [wire_subject(each) for each in analysis.subjects]
     subjects.extend(wire_subject(each, is_held=True) for each in held)
@@ -46,6 +53,8 @@ def look_at(spec: CameraSpec, analysis: Analysis, held: Sequence[Subject], readi
         artefacts=list(analysis.artefacts),
         view=analysis.view,
         view_lights=analysis.view_lights,
+        view_check=analysis.view_check,
+        scene=scene,
         space=analysis.space,
         segments={each.head: wire_segments(each, spec.zones) for each in analysis.segments},
     )
@@ -115,6 +124,7 @@ class ResultWriter:
             artefacts=seen.artefacts,
             view=seen.view,
             view_lights=seen.view_lights,
+            scene=seen.scene,
             frame_label=seen.frame_label,
             subjects=seen.subjects,
             zones=seen.zones,

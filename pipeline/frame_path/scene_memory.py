@@ -45,6 +45,11 @@ class SceneMemory:
     def wants_sample(self, time_ns: int, *, is_armed: bool) -> bool:
         return self._learner is not None and self._learner.wants_sample(time_ns, is_armed=is_armed)
 
+    @property
+    def absorptions(self) -> int:
+        """How often a parked thing became part of the view."""
+        return 0 if self._learner is None else self._learner.absorptions
+
     def learn(self, analysis: Analysis, held: Sequence[Subject], *, is_armed: bool) -> tuple[bool, EmptyView | None]:
         """Takes the frame's view sample; returns whether it was taken, and a new version of the view when due."""
         if self._learner is None or analysis.view_sample is None or is_armed:

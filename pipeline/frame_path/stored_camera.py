@@ -9,7 +9,9 @@ import numpy as np
 
 from operators.rules.episodes import RuleState
 from operators.rules.measures import Reading
+from operators.scene.view_check import Verdict
 from pipeline.frame_path.stored_actions import StoredActions
+from pipeline.frame_path.view_condition import SceneWord, StoredCondition
 from pipeline.frame_path.wire_schema import AlertBody, HistoryPoint, WireLabel, WireSegments, WireSubject, WireZone
 from pipeline.messages import CameraState
 
@@ -46,6 +48,8 @@ class Look(msgspec.Struct):
     view: str | None
     view_lights: int
     space: str
+    view_check: Verdict = "unsure"
+    scene: SceneWord = ""
     segments: dict[str, WireSegments] = {}
     """Without masks."""
 
@@ -95,6 +99,8 @@ class StoredCamera(msgspec.Struct):
     """Of `operators.rules.jumps`."""
     views: list[StoredView] = msgspec.field(default_factory=list[StoredView])
     """Versions that frames may still name, ascending."""
+    condition: StoredCondition = msgspec.field(default_factory=StoredCondition)
+    """Of the empty view."""
     heads: dict[str, StoredView] = msgspec.field(default_factory=dict[str, StoredView])
     """By head, the version of its artefact that results name and the frame since which they do."""
 

@@ -198,6 +198,8 @@ class ResultBody(msgspec.Struct, frozen=True, kw_only=True):
     """Versions that were applied."""
     view: str | None = None
     view_lights: int = 0
+    scene: Literal["", "ok", "learning", "one_light", "moved", "covered", "blurred"] = ""
+    """Of the empty view: whether it is learnt, and whether the camera still shows it; empty: no rule needs one."""
     embedding: Array | None = None
     depth: WireDepth | None = None
     inverse_depth: WireInverseDepth | None = None
@@ -282,6 +284,9 @@ class AlertBody(msgspec.Struct, frozen=True, kw_only=True):
     history: list[HistoryPoint] = []
     evidence: str | None = None
     """Path at which the picture will lie; `alert.evidence` says when it does."""
+    preview: bytes | None = None
+    """JPEG of at most 16 KiB in base64: what the model saw, with subjects, zones and the line drawn. Of the start and
+    the end themselves where the rule wants evidence and a frame decided; never of the state."""
     model: WireModel
     artefacts: list[str] = []
     view: str | None = None
@@ -321,16 +326,21 @@ class StatusBody(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SceneBody(msgspec.Struct, frozen=True, kw_only=True):
-    """The empty view has a new version. Kind `scene`."""
+    """The empty view has a new version, took a parked thing in, or changed its condition. Kind `scene`."""
 
     id: str
     camera: str
     labels: dict[str, str]
-    change: Literal["view_learnt"]
+    change: Literal["view_learnt", "absorbed", "condition"]
     view: str
+    """Empty: none is learnt."""
     lights: int
     valid_from: tuple[int, int]
-    """(epoch, seq)."""
+    """(epoch, seq) since when the version is, or the condition was seen."""
+    scene: Literal["", "ok", "learning", "one_light", "moved", "covered", "blurred"] = ""
+    """Of `condition`: the new one."""
+    text: str = ""
+    """One sentence for people: what is so, and what to do."""
     published_ns: int
 
 

@@ -75,7 +75,7 @@ def trucked(y_metres: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_a_truck_before_the_lens_is_a_subject_and_no_cover():
-    rgb, patches = trucked(5.0)
+    rgb, patches = trucked(4.2)
     assert patches.mean() > 0.3
     assert verdict(rgb, patches) == "ok"
     assert verdict(rgb) not in SURE, "although nobody found the truck"

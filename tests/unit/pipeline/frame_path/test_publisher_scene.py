@@ -1,0 +1,203 @@
+"""The life of the empty view as the publisher tells it: learning, well, moved, absorbed."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from operators.results import ViewSample
+from operators.scene.empty_view import build_view
+from operators.scene.view_learner import ViewLearner
+from pipeline.frame_path.artefacts import ArtefactStore
+from pipeline.messages import Delivery
+from tests.fakes_publisher import (
+    CAMERA,
+    GRID,
+    MODEL,
+    HandSink,
+    body,
+    camera,
+    frame,
+    ids,
+    publisher,
+    reused,
+    rule,
+    subject,
+)
+
+
+def deliver(made, *entries):
+    return made.publish(Delivery(tuple(entries)))
+
+
+def looked(seq, metres=None, *, check="ok", lights=3, **more):
+    """A frame, one a second."""
+    entry = frame(seq * 5, metres, view_check=check, **more)
+    return replaced(entry, view_lights=lights, view=f"view/{CAMERA}@1" if lights else None)
+
+
+def replaced(entry, **changes):
+    return dataclasses.replace(entry, analysis=dataclasses.replace(entry.analysis, **changes))
+
+
+def results(sink):
+    return [body(each) for each in sink.seen if each.kind == "result"]
+
+
+def conditions(sink):
+    found = [body(each) for each in sink.seen if each.kind == "scene"]
+    return [each for each in found if each["change"] == "condition"]
+
+
+def test_a_moved_camera_has_no_subjects_and_its_rules_are_unknown_from_the_first_frame(tmp_path):
+    made = publisher(tmp_path, [camera()], [sink := HandSink()])
+    for seq in range(3):
+        deliver(made, looked(seq, None))
+    for seq in range(3, 12):
+        deliver(made, looked(seq, 2.0, check="moved"))
+    made.close(1.0)
+    told = results(sink)
+    assert [each["scene"] for each in told] == ["ok"] * 8 + ["moved"] * 4
+    assert all(each["subjects"] == [] for each in told)
+    assert [each["rules"]["too_close"]["is_known"] for each in told] == [True] * 3 + [False] * 9
+    assert told[-1]["rules"]["too_close"]["reason"] == "moved: the camera was moved, or what it looks at was"
+    assert [each.kind for each in sink.seen if each.kind == "alert"] == []
+    (event,) = conditions(sink)
+    assert (event["id"], event["scene"]) == (f"{CAMERA}/scene/condition/1", "moved")
+    assert event["text"].startswith("dock-03: the camera was moved, or what it looks at was; its subjects, zones and")
+    assert "main.py scene learn CONFIG dock-03" in event["text"]
+
+
+def test_a_camera_that_is_put_back_is_well_again_and_alarms(tmp_path):
+    made = publisher(tmp_path, [camera()], [sink := HandSink()])
+    for seq in range(10):
+        deliver(made, looked(seq, None, check="covered"))
+    for seq in range(10, 20):
+        deliver(made, looked(seq, 2.0))
+    made.close(1.0)
+    assert [each["scene"] for each in conditions(sink)] == ["covered", "ok"]
+    assert "dock-03/too_close/1/start" in ids(sink.seen)
+
+
+def test_a_passing_doubt_is_no_condition(tmp_path):
+    made = publisher(tmp_path, [camera()], [sink := HandSink()])
+    for seq in range(60):
+        deliver(made, looked(seq, 2.0, check="faded"))
+    made.close(1.0)
+    assert conditions(sink) == []
+    assert results(sink)[-1]["subjects"] != []
+
+
+def test_the_condition_goes_on_after_a_restart(tmp_path):
+    made = publisher(tmp_path, [camera()], [HandSink()])
+    for seq in range(4):
+        deliver(made, looked(seq, None, check="blurred"))
+    made.close(1.0)
+    made = publisher(tmp_path, [camera()], [sink := HandSink()])
+    for seq in range(4, 7):
+        deliver(made, looked(seq, None, check="blurred", lease=18))
+    assert [each["scene"] for each in conditions(sink)] == ["blurred"]
+    now = made.snapshot().scenes[CAMERA]
+    assert now.scene == "blurred"
+    assert now.text.startswith("dock-03: the picture is out of focus")
+    made.close(1.0)
+
+
+def test_pictures_that_do_not_change_go_on_showing_a_covered_lens(tmp_path):
+    made = publisher(tmp_path, [camera()], [sink := HandSink()])
+    deliver(made, looked(0, None, check="covered"))
+    for seq in range(1, 8):
+        deliver(made, reused(seq * 5, 0))
+    made.close(1.0)
+    assert [each["scene"] for each in conditions(sink)] == ["covered"]
+    assert results(sink)[-1]["scene"] == "covered"
+
+
+def test_nothing_is_learnt_from_a_view_that_the_camera_does_not_show(tmp_path):
+    made = publisher(tmp_path, [camera()], [HandSink()])
+    assert deliver(made, looked(0)).of(CAMERA).view_sample_wanted is True
+    assert deliver(made, looked(1, check="moved")).of(CAMERA).view_sample_wanted is False
+    assert deliver(made, looked(2)).of(CAMERA).view_sample_wanted is True
+    made.close(1.0)
+
+
+@pytest.mark.parametrize(
+    ("lights", "accept", "word", "is_known"),
+    [
+        (0, (), "learning", False),
+        (1, (), "learning", False),
+        (1, "one_light", "one_light", True),
+        (1, ["one_light", "uncalibrated"], "one_light", True),
+        (1, "uncalibrated", "learning", False),
+        (2, (), "ok", True),
+    ],
+)
+def test_rules_are_unknown_until_two_lights_unless_one_is_accepted(tmp_path, lights, accept, word, is_known):
+    made = publisher(tmp_path, [camera(too_close=rule(accept=accept))], [sink := HandSink()])
+    deliver(made, looked(0, 2.0, lights=lights, check="unsure"))
+    (told,) = results(sink)
+    assert told["scene"] == word
+    assert told["rules"]["too_close"]["is_known"] is is_known
+    assert made.snapshot().scenes[CAMERA].scene == word
+    made.close(1.0)
+
+
+def test_the_second_light_is_told(tmp_path):
+    made = publisher(tmp_path, [camera()], [sink := HandSink()])
+    for seq, lights in enumerate((0, 1, 1, 2, 2)):
+        deliver(made, looked(seq, lights=lights, check="unsure"))
+    made.close(1.0)
+    (event,) = conditions(sink)
+    assert (event["scene"], event["text"]) == ("ok", "dock-03: shows its empty view, learnt under 2 lights")
+
+
+def parked(seq, *, seconds_each=200, **more):
+    """A frame with a parked thing and a sample of it, far apart in time."""
+    tokens = np.random.default_rng(3).normal(size=(GRID[0] * GRID[1], 8))
+    tokens /= np.linalg.norm(tokens, axis=1, keepdims=True)
+    sample = ViewSample(np.full(GRID, np.log(4.0), np.float16), tokens.astype(np.float16), 100.0)
+    return replaced(frame(seq * 5 * seconds_each, 5.0, view_sample=sample, **more), view_check="ok")
+
+
+def commissioned(tmp_path):
+    tokens = np.random.default_rng(3).normal(size=(GRID[0] * GRID[1], 8))
+    tokens /= np.linalg.norm(tokens, axis=1, keepdims=True)
+    lights = [
+        [ViewSample(np.full(GRID, np.log(6.0), np.float16), tokens.astype(np.float16), luma)] * 3
+        for luma in (100.0, 50.0)
+    ]
+    store = ArtefactStore(tmp_path / "state/artefacts")
+    store.put(f"view/{CAMERA}", build_view(lights, MODEL.fingerprint).to_bytes())
+    store.put(f"learner/{CAMERA}", ViewLearner(made_by=MODEL.fingerprint).seeded(lights).to_bytes())
+    made = camera(too_close=rule())
+    scene = dataclasses.replace(made.spec, scene=made.spec.scene.model_copy(update={"absorb_after": 600.0}))
+    return dataclasses.replace(made, spec=scene)
+
+
+def test_a_parked_thing_is_absorbed_once_over_a_restart_and_an_event_says_so(tmp_path):
+    found = commissioned(tmp_path)
+    made = publisher(tmp_path, [found], [first := HandSink()])
+    for seq in range(3):
+        deliver(made, parked(seq))
+    made.close(1.0)
+    made = publisher(tmp_path, [found], [second := HandSink()])
+    for seq in range(3, 6):
+        deliver(made, parked(seq, lease=18))
+    made.close(1.0)
+    scenes = [body(each) for sink in (first, second) for each in sink.seen if each.kind == "scene"]
+    assert [each["change"] for each in scenes].count("absorbed") == 1
+    (event,) = [each for each in scenes if each["change"] == "absorbed"]
+    assert event["id"] == f"{CAMERA}/scene/{event['view']}/absorbed"
+    assert event["text"] == "dock-03: what stood there for 600 s is part of the empty view now, and no subject any more"
+
+
+def test_what_is_part_of_an_episode_is_never_absorbed(tmp_path):
+    found = commissioned(tmp_path)
+    made = publisher(tmp_path, [found], [sink := HandSink()])
+    for seq in range(8):
+        entry = parked(seq)
+        deliver(made, replaced(entry, subjects=(subject(2.0),)))
+    made.close(1.0)
+    assert "absorbed" not in [body(each)["change"] for each in sink.seen if each.kind == "scene"]
