@@ -56,6 +56,33 @@ def signed_distance(x: np.ndarray, y: np.ndarray, line: Line) -> np.ndarray:
     return side * (normal_x * (x - ax) + normal_y * (y - ay))
 
 
+def beside_line(line: Line, metres: float, along: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Floor points (x, y) whose `signed_distance` to a line is `metres`.
+
+    Args:
+        line: floor line.
+        metres: 0: on the line itself.
+        along: float, any shape: metres along the line, from its middle; of `here` from the camera's foot, to the right.
+
+    Raises:
+        ValueError: the two points of the line are one point.
+    """
+    if line == "here":
+        return along, np.full_like(along, metres)
+    (ax, ay), (bx, by) = line
+    length = hypot(bx - ax, by - ay)
+    if length == 0:
+        raise ValueError(f"a line needs two different floor points, got {line}")
+    normal_x, normal_y = -(by - ay) / length, (bx - ax) / length
+    middle_x, middle_y = (ax + bx) / 2, (ay + by) / 2
+    ahead = signed_distance(np.array(middle_x + normal_x), np.array(middle_y + normal_y), line)
+    off = metres * float(ahead)
+    return (
+        middle_x + along * (bx - ax) / length + off * normal_x,
+        middle_y + along * (by - ay) / length + off * normal_y,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class FloorCamera:
     """A camera above a flat floor. Pure: everything follows from its three fields."""

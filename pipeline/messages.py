@@ -13,6 +13,7 @@ from typing import Literal
 
 from operators.frames import Ticket, Times
 from operators.results import Analysis
+from operators.scene.config import Line
 
 CameraState = Literal["connecting", "live", "stalled", "frozen", "backoff", "blocked_by_sink", "ended", "failed"]
 
@@ -124,13 +125,34 @@ class ArtefactVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class Outline:
+    """A subject that counts."""
+
+    box: tuple[float, float, float, float]
+    text: str = ""
+    """Such as `forklift 2.9 m`."""
+
+
+@dataclass(frozen=True, slots=True)
+class FloorMark:
+    """A line on the floor, or what lies `metres` beyond one as seen from the camera."""
+
+    line: Line
+    metres: float = 0.0
+    text: str = ""
+    is_threshold: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Drawing:
-    """What to draw on a piece of evidence, in 0..1 of the picture."""
+    """What to draw on a piece of evidence; boxes and polygons in 0..1 of the picture that the model saw."""
 
     text: str
     boxes: tuple[tuple[float, float, float, float], ...] = ()
+    """Subjects that do not count."""
     polygons: tuple[tuple[tuple[float, float], ...], ...] = ()
-    lines: tuple[tuple[tuple[float, float], ...], ...] = ()
+    counting: tuple[Outline, ...] = ()
+    floor: tuple[FloorMark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

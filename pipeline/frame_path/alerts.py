@@ -12,8 +12,10 @@ from operators.frames import Ticket
 from operators.results import Analysis, Subject
 from operators.rules.config import EvidenceWish
 from operators.rules.episodes import Transition
-from operators.rules.margins import margin_metres
+from operators.rules.margins import margin_metres, with_margin
+from pipeline.frame_path.alert_drawing import alert_drawing, drawn_preview
 from pipeline.frame_path.draft import Draft, Letterhead, Wanted
+from pipeline.frame_path.drawing import Sight
 from pipeline.frame_path.evidence import evidence_path
 from pipeline.frame_path.judging import Judge
 from pipeline.frame_path.sentences import end_sentence, nearest_subject, start_sentence
@@ -157,8 +159,11 @@ class AlertWriter:
 
     def _emit(self, body: AlertBody, scene: Scene, draft: Draft) -> None:
         camera, site = self._spec.camera, self._letterhead.site
+        is_pictured = self._wish(body.rule) is not None and scene.ticket is not None
+        drawing = self._drawing(body, scene) if is_pictured else None
+        preview = self._preview(drawing, scene.analysis) if drawing is not None and scene.analysis is not None else None
         alert = encode_event(
-            body,
+            msgspec.structs.replace(body, preview=preview),
             event_id=body.id,
             kind="alert",
             event=f"alert.{body.transition}",
@@ -167,10 +172,10 @@ class AlertWriter:
             time_ns=draft.published_ns,
         )
         draft.messages.extend((alert, active_message(body, body.transition, site, draft.published_ns)))
-        if body.evidence is not None and scene.ticket is not None:
-            preview = scene.analysis.preview if scene.analysis is not None else None
+        if body.evidence is not None and scene.ticket is not None and drawing is not None:
+            plain = scene.analysis.preview if scene.analysis is not None else None
             path = evidence_path(camera, body.rule, body.episode, body.transition)
-            draft.wanted.append(Wanted(body.id, scene.ticket, self._drawing(body, scene), path, preview))
+            draft.wanted.append(Wanted(body.id, scene.ticket, drawing, path, plain))
 
     def _wish(self, rule: str) -> EvidenceWish | None:
         config = self._spec.rules.get(rule)
@@ -184,10 +189,14 @@ class AlertWriter:
         return f"{self._letterhead.evidence_store}/{path}"
 
     def _drawing(self, body: AlertBody, scene: Scene) -> Drawing:
-        """Subjects outlined, the rule's zones, the sentence."""
-        rule = self._spec.rules[body.rule]
+        rule = with_margin(self._spec.rules[body.rule], self._spec.metres)
+        subjects = scene.look.subjects if scene.look else []
         measure = self._judge.measure(body.rule)
-        zones = [name for name in (rule.in_, *measure.needs.zones) if name is not None]
-        boxes = tuple(each.box for each in scene.look.subjects) if scene.look else ()
-        polygons = tuple(self._spec.zones[name] for name in dict.fromkeys(zones))
-        return Drawing(body.text, boxes, polygons)
+        return alert_drawing(body, rule, measure, self._spec, subjects=subjects, seen=scene.subjects)
+
+    def _preview(self, drawing: Drawing, analysis: Analysis) -> bytes | None:
+        """The model's picture with the drawing on it; None: the frame brought none."""
+        if analysis.preview is None:
+            return None
+        sight = Sight(analysis.placement, self._spec.view, is_source=False)
+        return drawn_preview(analysis.preview, drawing, sight)

@@ -15,6 +15,7 @@ from pipeline.clock import Clock
 from pipeline.frame_path.batching import Candidate
 from pipeline.frame_path.camera_state import CameraStatus, Details, RuleClock
 from pipeline.frame_path.frame_book import FrameBook
+from pipeline.frame_path.full_size import FullSize
 from pipeline.frame_path.handles import OwnedCamera
 from pipeline.frame_path.ledger import Ledger, ledger_path
 from pipeline.frame_path.mailbox import Frame, Mailbox
@@ -124,7 +125,7 @@ class CameraFlow:
             self.book.cut(replaced.ticket, "replaced")
         self.book.expect(frame.ticket)
         if frame.full_size is not None:
-            self.book.pictures.keep(frame.ticket, frame.full_size)
+            self.book.pictures.keep(frame.ticket, FullSize(frame.full_size, frame.placement))
 
     def undecodable(self, event: Undecodable) -> None:
         """Counted; a replayable source's is announced in its place, to be dead-lettered."""

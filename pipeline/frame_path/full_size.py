@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
-from operators.frames import Ticket
-from pipeline.messages import Drawing, Picture, PictureWanted
+from operators.frames import Placement, Ticket
+from operators.scene.config import ViewConfig
+from pipeline.frame_path.drawing import Sight, draw
+from pipeline.messages import Picture, PictureWanted
 
 _QUALITY = 88
-_OUTLINE = (255, 214, 10)
-_ZONE = (90, 200, 250)
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 Position = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class FullSize:
+    """A source picture that is kept."""
+
+    pixels: np.ndarray
+    """uint8 (H, W, 3) RGB, privacy polygons already black."""
+    placement: Placement | None = None
+    """Of the model's picture in it."""
 
 
 class FullSizePictures:
@@ -24,14 +35,14 @@ class FullSizePictures:
     """
 
     def __init__(self) -> None:
-        self._kept: dict[Position, np.ndarray] = {}
+        self._kept: dict[Position, FullSize] = {}
         self._last_accepted: Position | None = None
 
     def __len__(self) -> int:
         return len(self._kept)
 
-    def keep(self, ticket: Ticket, picture: np.ndarray) -> None:
-        """picture: uint8 (H, W, 3) RGB, privacy polygons already black."""
+    def keep(self, ticket: Ticket, picture: FullSize) -> None:
+        """Of an admitted frame."""
         self._kept[ticket.position] = picture
 
     def let_go(self, ticket: Ticket) -> None:
@@ -46,7 +57,7 @@ class FullSizePictures:
             del self._kept[position]
         self._last_accepted = ticket.position
 
-    def of(self, ticket: Ticket) -> np.ndarray | None:
+    def of(self, ticket: Ticket) -> FullSize | None:
         """The picture of this frame or else the newest one before it."""
         before = [position for position in self._kept if position <= ticket.position]
         return self._kept[max(before)] if before else None
@@ -55,46 +66,14 @@ class FullSizePictures:
         self._kept.clear()
 
 
-def evidence(wanted: PictureWanted, picture: np.ndarray | None) -> Picture:
-    """Draws on a copy of `picture`, uint8 (H, W, 3) RGB, and encodes it; no bytes where it is not kept any more."""
+def evidence(wanted: PictureWanted, picture: FullSize | None, view: ViewConfig | None = None) -> Picture:
+    """Draws on a copy of `picture` and encodes it; no bytes where it is not kept any more.
+
+    `view`: of the camera; without one nothing on the floor is drawn.
+    """
     if picture is None:
         return Picture(wanted.event_id, wanted.ticket, b"")
-    drawn = draw(picture, wanted.drawing)
+    drawn = draw(picture.pixels, wanted.drawing, Sight(picture.placement, view))
     is_encoded, jpeg = cv2.imencode(".jpg", drawn[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
     assert is_encoded, f"a JPEG of {drawn.shape} ({wanted.ticket.id})"
     return Picture(wanted.event_id, wanted.ticket, jpeg.tobytes())
-
-
-def draw(picture: np.ndarray, drawing: Drawing) -> np.ndarray:
-    """uint8 (H, W, 3) RGB with zones, lines, boxes and the sentence; a copy."""
-    drawn = picture.copy()
-    height, width = drawn.shape[:2]
-    thickness = max(1, round(height / 240))
-    for polygon in drawing.polygons:
-        cv2.polylines(drawn, [_pixels(polygon, width, height)], True, _ZONE, thickness, cv2.LINE_AA)
-    for line in drawing.lines:
-        cv2.polylines(drawn, [_pixels(line, width, height)], False, _ZONE, thickness, cv2.LINE_AA)
-    for x0, y0, x1, y1 in drawing.boxes:
-        corners = _pixels(((x0, y0), (x1, y1)), width, height)
-        first, last = corners.tolist()
-        cv2.rectangle(drawn, first, last, _OUTLINE, 2 * thickness, cv2.LINE_AA)
-    if drawing.text:
-        _write(drawn, drawing.text, thickness)
-    return drawn
-
-
-def _pixels(points: tuple[tuple[float, float], ...], width: int, height: int) -> np.ndarray:
-    return np.round(np.array(points) * (width - 1, height - 1)).astype(np.int32)
-
-
-def _write(drawn: np.ndarray, text: str, thickness: int) -> None:
-    """The sentence on a dark bar at the bottom, as large as fits on one line."""
-    height, width = drawn.shape[:2]
-    text = text.encode("ascii", "replace").decode()  # all that the built-in font has
-    (plain_width, _), _ = cv2.getTextSize(text, _FONT, 1.0, thickness)
-    scale = min(height / 480, 0.96 * width / max(1, plain_width))
-    (_, text_height), baseline = cv2.getTextSize(text, _FONT, scale, thickness)
-    top = height - text_height - 2 * baseline
-    drawn[top:] = (drawn[top:] * 0.35).astype(np.uint8)
-    origin = (round(0.02 * width), height - baseline)
-    cv2.putText(drawn, text, origin, _FONT, scale, (255, 255, 255), thickness, cv2.LINE_AA)

@@ -207,10 +207,11 @@ class PublishLane:
     def _wanted(self, answer: CameraReceipt) -> list[Callable[[], Picture]]:
         """How to make the pictures that are asked for, to be called outside the guard. The caller holds it."""
         flow = next((each for each in self._flows if each.camera == answer.camera), None)
+        view = None if flow is None else flow.owned.spec.view
         found: list[Callable[[], Picture]] = []
         for wanted in answer.pictures_wanted:
             picture = None if flow is None else flow.book.pictures.of(wanted.ticket)
-            found.append(lambda wanted=wanted, picture=picture: evidence(wanted, picture))
+            found.append(lambda wanted=wanted, picture=picture: evidence(wanted, picture, view))
         return found
 
 

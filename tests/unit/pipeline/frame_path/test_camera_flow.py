@@ -1,4 +1,3 @@
-import cv2
 import numpy as np
 import pytest
 
@@ -6,7 +5,7 @@ from operators.frames import Ticket
 from pipeline.frame_path.camera_flow import CameraFlow
 from pipeline.frame_path.camera_state import CameraStatus, RuleClock
 from pipeline.frame_path.config import SampleConfig
-from pipeline.frame_path.full_size import FullSizePictures, draw, evidence
+from pipeline.frame_path.full_size import FullSize, FullSizePictures
 from pipeline.frame_path.mailbox import Frame
 from pipeline.frame_path.positions import PositionFile, ResumeLine
 from pipeline.frame_path.versions import Versions
@@ -15,8 +14,6 @@ from pipeline.messages import (
     ArtefactVersion,
     Attachment,
     CameraReceipt,
-    Drawing,
-    PictureWanted,
     Reused,
     Status,
     Tick,
@@ -340,28 +337,12 @@ def test_positions_survive_a_restart_and_damage_is_named(tmp_path):
 def test_pictures_are_kept_in_flight_and_the_last_accepted_one_stays():
     pictures = FullSizePictures()
     for seq in range(4):
-        pictures.keep(ticket(seq), np.full((4, 4, 3), seq, np.uint8))
+        pictures.keep(ticket(seq), FullSize(np.full((4, 4, 3), seq, np.uint8)))
     pictures.let_go(ticket(1))
     pictures.accepted(ticket(0))
     pictures.accepted(ticket(2))
     assert len(pictures) == 2
-    assert pictures.of(ticket(2))[0, 0, 0] == 2
+    assert pictures.of(ticket(2)).pixels[0, 0, 0] == 2
     assert pictures.of(ticket(1)) is None
     pictures.accepted(ticket(5))
-    assert pictures.of(ticket(5))[0, 0, 0] == 3, "an unchanged picture looks like the one before"
-
-
-def test_what_an_alert_asks_for_is_drawn_on_a_copy():
-    plain = np.full((120, 200, 3), 60, np.uint8)
-    drawing = Drawing("forklift 2.9 m", boxes=((0.25, 0.25, 0.75, 0.75),), polygons=(((0, 0), (1, 0), (1, 1)),))
-    drawn = draw(plain, drawing)
-    assert plain.min() == plain.max() == 60
-    box = drawn[30, 100].astype(int)
-    assert box[0] > 180, "red leads"
-    assert box[2] < 120, "blue follows: the picture is RGB"
-    wanted = PictureWanted("e", ticket(0), drawing)
-    seen = cv2.imdecode(np.frombuffer(evidence(wanted, plain).jpeg, np.uint8), cv2.IMREAD_COLOR_RGB)
-    assert np.abs(seen.astype(int) - drawn).mean() < 12, "red and blue are not swapped on the way"
-    assert np.abs(seen[:, :, ::-1].astype(int) - drawn).mean() > np.abs(seen.astype(int) - drawn).mean()
-    assert np.linalg.norm(seen[30, 100].astype(int) - box) < 60
-    assert evidence(wanted, None).jpeg == b""
+    assert pictures.of(ticket(5)).pixels[0, 0, 0] == 3, "an unchanged picture looks like the one before"

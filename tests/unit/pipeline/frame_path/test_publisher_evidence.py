@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+import base64
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
+import numpy as np
+
+from operators.preview import preview_jpeg
 from pipeline.frame_path.evidence import EvidenceStore, evidence_path
-from pipeline.messages import Delivery, Picture
+from pipeline.messages import Delivery, FloorMark, Outline, Picture
 from pipeline.sinks.config import EvidenceConfig
 from tests.fakes_publisher import CAMERA, HandClock, HandSink, body, camera, frame, publisher, reused, rule, tick
 
@@ -32,9 +38,57 @@ def test_a_start_names_its_picture_and_the_receipt_asks_for_it_with_a_drawing(tm
     start = body(next(each for each in sink.seen if each.kind == "alert"))
     assert (wanted.event_id, wanted.ticket.id) == ("dock-03/too_close/1/start", "dock-03/17/3")
     assert wanted.drawing.text == start["text"]
-    assert wanted.drawing.boxes == ((0.36, 0.5, 0.5, 0.69),)
+    assert wanted.drawing.boxes == ()
+    assert wanted.drawing.counting == (Outline((0.36, 0.5, 0.5, 0.69), "forklift 2.5 m"),)
+    assert wanted.drawing.floor == (
+        FloorMark("here", text="dock"),
+        FloorMark("here", 3.0, "limit 3 m", is_threshold=True),
+    )
     assert start["evidence"] == str(tmp_path / "evidence/dock-03/too_close/000001-start.jpg")
     assert [point[1] for point in start["history"]] == [2.5] * 4
+    made.close(1.0)
+
+
+def test_start_and_end_carry_what_the_model_saw_with_the_drawing_on_it(tmp_path):
+    sink = HandSink()
+    made = publisher(tmp_path, [camera(too_close=rule(evidence=WISH), plain=rule())], [sink])
+    plain = preview_jpeg(np.full((224, 392, 3), 60, np.uint8))
+    deliver(made, *(frame(n, 2.5, preview=plain) for n in range(5)))
+    deliver(made, *(frame(n, 9.0, preview=plain) for n in range(5, 9)))
+    told = {
+        each.id.removeprefix("dock-03/"): body(each)
+        for each in sink.seen
+        if each.kind in {"alert", "state"} and each.body
+    }
+    pictures = [
+        cv2.imdecode(np.frombuffer(base64.b64decode(told[name]["preview"]), np.uint8), 1)
+        for name in (
+            "too_close/1/start",
+            "too_close/1/end",
+        )
+    ]
+    for picture in pictures:
+        assert picture.shape == (224, 392, 3)
+        assert (np.abs(picture.astype(int) - 60) > 60).any(), "something is drawn"
+    assert (pictures[0] != pictures[1]).any(), "each says its own sentence"
+    assert [told[name]["preview"] for name in ("plain/1/start", "plain/1/end")] == [None, None]
+    assert told["too_close/1/state/start"]["preview"] is None, "what is active now stays small"
+    made.close(1.0)
+
+
+def test_those_in_the_zone_count_and_others_do_not(tmp_path):
+    made = publisher(
+        tmp_path,
+        [camera(full=rule(measure="count_in(apron)", enter="> 0", exit="< 1", hold="0s", evidence=WISH))],
+        [HandSink()],
+    )
+    seen = frame(0, 2.5)
+    outside = replace(seen.analysis.subjects[0], box=(0.0, 0.0, 0.1, 0.1), mask=np.zeros((16, 28), bool))
+    both = replace(seen.analysis, subjects=(outside, *seen.analysis.subjects))
+    (wanted,) = deliver(made, replace(seen, analysis=both)).of(CAMERA).pictures_wanted
+    assert wanted.drawing.boxes == ((0.0, 0.0, 0.1, 0.1),)
+    assert [each.box for each in wanted.drawing.counting] == [(0.36, 0.5, 0.5, 0.69)]
+    assert wanted.drawing.floor == ()
     made.close(1.0)
 
 
