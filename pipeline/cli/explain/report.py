@@ -13,6 +13,8 @@ from pipeline.cli.explain.story import AFTER_NS, BEFORE_NS, Body, Story
 from pipeline.frame_path.wire import rfc3339
 
 _INDENT = "  "
+_EARLIEST_NS = 10**17
+"""Times before 1973 are those of a file, which count from its first frame."""
 
 
 def report(story: Story, timezone: str, config: str) -> Iterator[str]:
@@ -67,7 +69,9 @@ def _measure(story: Story, known: Body) -> Iterator[str]:
     if start is not None and (subject := start["subject"]) is not None:
         labels = ", ".join(f"{name} {_best(label)}" for name, label in subject["labels"].items()) or "no label"
         yield f"nearest subject: {labels}, track {subject['track']}, {subject['patches']} patches"
-    yield from draw(_points(story, known), known["enter"], known["exit"], unit or "value")
+    plot = draw(_points(story, known), known["enter"], known["exit"], unit or "value")
+    yield from plot
+    yield from ("seconds from the start; blank: not known, or nobody there",) if plot else ()
 
 
 def _best(label: Body) -> str:
@@ -116,6 +120,8 @@ def _time(story: Story, timezone: str) -> Iterator[str]:
 
 
 def _after(times: Body, key: str) -> str:
+    if key == "ingest_ns" and times["capture_ns"] < _EARLIEST_NS:
+        return ""  # of a file: it was captured whenever it was
     if key == "ingest_ns":
         return f"{(times[key] - times['capture_ns']) / 1e6:+.0f} ms from capture"
     return f"{(times[key] - times['ingest_ns']) / 1e6:+.0f} ms from ingest"
@@ -176,6 +182,8 @@ def _amount(value: float | None, unit: str, sigma: float | None) -> str:
 
 
 def _clock(time_ns: int, timezone: str) -> str:
+    if time_ns < _EARLIEST_NS:
+        return f"{time_ns / 1e9:.3f} s into the file"
     seconds, rest = divmod(time_ns, 1_000_000_000)
     local = datetime.fromtimestamp(seconds, tz=UTC).astimezone(ZoneInfo(timezone))
     return f"{local:%Y-%m-%d %H:%M:%S}.{rest // 1_000_000:03d}"

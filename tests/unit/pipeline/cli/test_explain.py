@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +18,7 @@ from pipeline.messages import Delivery, Picture
 from pipeline.sinks.config import JsonlSinkConfig
 from pipeline.sinks.jsonl import JsonLines
 from pipeline.sinks.queued import QueuedSink
-from tests.fakes_publisher import CAMERA, HandClock, camera, frame, publisher, rule
+from tests.fakes_publisher import CAMERA, START_NS, HandClock, camera, frame, publisher, rule
 
 CONFIG = """
 version: 1
@@ -91,6 +93,29 @@ def test_an_episode_is_told_from_its_events(
     assert any(line.rstrip().endswith("enter < 3 m") for line in plotted)
     assert plotted[-1].count("=") > 20
     assert sum(line.count("*") for line in plotted) > 30
+
+
+def test_times_of_a_file_are_its_own(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("alerts", "results"):
+        path = yard.config.parent / "out" / f"{name}.jsonl"
+        events = [json.loads(line) for line in path.read_text().splitlines()]
+        for event in events:
+            _as_of_a_file(event["data"])
+        path.write_text("".join(json.dumps(event) + "\n" for event in events))
+    assert explain(monkeypatch, "dock-03/too_close/1", str(yard.config)) == 0
+    said = capsys.readouterr().out
+    assert "  began     4.000 s into the file" in said
+    assert "  captured  4.560 s into the file  by the clock arrival" in said
+    assert re.search(r"ingested  2026-01-01 01:00:04\.605\s*\n", said), "no latency from a time that is not of a clock"
+
+
+def _as_of_a_file(body: dict[str, Any]) -> None:
+    for where in (body, body.get("times", {})):
+        for key in ("began_ns", "rule_time_ns", "capture_ns"):
+            if where.get(key):
+                where[key] -= START_NS
 
 
 def test_a_changed_or_lost_picture_is_said(
