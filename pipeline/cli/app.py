@@ -47,6 +47,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("mute", "pipeline.cli.mute:mute", "Tell nobody of a camera's alerts for a while."),
     Command("probe", "pipeline.cli.probe:probe", "Open a camera or file once and say what it sends."),
     Command("publish", "pipeline.cli.publish:publish", "Write a file or camera into a Kafka topic."),
+    Command("replay", "pipeline.cli.replay.command:replay", "Step rules over recorded results again; what if."),
     Command("run", "pipeline.cli.run:run", "Run the pipeline."),
     Command("schema", "pipeline.cli.schema:schema", "JSON Schema of the configuration or of the events."),
     Command("search", "pipeline.cli.search:search", "Find moments that look like a picture or like a published frame."),

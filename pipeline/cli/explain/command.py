@@ -55,7 +55,7 @@ def explain(
         hint = did_you_mean(episode.camera, loaded.cameras)
         known = ", ".join(loaded.cameras)
         raise UserError(f"unknown camera {episode.camera!r} in {config}: expected one of {known}{hint}")
-    keeper = _keeper(loaded, source)
+    keeper = keeper_of(loaded, source)
     try:
         lines = list(_explained(loaded, keeper, episode, str(config)))
     except SinkError as error:
@@ -63,7 +63,8 @@ def explain(
     print("\n".join(lines))
 
 
-def _keeper(config: Config, asked: Keeper | None) -> Keeper:
+def keeper_of(config: Config, asked: Keeper | None) -> Keeper:
+    """The sink that is asked for, or the first one; a `UserError` where it is not configured."""
     there = [each for each in Keeper if getattr(config.sinks, each.value) is not None]
     if asked is None and there:
         return there[0]
@@ -74,18 +75,19 @@ def _keeper(config: Config, asked: Keeper | None) -> Keeper:
 
 
 def _explained(config: Config, keeper: Keeper, episode: Episode, named: str) -> Iterator[str]:
-    story = tell(episode, _past(config, keeper, "alert", episode.camera))
+    story = tell(episode, past(config, keeper, "alert", episode.camera))
     if story.known is None:
         msg = (
             f"{episode.id} is not in {keeper.value}: neither start nor end. It never was, or is older than what is kept"
         )
         raise UserError(msg, exit_code=1)
     first_ns, last_ns = span(story)
-    story.results = results_within(_past(config, keeper, "result", episode.camera, first_ns), first_ns, last_ns)
+    story.results = results_within(past(config, keeper, "result", episode.camera, first_ns), first_ns, last_ns)
     yield from report(story, config.site.timezone, named)
 
 
-def _past(config: Config, keeper: Keeper, kind: Kind, camera: str, since_ns: int = 0) -> Iterator[bytes]:
+def past(config: Config, keeper: Keeper, kind: Kind, camera: str, since_ns: int = 0) -> Iterator[bytes]:
+    """What `keeper` holds of one camera, as `pipeline.sinks.past` reads it."""
     sinks = config.sinks
     match keeper:
         case Keeper.redis:

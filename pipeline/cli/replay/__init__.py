@@ -1,0 +1,1 @@
+"""`main.py replay`: rules over recorded results again."""
