@@ -51,7 +51,7 @@ def test_a_frame_is_asked_by_its_id(config: Path, tmp_path: Path, capsys: pytest
     assert lines[0] == "dock-1/17/1, part 0 of 2: vehicles: forklift"
     assert sorted(line.split()[7] for line in lines[2:4]) == ["dock-1/17/100", "dock-2/17/5"]  # not its own moment
     assert lines[4] == f"{out}: the query and 2 moments"
-    assert any("a live camera's pictures are not kept" in line for line in lines[5:])
+    assert any("a live camera's frames are not kept" in line for line in lines[5:])
     assert any("gone.mp4" in line for line in lines[5:])
     assert cv2.imread(str(out)) is not None
 
