@@ -103,12 +103,37 @@ class Picture:
     jpeg: bytes
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class ClipPart:
+    """A piece of a clip that the publisher asked for; pieces come in order."""
+
+    event_id: str
+    ticket: Ticket
+    index: int
+    count: int
+    data: bytes
+    from_ns: int = 0
+    """Rule time of the clip's first picture."""
+    to_ns: int = 0
+    """Of its last one."""
+    is_copied: bool = True
+    """The camera's own packets; else encoded anew from sampled pictures."""
+    is_shortened: bool = False
+    """It was cut to stay within `max_bytes`."""
+    missing: str = ""
+    """Why there is no clip; then there is no data."""
+
+    def __repr__(self) -> str:
+        return f"ClipPart({self.event_id}, {self.index + 1} of {self.count}, {len(self.data)} B{self.missing})"
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """What one owner sends in one call; per camera in ticket order."""
 
     entries: tuple[Entry, ...]
     pictures: tuple[Picture, ...] = ()
+    clips: tuple[ClipPart, ...] = ()
 
 
 # --- publisher -> owner ---------------------------------------------------------------------------------------------
@@ -156,12 +181,23 @@ class Drawing:
 
 
 @dataclass(frozen=True, slots=True)
+class ClipSpan:
+    """Rule time that a clip shall show."""
+
+    from_ns: int
+    to_ns: int
+    max_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class PictureWanted:
     """The owner keeps the full-size picture of each frame in flight; this names one and what to draw on it."""
 
     event_id: str
     ticket: Ticket
     drawing: Drawing
+    clip: ClipSpan | None = None
+    """A clip of this time is wanted in place of a picture."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from pipeline.control.actor_log import log_to
 from pipeline.control.cluster import STATE_RESOURCE
 from pipeline.control.device import choose_device
 from pipeline.control.model import ModelSpec, build_analyzer
-from pipeline.control.topology import AnalyzerPlan
+from pipeline.control.topology import AnalyzerPlan, publisher_index
 from pipeline.errors import PipelineError
 from pipeline.frame_path.action_request import Acted, ActionRequest
 from pipeline.frame_path.artefacts import ArtefactStore
@@ -169,6 +169,12 @@ class PublishSpec:
     evidence: EvidenceConfig
     artefacts: Path
     """Shared by all publishers and analyzers."""
+    place: tuple[int, int] = (0, 1)
+    """Which of how many publishers it is."""
+
+    def owns(self, camera: str) -> bool:
+        """Whether the camera is this publisher's, also one that is not configured any more."""
+        return publisher_index(camera, self.place[1]) == self.place[0]
 
 
 @ray.remote(max_restarts=0, max_task_retries=0)
@@ -196,6 +202,7 @@ class PublishActor(_Actor):
             evidence=spec.evidence,
             clock=SystemClock(),
             artefacts=ArtefactStore(spec.artefacts),
+            owns=spec.owns,
         )
         self._publisher.start()
 
@@ -210,6 +217,9 @@ class PublishActor(_Actor):
 
     def act(self, camera: str, request: ActionRequest) -> Acted:
         return self._publisher.act(camera, request)
+
+    def teach_view(self, camera: str, seconds: float, is_anew: bool) -> None:
+        self._publisher.teach_view(camera, seconds, is_anew=is_anew)
 
     def collect(self, camera: str) -> None:
         self._publisher.collect(camera)

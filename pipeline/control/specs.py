@@ -75,6 +75,7 @@ class RunSpec:
             outbox=config.outbox,
             evidence=config.evidence,
             artefacts=self.model.artefacts,
+            place=(plan.publishers.index(plan.publisher(name)), len(plan.publishers)),
         )
 
     def feed_plan(self, cameras: Sequence[str], leases: Mapping[str, int]) -> FeedPlan:

@@ -14,6 +14,7 @@ from pipeline.frame_path.camera_book import CameraBook
 from pipeline.frame_path.collection import Collected, Collections
 from pipeline.frame_path.draft import Draft, Letterhead
 from pipeline.frame_path.entries import camera_of, enter_into, lease_of
+from pipeline.frame_path.evidence import StillNamed
 from pipeline.frame_path.offers import Offers
 from pipeline.frame_path.published import PublishedCamera, PublisherSnapshot
 from pipeline.frame_path.records import Records
@@ -98,7 +99,8 @@ class Desk:
         """Takes one delivery, all of it or nothing."""
         self.drain_settled()
         by_entry = [(camera_of(entry), entry) for entry in delivery.entries]
-        cameras = list(dict.fromkeys([name for name, _ in by_entry] + [p.ticket.camera for p in delivery.pictures]))
+        named = (*delivery.pictures, *delivery.clips)
+        cameras = list(dict.fromkeys([name for name, _ in by_entry] + [p.ticket.camera for p in named]))
         fenced = {name for name, entry in by_entry if lease_of(entry) < self._book(name).stored.lease}
 
         def enter(draft: Draft) -> None:
@@ -108,6 +110,9 @@ class Desk:
             for picture in delivery.pictures:
                 labels = self._book(picture.ticket.camera).published.spec.labels
                 self._records.pictures.receive(picture, labels, draft)
+            for part in delivery.clips:
+                labels = self._book(part.ticket.camera).published.spec.labels
+                self._records.pictures.receive_part(part, labels, draft)
 
         self._transact(enter, [name for name in cameras if name not in fenced])
         self._num_fenced += sum(name in fenced for name, _ in by_entry)
@@ -155,6 +160,11 @@ class Desk:
         done: list[Acted] = []
         self._transact(lambda draft: done.append(book.actions.carry_out(request, draft)), [camera])
         return done[0]
+
+    def teach_view(self, camera: str, seconds: float, *, is_anew: bool) -> None:
+        """The camera's next frames show the empty place."""
+        book = self._book(camera)
+        self._transact(lambda draft: book.teach_view(seconds, draft, is_anew=is_anew), [camera])
 
     # --- state -------------------------------------------------------------------------------------------------------
 
@@ -239,11 +249,21 @@ class Desk:
             self._transact(enter, [book.camera for book in due])
 
     def write_settled(self) -> None:
-        """Settled rows leave the disk, and late pictures are given up."""
+        """Settled rows leave the disk, stored evidence is announced, what is late is given up."""
         self.drain_settled()
         if self._records.has_unwritten:
             labels = {name: published.spec.labels for name, published in self._cameras.items()}
-            self._transact(lambda draft: self._records.pictures.give_up_late(labels, draft), [])
+
+            def enter(draft: Draft) -> None:
+                self._records.pictures.announce(labels, draft)
+                self._records.pictures.give_up_late(labels, draft)
+
+            self._transact(enter, [])
+
+    def still_named(self) -> StillNamed:
+        """Evidence that must not be deleted yet."""
+        memories = (memory for book in self._books.values() for memory in book.stored.rules.values())
+        return self._records.still_named(memory.opened for memory in memories if memory.opened is not None)
 
     # --- for people --------------------------------------------------------------------------------------------------
 

@@ -9,11 +9,14 @@ import msgspec
 from operators.frames import Ticket
 from operators.results import ModelInfo
 from pipeline.frame_path.settling import Counted
-from pipeline.messages import Drawing, Message
+from pipeline.messages import ClipSpan, Drawing, Message
+
+CLIP_SUFFIX = "/clip"
+"""What tells the clip of an alert from its picture."""
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """A picture that an alert asked for."""
+    """A picture or clip that an alert asked for."""
 
     event_id: str
     ticket: Ticket
@@ -22,6 +25,12 @@ class Wanted(msgspec.Struct, frozen=True):
     """Below the evidence store."""
     preview: bytes | None
     """JPEG of the model-size picture, used where the full-size one never comes."""
+    clip: ClipSpan | None = None
+
+    @property
+    def alert(self) -> str:
+        """Id of the start or end that it belongs to."""
+        return self.event_id.removesuffix(CLIP_SUFFIX)
 
 
 @dataclass(slots=True)

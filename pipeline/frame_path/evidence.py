@@ -1,12 +1,15 @@
-"""Pictures of alerts on disk, and thumbnails beside them, kept for so long and so many bytes."""
+"""Pictures and clips of alerts in a store, and thumbnails beside them, kept for so long and so many bytes."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
-from pipeline.frame_path.artefacts import write_whole
+from pipeline.frame_path.evidence_shelves import StoredFile, is_remote, shelf_of
 from pipeline.frame_path.thumbnail_store import ThumbnailStore
 from pipeline.frame_path.wire_schema import WirePicture
 from pipeline.sinks.config import EvidenceConfig
@@ -22,40 +25,78 @@ def preview_path(path: str) -> str:
     return f"{path.removesuffix('.jpg')}-preview.jpg"
 
 
+def clip_path(path: str) -> str:
+    """Where the clip of the same event lies."""
+    return f"{path.removesuffix('.jpg')}.mp4"
+
+
+@dataclass(frozen=True, slots=True)
+class StillNamed:
+    """Files that messages name which are not gone yet."""
+
+    since_ns: int | None = None
+    """Wall clock: what was written then or later; None: nothing waits."""
+    events: frozenset[str] = frozenset()
+    """Paths of pictures whose event is open; all files of the same event stay with them."""
+
+    def holds(self, file: StoredFile) -> bool:
+        if self.since_ns is not None and file.written_ns >= self.since_ns:
+            return True
+        event = file.path.rpartition(".")[0].removesuffix("-preview")
+        return f"{event}.jpg" in self.events
+
+
+_NOTHING = StillNamed()
+
+
 class EvidenceStore:
-    """A folder of JPEGs."""
+    """JPEGs and MP4s below one address. Several publishers may share it; each deletes those of its own cameras."""
 
-    def __init__(self, config: EvidenceConfig) -> None:
-        self._root = Path(config.store)
-        self._keep_ns = round(config.keep * 1e9)
-        self._max_bytes = config.max_bytes
-        self.thumbnails = ThumbnailStore(self._root)
-
-    def put(self, path: str, jpeg: bytes) -> WirePicture:
-        """Stores a picture, durable on return. One that is there already is of a run whose state was lost: it goes.
+    def __init__(self, config: EvidenceConfig, owns: Callable[[str], bool] = lambda _: True) -> None:
+        """`owns`: whether a camera's files are this publisher's to delete.
 
         Raises:
-            OSError: the store cannot be written.
+            OSError: nothing here can reach such a store.
         """
-        whole = self._root / path
-        write_whole(whole, jpeg)
-        return WirePicture(str(whole), hashlib.sha256(jpeg).hexdigest(), len(jpeg))
+        self._shelf = shelf_of(config.store)
+        self._owns = owns
+        self._keep_ns = round(config.keep * 1e9)
+        self._max_bytes = config.max_bytes
+        self._is_full = False
+        self.thumbnails = None if is_remote(config.store) else ThumbnailStore(Path(config.store))
+        """None: they lie in folders alone."""
 
-    def prune(self, now_ns: int) -> int:
+    def put(self, path: str, data: bytes) -> WirePicture:
+        """Stores a file, durable on return. One that is there already is of a run whose state was lost: it goes.
+
+        Raises:
+            OSError: the store cannot be written; ENOSPC too, where all that it may hold is still named by messages.
+        """
+        if self._is_full:
+            raise OSError(errno.ENOSPC, "evidence.max_bytes is used up by files of alerts that are not over", path)
+        return WirePicture(self._shelf.put(path, data), hashlib.sha256(data).hexdigest(), len(data))
+
+    def prune(self, now_ns: int, still_named: StillNamed = _NOTHING) -> int:
         """Deletes what is too old, then what is beyond the bound: thumbnails first, since they have only the room that
-        pictures of alerts leave, then the oldest of those. Returns how many pictures of alerts went.
+        evidence leaves, then the oldest evidence, except for what is still named. Returns how many files of alerts
+        went.
 
         Raises:
             OSError: the store cannot be read or written.
         """
-        found = sorted((path.stat().st_mtime_ns, path.stat().st_size, path) for path in self._root.glob("*/*/*.jpg"))
-        total = sum(size for _, size, _ in found)
-        self.thumbnails.prune(now_ns, self._keep_ns, self._max_bytes - total)
+        found = sorted(self._shelf.files(), key=lambda file: (file.written_ns, file.path))
+        total = sum(file.num_bytes for file in found)
+        if self.thumbnails is not None:
+            self.thumbnails.prune(now_ns, self._keep_ns, self._max_bytes - total)
         num_deleted = 0
-        for written_ns, size, path in found:
-            if now_ns - written_ns <= self._keep_ns and total <= self._max_bytes:
+        for file in found:
+            if now_ns - file.written_ns <= self._keep_ns and total <= self._max_bytes:
                 break
-            path.unlink(missing_ok=True)
-            total -= size
-            num_deleted += 1
+            if not self._owns(unquote(file.path.partition("/")[0])):
+                total -= file.num_bytes  # another publisher's, which sees the same and deletes it
+            elif not still_named.holds(file):
+                self._shelf.delete(file.path)
+                total -= file.num_bytes
+                num_deleted += 1
+        self._is_full = total > self._max_bytes
         return num_deleted

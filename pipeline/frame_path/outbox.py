@@ -102,6 +102,13 @@ class Outbox:
         )
         return [replace(_decode(blob), outbox=number) for number, blob in found]
 
+    def oldest(self, kinds: Sequence[Kind]) -> Message | None:
+        """The first row of these kinds that some sink has not settled."""
+        marks = ", ".join("?" * len(kinds))
+        sql = f"SELECT message FROM outbox WHERE kind IN ({marks}) ORDER BY row LIMIT 1"  # noqa: S608 - marks alone
+        found = self._database.rows(sql, kinds)
+        return _decode(found[0][0]) if found else None
+
     def waiting_results(self) -> list[tuple[Message, frozenset[str]]]:
         """Results that some sink has not settled, in order, with those sinks."""
         found = self._database.rows("SELECT message, waiting FROM outbox WHERE kind = 'result' ORDER BY row")

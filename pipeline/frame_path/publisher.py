@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from operators.results import ModelInfo
@@ -57,15 +57,20 @@ class Publisher:
         evidence: EvidenceConfig,
         clock: Clock,
         artefacts: ArtefactStore | None = None,
+        owns: Callable[[str], bool] = lambda _: True,
     ) -> None:
-        """Opens the state.
+        """Opens the state. `owns`: of which cameras it deletes old evidence, where several share a store.
 
         Raises:
             PublishError: it cannot be opened, or another process holds it (code `state_locked`).
         """
         self._clock = clock
         self._sinks = tuple(sinks)
-        self._evidence = EvidenceStore(evidence)
+        try:
+            self._evidence = EvidenceStore(evidence, owns)
+        except OSError as error:
+            msg = f"evidence store cannot be opened: {error.strerror} ({evidence.store})"
+            raise PublishError(msg, code="evidence_store") from None
         letterhead = Letterhead(model, site, timezone, evidence.store)
         self._records = Records(
             state_dir / "publisher.sqlite",
@@ -144,6 +149,16 @@ class Publisher:
             self._require_open()
             return self._desk.act(camera, request)
 
+    def teach_view(self, camera: str, seconds: float, *, is_anew: bool) -> None:
+        """The camera's next frames show the empty place; on disk when this returns.
+
+        Raises:
+            PublishError: the camera has no empty view (code `usage`), or as for `attach`.
+        """
+        with self._lock:
+            self._require_open()
+            self._desk.teach_view(camera, seconds, is_anew=is_anew)
+
     def collect(self, camera: str) -> None:
         """Keeps pictures of the camera's frames to come, for a bank; an earlier collection of it is let go.
 
@@ -175,6 +190,7 @@ class Publisher:
         with self._lock:
             can_go_on = self._desk.turn()
         self._thumbnails.write()
+        self._write_evidence()
         return can_go_on
 
     def snapshot(self) -> PublisherSnapshot:
@@ -191,6 +207,7 @@ class Publisher:
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join()
+        self._write_evidence()
         closers = [threading.Thread(target=sink.close, args=(timeout_seconds,), daemon=True) for sink in self._sinks]
         for closer in closers:
             closer.start()
@@ -230,12 +247,21 @@ class Publisher:
         self._trouble = ""
         return can_go_on
 
+    def _write_evidence(self) -> None:
+        """The store may be slow: owners are answered meanwhile."""
+        self._records.pictures.write()
+        if self._records.pictures.is_due:
+            with self._lock:
+                self._desk.write_settled()
+
     def _prune_evidence(self) -> None:
         if self._clock.monotonic() - self._pruned < PRUNE_SECONDS:
             return
         self._pruned = self._clock.monotonic()
         try:
-            self._evidence.prune(self._clock.wall_ns())
+            with self._lock:
+                still_named = self._desk.still_named()
+            self._evidence.prune(self._clock.wall_ns(), still_named)
         except OSError as error:
             _LOG.warning("evidence store cannot be pruned: %s", error.strerror)
 

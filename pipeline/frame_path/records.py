@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from pipeline.clock import Clock
 from pipeline.frame_path.camera_book import CameraBook
 from pipeline.frame_path.draft import Draft, Letterhead
-from pipeline.frame_path.evidence import EvidenceStore
+from pipeline.frame_path.evidence import EvidenceStore, StillNamed
 from pipeline.frame_path.outbox import Outbox
 from pipeline.frame_path.pictures_wanted import PicturesWanted
 from pipeline.frame_path.settling import Counted, SinkTallies
 from pipeline.frame_path.state_db import StateDatabase
 from pipeline.frame_path.stored_camera import StoredCamera
-from pipeline.messages import Message, Settlement
+from pipeline.frame_path.wire_schema import AlertBody
+from pipeline.messages import Kind, Message, Settlement
+
+CLOCKS_APART_SECONDS = 120.0
+"""Between a message and the file that it names: a write that took long, and the store's own clock."""
+_NAMING: tuple[Kind, ...] = ("alert", "state", "dead_letter")
 
 
 class Records:
@@ -49,6 +55,7 @@ class Records:
         queued = Counter((sink, message.camera) for message, names in self._waiting for sink in names)
         self.tallies = SinkTallies(self._database, sinks, queued)
         self.pictures = PicturesWanted(self._database, evidence, letterhead, clock)
+        self._evidence_store = letterhead.evidence_store
 
     @property
     def required(self) -> frozenset[str]:
@@ -89,7 +96,7 @@ class Records:
 
     @property
     def has_unwritten(self) -> bool:
-        return bool(self._unwritten or self._letters) or self.tallies.has_changes or self.pictures.num_late > 0
+        return bool(self._unwritten or self._letters) or self.tallies.has_changes or self.pictures.is_due
 
     def write(self, draft: Draft, books: Mapping[str, CameraBook]) -> dict[str, list[Message]]:
         """Within a transaction: everything that the draft says, and what was settled meanwhile.
@@ -128,6 +135,20 @@ class Records:
                 elif stored is not None:
                     routed[name].append(stored)
         return routed
+
+    def still_named(self, opened: Iterable[AlertBody]) -> StillNamed:
+        """Evidence that messages name which wait in the outbox, are about to be written, or are of `opened` alerts.
+
+        A file is written seconds after its alert; so what is older than the oldest message that waits is named by none.
+        """
+        prefix = f"{self._evidence_store}/"
+        paths = [each.evidence.removeprefix(prefix) for each in opened if each.evidence is not None]
+        oldest = self.outbox.oldest(_NAMING)
+        since_ns = None
+        if oldest is not None:
+            published = datetime.fromisoformat(oldest.attributes["time"]).timestamp()
+            since_ns = round((published - CLOCKS_APART_SECONDS) * 1e9)
+        return StillNamed(since_ns, frozenset((*paths, *self.pictures.paths)))
 
     def commit(self, counted: Counted) -> None:
         """After the transaction."""

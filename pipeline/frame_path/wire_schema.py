@@ -284,6 +284,8 @@ class AlertBody(msgspec.Struct, frozen=True, kw_only=True):
     history: list[HistoryPoint] = []
     evidence: str | None = None
     """Path at which the picture will lie; `alert.evidence` says when it does."""
+    clip: str | None = None
+    """Path at which the clip of a start will lie; `alert.evidence` says when it does."""
     preview: bytes | None = None
     """JPEG of at most 16 KiB in base64: what the model saw, with subjects, zones and the line drawn. Of the start and
     the end themselves where the rule wants evidence and a frame decided; never of the state."""
@@ -292,8 +294,24 @@ class AlertBody(msgspec.Struct, frozen=True, kw_only=True):
     view: str | None = None
 
 
+class WireClip(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a clip lies in the evidence store, and what it shows. MP4."""
+
+    path: str
+    sha256: str
+    num_bytes: int
+    from_ns: int
+    """Rule time of its first picture."""
+    to_ns: int
+    """Of its last one."""
+    is_copied: bool
+    """The camera's own video; else encoded from the pictures that were sampled, without those between."""
+    is_shortened: bool
+    """It was cut to stay within `max_bytes`."""
+
+
 class EvidenceBody(msgspec.Struct, frozen=True, kw_only=True):
-    """The picture of an alert, or why there is none. Type `alert.evidence`."""
+    """The picture or the clip of an alert, or why there is none. Type `alert.evidence`."""
 
     id: str
     camera: str
@@ -301,10 +319,13 @@ class EvidenceBody(msgspec.Struct, frozen=True, kw_only=True):
     alert: str
     """Id of the start or end that it belongs to."""
     frame: str
+    of: Literal["picture", "clip"] = "picture"
+    """Which of the two this is about."""
     picture: WirePicture | None = None
-    """The full-size picture with subjects and zones drawn."""
+    """The full-size picture with subjects, zones and the line drawn."""
+    clip: WireClip | None = None
     missing: str | None = None
-    """Why the full-size picture never came."""
+    """Why the full-size picture or the clip never came."""
     preview: WirePicture | None = None
     """The model-size picture, kept where the full-size one is missing."""
     published_ns: int

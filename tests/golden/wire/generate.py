@@ -36,6 +36,7 @@ def messages(folder: Path) -> dict[str, Message]:
     start = next(each for each in sink.seen if each.type == "dinostream.alert.start.v1")
     ticket = frame(44, None).ticket
     made.publish(Delivery((), (Picture(start.id, ticket, b"full size"),)))
+    made.turn()
     for asked in _asked(start.id):
         made.act(CAMERA, asked)
     made.publish(Delivery((tick(9.6, "stalled"),)))

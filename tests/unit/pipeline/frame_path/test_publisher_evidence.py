@@ -2,17 +2,31 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
 from operators.preview import preview_jpeg
-from pipeline.frame_path.evidence import EvidenceStore, evidence_path
+from pipeline.frame_path.evidence import EvidenceStore, StillNamed, clip_path, evidence_path, preview_path
 from pipeline.messages import Delivery, FloorMark, Outline, Picture
 from pipeline.sinks.config import EvidenceConfig
-from tests.fakes_publisher import CAMERA, HandClock, HandSink, body, camera, frame, publisher, reused, rule, tick
+from tests.fakes_publisher import (
+    CAMERA,
+    START_NS,
+    HandClock,
+    HandSink,
+    body,
+    camera,
+    frame,
+    publisher,
+    reused,
+    rule,
+    tick,
+)
 
 WISH = {"snapshot": True, "history": "1s"}
 
@@ -96,11 +110,13 @@ def test_a_picture_is_stored_where_the_start_said_and_announced_with_its_hash(tm
     made, sink, receipt = started(tmp_path)
     (wanted,) = receipt.pictures_wanted
     deliver(made, pictures=[Picture(wanted.event_id, wanted.ticket, b"jpeg")])
+    made.turn()
     (said,) = evidence_of(sink)
     start = body(next(each for each in sink.seen if each.kind == "alert"))
     assert said["picture"] == {"path": start["evidence"], "sha256": hashlib.sha256(b"jpeg").hexdigest(), "num_bytes": 4}
     assert Path(start["evidence"]).read_bytes() == b"jpeg"
     deliver(made, pictures=[Picture(wanted.event_id, wanted.ticket, b"other")])
+    made.turn()
     assert len(evidence_of(sink)) == 1
     made.close(1.0)
 
@@ -148,6 +164,7 @@ def test_a_store_that_cannot_be_written_stops_nothing(tmp_path):
     made, sink, receipt = started(tmp_path)
     (wanted,) = receipt.pictures_wanted
     deliver(made, frame(6, 2.5), pictures=[Picture(wanted.event_id, wanted.ticket, b"jpeg")])
+    made.turn()
     assert [each["missing"] for each in evidence_of(sink)] == ["store_unwritable"]
     made.close(1.0)
 
@@ -181,6 +198,76 @@ def test_old_pictures_go_by_age_and_then_by_bytes(tmp_path):
     assert store.prune(times[-1]) == 2
     assert sorted(path.name for path in tmp_path.rglob("*.jpg")) == ["000003-start.jpg", "000004-start.jpg"]
     assert store.prune(times[-1] + round(3601e9)) == 2
+
+
+class Filled:
+    """A store with three pictures of five bytes that may hold one, and a publisher of it."""
+
+    def __init__(self, folder: Path, *, owns=lambda _: True) -> None:
+        self.config = EvidenceConfig.model_construct(store=str(folder / "evidence"), keep=3600.0, max_bytes=5)
+        self.store = EvidenceStore(self.config, owns)
+        for episode in range(1, 4):
+            path = self.store.put(evidence_path("dock-03", "too_close", episode, "start"), b"12345").path
+            os.utime(path, ns=(START_NS + episode, START_NS + episode))
+
+    def left(self, still_named: StillNamed, now_ns: int = START_NS) -> list[str]:
+        self.store.prune(now_ns, still_named)
+        return sorted(path.name[:6] for path in Path(self.config.store).rglob("*.jpg"))
+
+
+def test_what_a_waiting_message_may_name_outlives_the_bound_on_bytes_and_age(tmp_path):
+    assert Filled(tmp_path).left(StillNamed(START_NS + 2)) == ["000002", "000003"]
+    assert Filled(tmp_path).left(StillNamed(START_NS + 2), START_NS + 2 * 3600 * 10**9) == ["000002", "000003"]
+
+
+def test_the_evidence_of_an_open_episode_stays_with_its_preview_and_clip(tmp_path):
+    filled = Filled(tmp_path)
+    path = evidence_path("dock-03", "too_close", 1, "start")
+    for more in (preview_path(path), clip_path(path)):
+        filled.store.put(more, b"more")
+    filled.left(StillNamed(events=frozenset({path})))
+    folder = tmp_path / "evidence/dock-03/too_close"
+    assert {each.name for each in folder.iterdir()} >= {
+        "000001-start.jpg",
+        "000001-start-preview.jpg",
+        "000001-start.mp4",
+    }
+    assert not (folder / "000003-start.jpg").exists()
+    assert filled.left(StillNamed()) == [], "over at last: all of it is older than an hour or beyond five bytes"
+
+
+def test_a_store_full_of_what_is_named_takes_nothing_more_until_it_is_not(tmp_path):
+    filled = Filled(tmp_path)
+    assert len(filled.left(StillNamed(START_NS))) == 3
+    with pytest.raises(OSError, match="not over"):
+        filled.store.put("dock-03/too_close/000004-start.jpg", b"12345")
+    assert filled.left(StillNamed()) == ["000003"]
+    filled.store.put("dock-03/too_close/000004-start.jpg", b"12345")
+
+
+def test_a_publisher_leaves_the_evidence_of_others_to_them(tmp_path):
+    assert len(Filled(tmp_path, owns=lambda camera: camera != "dock-03").left(StillNamed())) == 3
+
+
+def test_evidence_is_named_while_its_events_wait_or_its_episode_is_open(tmp_path):
+    made, sink, receipt = started(tmp_path)
+    (wanted,) = receipt.pictures_wanted
+    deliver(made, pictures=[Picture(wanted.event_id, wanted.ticket, b"jpeg")])
+    made.turn()
+    path = evidence_path("dock-03", "too_close", 1, "start")
+    named = made._desk.still_named()
+    assert named.since_ns is not None
+    assert START_NS - 200 * 10**9 < named.since_ns < START_NS
+    assert named.events == {path}
+    sink.settle()
+    made.turn()
+    assert made._desk.still_named() == StillNamed(None, frozenset({path})), "the alert is still active"
+    deliver(made, *(frame(n, 9.0) for n in range(5, 12)))
+    sink.settle()
+    made.turn()
+    (end,) = (each for each in made._records.pictures.paths)
+    assert made._desk.still_named() == StillNamed(None, frozenset({end})), "over; the end's picture is on its way"
+    made.close(1.0)
 
 
 def test_a_rule_with_an_odd_name_stays_inside_the_store():
