@@ -72,7 +72,9 @@ class Model:
         return Fitted(alone, spec.camera(camera), analyzer)
 
 
-def learn_view(fitted: Fitted, pictures: Iterable[np.ndarray], count: int, progress: Progress) -> LearntView:
+def learn_view(
+    fitted: Fitted, pictures: Iterable[np.ndarray], count: int, progress: Progress, *, is_anew: bool = False
+) -> LearntView:
     """Learns what the camera sees with nobody there, and stores it as the next version.
 
     Lights that were learnt before, by the same weights at the same size, are kept: once more under another light makes
@@ -83,20 +85,25 @@ def learn_view(fitted: Fitted, pictures: Iterable[np.ndarray], count: int, progr
         pictures: uint8 (H, W, 3) RGB each, of the empty place.
         count: How many come.
         progress: Told after each.
+        is_anew: Forget the lights that were learnt before.
     """
     made_by = fitted.analyzer.about.fingerprint
     store, camera = fitted.artefacts, fitted.spec.camera
-    learner = _earlier(store, camera, made_by) or ViewLearner(made_by=made_by)
-    taken = 0
-    for taken, rgb in enumerate(pictures, start=1):
-        learner, _ = learner.add(_sample(fitted, rgb), (0, taken), time.time_ns())
-        progress("learning the empty view", taken, count)
+    earlier = None if is_anew else _earlier(store, camera, made_by)
+    learner = earlier or ViewLearner(made_by=made_by)
+    samples: list[ViewSample] = []
+    for rgb in pictures:
+        samples.append(_sample(fitted, rgb))
+        learner, _ = learner.add(samples[-1], (0, len(samples)), time.time_ns())
+        progress("learning the empty view", len(samples), count)
+    if not learner.learnt_lights():  # they differ too much to be one light by themselves; somebody says that they are
+        learner = ViewLearner(made_by=made_by).seeded([samples])
     lights = learner.learnt_lights()
     view = build_view([light.samples for light in lights], made_by)
     learnt = replace(learner, position=None, last_sample_ns=None, last_lights=len(lights), samples_since=0)
     version = store.put(f"view/{camera}", view.to_bytes())
     store.put(f"learner/{camera}", learnt.to_bytes())
-    return LearntView(version, len(lights), taken)
+    return LearntView(version, len(lights), len(samples))
 
 
 def _earlier(store: ArtefactStore, camera: str, made_by: str) -> ViewLearner | None:

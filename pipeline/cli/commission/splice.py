@@ -53,7 +53,7 @@ def _child(node: yaml.MappingNode, name: str) -> yaml.Node | None:
 def _set(text: str, node: yaml.MappingNode, values: Mapping[str, Any]) -> str:
     """Replaces from the last key to the first, so that places of earlier ones stay right; new keys go to the end."""
     indent = node.start_mark.column
-    spans = {key.value: (key.start_mark.index, _end(text, value)) for key, value in node.value}
+    spans = {key.value: (key.start_mark.index, _end(value)) for key, value in node.value}
     end = max(stop for _, stop in spans.values())
     new = {name: value for name, value in values.items() if name not in spans and value is not None}
     if new:
@@ -69,13 +69,13 @@ def _set(text: str, node: yaml.MappingNode, values: Mapping[str, Any]) -> str:
     return text
 
 
-def _end(text: str, value: yaml.Node) -> int:
+def _end(value: yaml.Node) -> int:
     """Behind the last character of a value: a block's own end lies behind the blank lines and comments that follow."""
     if isinstance(value, yaml.MappingNode) and not value.flow_style and value.value:
-        return _end(text, value.value[-1][1])
+        return _end(value.value[-1][1])
     if isinstance(value, yaml.SequenceNode) and not value.flow_style and value.value:
-        return _end(text, value.value[-1])
-    return value.start_mark.index + len(text[value.start_mark.index : value.end_mark.index].rstrip())
+        return _end(value.value[-1])
+    return value.end_mark.index
 
 
 class _Dumper(yaml.SafeDumper):

@@ -21,7 +21,13 @@ from pipeline.cli.commission.step_state import LONG_STEPS, Step
 from pipeline.cli.commission.work import Worker
 
 _PAGE = Path(__file__).parent / "page"
-_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
+_PARTS = {
+    "index.html": "text/html",
+    "commission.js": "text/javascript",
+    "stage.js": "text/javascript",
+    "lists.js": "text/javascript",
+    "commission.css": "text/css",
+}
 _POLICY = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'"
 _SPENT = "This address was used already, or is not the one that `commission` printed. Start `commission` again."
 
@@ -132,10 +138,9 @@ def _check_idle(worker: Worker) -> None:
 
 
 def _file(name: str) -> Response:
-    path = _PAGE / name
-    if path.parent != _PAGE or path.suffix not in _TYPES or not path.is_file():
+    if name not in _PARTS:
         return PlainTextResponse("no such part of the page", 404)
-    return Response(path.read_bytes(), media_type=_TYPES[path.suffix])
+    return Response((_PAGE / name).read_bytes(), media_type=_PARTS[name])
 
 
 def _png(rgb: np.ndarray) -> bytes:
