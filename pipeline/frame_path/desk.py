@@ -284,6 +284,7 @@ class Desk:
             view_lights={name: book.view_lights for name, book in books.items()},
             scenes={name: scene for name, book in books.items() if (scene := book.scene_now) is not None},
             heads={name: dict(book.stored.heads) for name, book in books.items() if book.stored.heads},
+            actions={name: book.stored.actions for name, book in books.items() if book.stored.actions.is_any},
             retries=sum(book.retries for book in books.values()),
             thumbnails=self._thumbnails.counts(),
             fenced=self._num_fenced,

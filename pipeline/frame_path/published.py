@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from operators.camera import CameraSpec
+from pipeline.frame_path.stored_actions import StoredActions
 from pipeline.frame_path.stored_camera import StoredView
 from pipeline.frame_path.view_condition import SceneWord
 from pipeline.messages import SinkLedger
@@ -80,6 +81,8 @@ class PublisherSnapshot:
     """By camera, where a rule needs the empty view or one is learnt."""
     heads: dict[str, dict[str, StoredView]] = field(default_factory=dict[str, dict[str, StoredView]])
     """By camera and head: the version (`head/vehicles@8`) that results name, and since which frame."""
+    actions: dict[str, StoredActions] = field(default_factory=dict[str, StoredActions])
+    """By camera: what people have set there and has not run out."""
     retries: int = 0
     """Entries that came again from the same owner, whose receipt was lost: they change nothing."""
     thumbnails: dict[str, dict[str, int]] = field(default_factory=dict[str, dict[str, int]])

@@ -41,6 +41,11 @@ class StoredActions(msgspec.Struct):
     overrides: dict[str, Override] = msgspec.field(default_factory=dict[str, Override])
     """By rule."""
 
+    @property
+    def is_any(self) -> bool:
+        """Whether anything is set."""
+        return bool(self.mutes or self.overrides)
+
     def is_muted(self, rule: str) -> bool:
         """Whether people are not told of this rule's episodes."""
         return rule in self.mutes or WHOLE_CAMERA in self.mutes

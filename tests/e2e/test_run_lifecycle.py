@@ -1,5 +1,6 @@
 """`main.py run` from start to end on real servers: what stops it, what does not, and what it knows afterwards."""
 
+import json
 import os
 import signal
 import subprocess
@@ -91,7 +92,7 @@ def configured(tmp_path, redis_server, prefix):
 @pytest.mark.redis
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_the_driver_is_killed_in_an_episode_and_redis_goes_away(configured, redis_server, prefix):
+def test_driver_and_publisher_are_killed_in_a_muted_episode_and_redis_goes_away(configured, redis_server, prefix):
     config, count = configured
     client = redis.Redis.from_url(redis_server.url)
 
@@ -101,12 +102,18 @@ def test_the_driver_is_killed_in_an_episode_and_redis_goes_away(configured, redi
     with PipelineProcess(config) as first:
         until("an episode begins beside a camera that is down", lambda: alerts("alert.start.v1"))
         assert {each["camera"]: each["state"] for each in first.status()["cameras"]}["nobody"] != "live"
+        (start,) = set(alerts("alert.start.v1"))
+        assert first.post("/cameras/clip/ack", by="bo", alert=start)[0] == 200
+        assert first.post("/cameras/clip/mute", by="anna", for_seconds=7200, reason="crane works")[0] == 200
+        until("what is active says so", lambda: _active(client, prefix)["muted"], seconds=30)
         first.signal(signal.SIGKILL)
         first.wait()
     assert alerts("alert.end.v1") == []
+    assert _active(client, prefix)["acknowledged"]["by"] == "bo"
 
     with PipelineProcess(config) as second:
         until("it goes on", lambda: second.status()["cameras"])
+        os.kill(next(each["pid"] for each in second.status()["actors"] if each["kind"] == "publish"), signal.SIGKILL)
         redis_server.kill()
         until("the sink is missed", lambda: second.get("/readyz")[0] == 503, seconds=60)
         redis_server.start()
@@ -117,8 +124,17 @@ def test_the_driver_is_killed_in_an_episode_and_redis_goes_away(configured, redi
         assert second.text.count("unaccounted 0") == 2, second.text
     assert len(set(alerts("alert.start.v1"))) == 1, "one start, over the death of the driver"
     assert len(set(alerts("alert.end.v1"))) == 1
+    end = next(body for _, kind, body in stream(client, f"{prefix}:alerts:clip") if kind.endswith("alert.end.v1"))
+    assert (end["muted"], end["notify"], end["acknowledged"]["by"]) == (True, False, "bo")
+    assert len(set(alerts("alert.mute.v1"))) == len(set(alerts("alert.ack.v1"))) == 1
+    assert alerts("alert.unmute.v1") == []
+    assert client.hgetall(f"{prefix}:alerts:active") == {}
     seen = {body["seq"] for _, kind, body in stream(client, f"{prefix}:results:clip") if kind.endswith("result.v1")}
     assert seen == set(range(count)), f"missing {sorted(set(range(count)) - seen)[:10]}"
+
+
+def _active(client: redis.Redis, prefix: str) -> dict:
+    return json.loads(client.hget(f"{prefix}:alerts:active", "clip/bright"))
 
 
 def _state(pipeline: PipelineProcess, camera: str) -> str:

@@ -110,7 +110,9 @@ def _time(story: Story, timezone: str) -> Iterator[str]:
             clock = f"by the clock {times['capture_clock']}, +- {times['capture_uncertainty_ns'] / 1e6:.0f} ms"
             yield f"captured  {_clock(times['capture_ns'], timezone)}  {clock}"
             steps = (("ingested", "ingest_ns"), ("analysed", "analysed_ns"), ("published", "published_ns"))
-            yield from (f"{name:9} {_clock(times[key], timezone)}  {_after(times, key)}" for name, key in steps)
+            yield from (
+                f"{name:9} {_clock(times[key], timezone)}  {_after(times, key)}".rstrip() for name, key in steps
+            )
         else:
             yield f"published {_clock(start['published_ns'], timezone)}"
             yield "the result of its frame is not there (trimmed, dropped, or a tick decided): no clocks, no latency"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sqlite3
 
+import msgspec
 import pytest
 
 from pipeline.errors import PublishError
@@ -190,6 +191,18 @@ def test_arming_for_a_time_outlasts_the_hours(tmp_path):
     yard.made.publish(Delivery((tick(2 * HOUR),)))
     assert [each["id"] for each in yard.alerts()[2:]] == ["dock-03/action/2/disarm", "dock-03/too_close/1/end"]
     yard.made.close(1.0)
+
+
+def test_the_status_page_shows_what_is_set_until_it_is_over(yard):
+    assert yard.made.snapshot().actions == {}
+    yard.act("mute", for_seconds=HOUR, reason="crane works")
+    yard.act("disarm", rule="too_close")
+    shown = msgspec.json.decode(msgspec.json.encode(yard.made.snapshot(), enc_hook=str))["actions"][CAMERA]
+    assert (shown["mutes"][""]["by"], shown["mutes"][""]["reason"]) == ("anna", "crane works")
+    assert shown["overrides"]["too_close"]["is_armed"] is False
+    yard.act("unmute")
+    yard.act("arm")
+    assert yard.made.snapshot().actions == {}
 
 
 @pytest.mark.parametrize(
