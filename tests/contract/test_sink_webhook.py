@@ -12,7 +12,8 @@ from typing import NoReturn
 
 import pytest
 
-from pipeline.messages import Kind
+from pipeline.frame_path.action_request import ActionRequest
+from pipeline.messages import Delivery, Kind
 from pipeline.secrets import Secrets
 from pipeline.sinks.base import Sink
 from pipeline.sinks.config import WebhookSinkConfig
@@ -20,6 +21,7 @@ from pipeline.sinks.names import KINDS
 from pipeline.sinks.queued import QueuedSink
 from pipeline.sinks.webhook import Webhook, signature, signing_keys
 from tests.contract.sink_contract import CANARY, Event, SinkContract, running, without_repetition
+from tests.fakes_publisher import CAMERA, camera, frame, publisher
 from tests.fakes_sinks import message
 from tests.servers.webhook import SECRET, Posted, WebhookServer
 
@@ -232,3 +234,22 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(
             trusting.put([one])
             settled.await_number(1)
         assert settled.outcomes() == {one.id: ("acknowledged", "")}
+
+
+def test_an_alert_that_found_no_server_is_delivered_by_the_next_publisher(tmp_path: Path) -> None:
+    server = WebhookServer()
+    made = publisher(tmp_path, [camera()], [sink_to(server.url, kinds=["alert"])], required=[])
+    made.publish(Delivery(tuple(frame(n, 2.5) for n in range(5))))
+    made.act(CAMERA, ActionRequest(action="mute", by="anna"))
+    made.close(0.1)
+    with server:
+        made = publisher(tmp_path, [camera()], [sink_to(server.url, kinds=["alert"])], required=[])
+        server.await_posts(2)
+        made.close(5.0)
+    assert [each.headers["webhook-id"] for each in server.taken] == [
+        "dock-03/too_close/1/start",
+        "dock-03/action/1/mute",
+    ]
+    made = publisher(tmp_path, [camera()], [sink_to(server.url, kinds=["alert"])], required=[])
+    assert made.snapshot().outbox_rows == 0
+    made.close(0.1)
