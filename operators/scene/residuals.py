@@ -18,7 +18,9 @@ MIN_CORRECTION_METRES = 0.3
 """A head that was fitted at the view errs by this much from one kind of vehicle to the next: an offset below it is as
 likely to be the vehicle's as the camera's. Source: own measurements, docs/metres.md."""
 PROVEN_SHARE = 0.5
-"""A correction must leave at most this much of the error at stops that it was not made from."""
+"""A correction must leave at most this much of the error of vehicles that it was not made from."""
+MIN_VEHICLES = 2
+"""That must have stopped. Source: own measurements: what one vehicle proved at all its stops made others worse."""
 APART_METRES = 1.0
 """Stops nearer to each other say nothing of how the error goes with the distance."""
 _SHARES = np.linspace(0.05, 0.95, 10)
@@ -39,6 +41,8 @@ class Stop:
     """Median of the distance from where it meets the floor: a diagnosis."""
     measured_at: str
     """UTC, such as `2026-03-01T09:30:00Z`."""
+    vehicle: str = "vehicle"
+    """Which one, such as `forklift-7`."""
 
     @property
     def measured_metres(self) -> float:
@@ -68,6 +72,8 @@ class MeasuredMetres:
     """One standard deviation of single readings, over all stops."""
     offsets_metres: Mapping[str, float] = field(default_factory=dict[str, float])
     """By line: what to take off a distance. Only lines for which it is proven."""
+    is_fitted_here: bool = False
+    """Whether the depth head was fitted at this view, which no offset can improve."""
     version: str = ""
     """As it lies in the artefact store, such as `metres/dock-03@2`."""
 
@@ -78,7 +84,7 @@ class MeasuredMetres:
     def p90_metres(self, line: str) -> float | None:
         """How much too far nine of ten readings read at most, at least 0; None: no stops before this line.
 
-        With a correction each stop is judged by that of the others, so that no stop vouches for itself.
+        With a correction each stop is judged by that of the other vehicles, so that none vouches for itself.
         """
         stops = self.of_line(line)
         if not stops:
@@ -112,14 +118,21 @@ class MeasuredMetres:
                 stops=tuple(_stop(each) for each in values["stops"]),
                 jitter_metres=float(values["jitter_metres"]),
                 offsets_metres={name: float(offset) for name, offset in values["offsets_metres"].items()},
+                is_fitted_here=bool(values["is_fitted_here"]),
                 version=version,
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{version or 'this'} holds no drive-ins: {type(error).__name__}") from None
 
 
-def measured(fingerprint: str, stops: Sequence[Stop]) -> MeasuredMetres:
+def measured(fingerprint: str, stops: Sequence[Stop], *, is_fitted_here: bool = False) -> MeasuredMetres:
     """Concludes from stops: the jitter, and for which lines a constant correction is proven.
+
+    Args:
+        fingerprint: Of what read them.
+        stops: All that were read alike.
+        is_fitted_here: Whether the depth head was fitted at this view. It is then never corrected: what is left errs
+            from one vehicle to the next, and the offset of the one that drove in made the others worse.
 
     Raises:
         ValueError: there is no stop, or one has too few readings.
@@ -130,30 +143,50 @@ def measured(fingerprint: str, stops: Sequence[Stop]) -> MeasuredMetres:
         if len(stop.readings_metres) < MIN_READINGS:
             raise ValueError(f"expected at least {MIN_READINGS} readings of a stop, got {len(stop.readings_metres)}")
     jitter = float(np.sqrt(np.mean([stop.jitter_metres**2 for stop in stops])))
-    found = MeasuredMetres(fingerprint, tuple(stops), jitter)
+    found = MeasuredMetres(fingerprint, tuple(stops), jitter, is_fitted_here=is_fitted_here)
+    if is_fitted_here:
+        return found
     offsets = {line: proven_offset(found.of_line(line)) for line in dict.fromkeys(stop.line for stop in stops)}
     return replace(found, offsets_metres={line: offset for line, offset in offsets.items() if offset is not None})
 
 
 def proven_offset(stops: Sequence[Stop]) -> float | None:
-    """The mean residual, where the stops prove that taking it off helps at distances that it was not made from.
+    """The mean residual of all vehicles, where it is proven to help one that it was not made from.
 
-    Each stop is corrected by the mean residual of the others (leave one out). Proven: it is no small offset, that
-    leaves at most half of the error, and the stops lie apart.
+    The stops of each vehicle are corrected by the mean residual of the other vehicles (leave one out): what one vehicle
+    is off at all its stops may be its own. Proven: at least two vehicles, stops that lie apart, no small offset, and at
+    most half of the error left.
     """
-    if len(stops) < 2 or np.ptp([stop.known_metres for stop in stops]) < APART_METRES:
+    if len(_by_vehicle(stops)) < MIN_VEHICLES or np.ptp([stop.known_metres for stop in stops]) < APART_METRES:
         return None
-    residuals = np.array([stop.residual_metres for stop in stops])
-    offset = float(residuals.mean())
-    rest = float(np.abs(residuals - _left_out(stops)).mean())
-    is_proven = abs(offset) >= MIN_CORRECTION_METRES and rest <= PROVEN_SHARE * float(np.abs(residuals).mean())
+    offset = float(np.mean(list(_by_vehicle(stops).values())))
+    raw = float(np.mean([abs(stop.residual_metres) for stop in stops]))
+    is_proven = abs(offset) >= MIN_CORRECTION_METRES and left_out_error_metres(stops) <= PROVEN_SHARE * raw
     return offset if is_proven else None
 
 
+def left_out_error_metres(stops: Sequence[Stop]) -> float:
+    """Mean error of stops that are each corrected by the other vehicles; of at least two vehicles."""
+    return float(np.mean([abs(stop.residual_metres - off) for stop, off in zip(stops, _left_out(stops), strict=True)]))
+
+
 def _left_out(stops: Sequence[Stop]) -> list[float]:
-    """For each stop the mean residual of all others."""
-    residuals = [stop.residual_metres for stop in stops]
-    return [(sum(residuals) - own) / (len(residuals) - 1) for own in residuals]
+    """For each stop the mean residual of all other vehicles."""
+    means = _by_vehicle(stops)
+    rest = {name: float(np.mean([mean for each, mean in means.items() if each != name])) for name in means}
+    return [rest[stop.vehicle] for stop in stops]
+
+
+def _by_vehicle(stops: Sequence[Stop]) -> dict[str, float]:
+    """Mean residual of each vehicle."""
+    names = dict.fromkeys(stop.vehicle for stop in stops)
+    return {name: float(np.mean([stop.residual_metres for stop in stops if stop.vehicle == name])) for name in names}
+
+
+def drift_metres(readings_metres: Sequence[float]) -> float:
+    """How far the last third of readings lies from the first third: of a thing that stands still, about nothing."""
+    third = max(1, len(readings_metres) // 3)
+    return float(np.median(readings_metres[-third:]) - np.median(readings_metres[:third]))
 
 
 def metres_fingerprint(head: bytes, view: ViewConfig) -> str:
@@ -170,4 +203,5 @@ def _stop(values: dict[str, Any]) -> Stop:
         readings_metres=tuple(float(each) for each in values["readings_metres"]),
         contact_metres=values["contact_metres"],
         measured_at=values["measured_at"],
+        vehicle=values["vehicle"],
     )

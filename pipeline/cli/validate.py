@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +21,7 @@ from pipeline.sources.known_size import size_without_connecting
 if TYPE_CHECKING:
     from operators.backbone import Engine
     from pipeline.cli.connections import Answer
+    from pipeline.control.drive_ins import DriveIns
 
 
 def validate(
@@ -35,6 +36,7 @@ def validate(
     """
     loaded = load(config)
     from pipeline.config.readiness import not_built, not_there  # brings torch, which a mistake need not wait for
+    from pipeline.control.drive_ins_here import drive_ins_here, tight_rules
 
     answers = _probe(loaded) if probe else []
     sizes = {camera: size for each in answers for camera, size in each.sizes.items()}
@@ -50,6 +52,10 @@ def validate(
     if engine is not None:
         told = {each.place for each in missing}
         missing += [each for each in _unfit(loaded, engine) if each.place not in told]
+    drive_ins = drive_ins_here(loaded, engine)
+    for line in _metres_lines(loaded, drive_ins):
+        typer.echo(line)
+    unbuilt += tight_rules(loaded, drive_ins)
     plan = _plan(loaded, engine if measure else None)
     for each in answers:
         typer.echo(f"{'ok  ' if each.is_good else 'FAIL'} {each.name}: {each.said}")
@@ -89,6 +95,16 @@ def _camera_lines(config: Config, camera: str, found: CameraConfig, size: tuple[
                 f"{each.nearest_metres:.2f} m from the line: {sees} is seen there. Raise it to at least "
                 f"{CLEAR * each.nearest_metres:.2f} m ({CLEAR:g} times that), or tilt the camera down"
             )
+
+
+def _metres_lines(config: Config, drive_ins: Mapping[str, DriveIns]) -> Iterator[str]:
+    """Where rules in metres fire, by the drive-ins of each camera."""
+    from pipeline.cli.drive_in.report import rule_lines, worth
+
+    for camera, each in drive_ins.items():
+        said = [*([each.note] if each.note else []), *([] if each.metres is None else worth(each.metres))]
+        for line in (*said, *rule_lines(config.cameras[camera].rules, each.metres)):
+            yield f"metres of {camera}: {line}"
 
 
 def _rules(found: CameraConfig) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import isnan
+from math import ceil, isnan
 
 from operators.geometry import FloorCamera
 from operators.rules.measures import parse_measure
@@ -51,20 +51,26 @@ def reaches(camera: CameraConfig, floor: FloorCamera) -> Iterator[Reach]:
 
 
 def check_pose(place: Place, camera: CameraConfig, shapes: Sequence[tuple[int, int]]) -> Iterator[tuple[Place, str]]:
-    """No rule starts where the camera sees no floor, whatever the proportions of its pictures."""
+    """No rule starts where little of a subject is seen, whatever the proportions of the camera's pictures."""
     if camera.view is None or not shapes:
         return
     by_shape = [{each.rule: each for each in reaches(camera, FloorCamera(camera.view, shape))} for shape in shapes]
     for name, first in by_shape[0].items():
         best = min((each[name] for each in by_shape), key=lambda reach: (reach.is_blind, reach.nearest_metres))
-        if best.is_blind:
-            what = (
-                "shows no floor at all"
-                if isnan(best.nearest_metres)
-                else f"sees no floor nearer than {best.nearest_metres:.2f} m from the line"
-            )
-            message = (
-                f"the camera is blind there: it starts at {first.enter}, but this pose {what}. Tilt the camera down, "
-                f"raise the threshold (clear from {CLEAR:g} times that), or correct `view`"
-            )
-            yield (*place, "rules", name, "enter"), message
+        if best.is_blind or best.is_poor:
+            yield (*place, "rules", name, "enter"), _told(first.enter, best)
+
+
+def _told(enter: Threshold, best: Reach) -> str:
+    if isnan(best.nearest_metres):
+        return (
+            f"the camera is blind there: it starts at {enter}, but this pose shows no floor at all. Tilt the camera "
+            "down, or correct `view`"
+        )
+    least = CLEAR * best.nearest_metres
+    what = "the camera is blind there" if best.is_blind else "little of a subject is in view there"
+    return (
+        f"{what}: it starts at {enter}, but this pose sees no floor nearer than {best.nearest_metres:.2f} m from the "
+        f"line. Raise the threshold to at least {ceil(100 * least) / 100:.2f} m ({CLEAR:g} times that), tilt the "
+        "camera down, or correct `view`"
+    )

@@ -38,7 +38,7 @@ def _fault(config: Config, head: HeadConfig, engine: Engine) -> str | None:
     model, backbone = config.model, engine.backbone
     checkpoint = getattr(head, "checkpoint", "")
     try:
-        if checkpoint in MADE_HERE or not _is_here(checkpoint, backbone.arch.name):
+        if checkpoint in MADE_HERE or not is_here(checkpoint, backbone.arch.name):
             return None
         kind = head_kind(head)
         if kind is not None:
@@ -50,7 +50,7 @@ def _fault(config: Config, head: HeadConfig, engine: Engine) -> str | None:
     return None
 
 
-def _is_here(checkpoint: str, arch: str) -> bool:
+def is_here(checkpoint: str, arch: str) -> bool:
     """A published head: whether it lies in the cache of weights. Anything else: yes, or its own error says so."""
     return checkpoint not in OFFICIAL_HEAD_NAMES or (
         (default_cache_dir() / official_head(checkpoint, arch).row.file).is_file()

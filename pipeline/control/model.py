@@ -5,8 +5,9 @@ Used by the analyze actor, `validate`, the acceptance run and the demo.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -24,10 +25,13 @@ from operators.heads.kinds import head_kind
 from pipeline.config.check_depth import beyond_range
 from pipeline.config.loader import Config
 from pipeline.config.problems import ConfigError, Problem
+from pipeline.control.drive_ins import drive_ins, head_of, too_tight
 from pipeline.errors import PipelineError
 from pipeline.frame_path.artefacts import ArtefactStore
 from pipeline.simulation.depth_heads import PICTURES_PER_FIT, head_for_view, simulated_head
 from pipeline.sources.known_size import size_without_connecting
+
+_LOG = logging.getLogger(__name__)
 
 Progress = Callable[[str, int, int], None]
 """(what, done, of)."""
@@ -101,7 +105,30 @@ def model_spec(config: Config, engine: Engine | None = None, progress: Progress 
     _store_banks(config, ArtefactStore(artefacts), loaded)
     depth = _depth_heads(config, specs, loaded, progress)
     _check_ranges(config, specs, depth)
+    specs = with_drive_ins(config, specs, depth, ArtefactStore(artefacts))
     return ModelSpec(config.model, config.heads, specs, artefacts, depth)
+
+
+def with_drive_ins(
+    config: Config, specs: Sequence[CameraSpec], depth: Mapping[str, bytes], store: ArtefactStore
+) -> tuple[CameraSpec, ...]:
+    """Cameras with their drive-ins; those that another head or view read are left out, with a warning.
+
+    Raises:
+        ConfigError: a rule's enter and exit lie closer together than the camera's readings scatter.
+    """
+    found = {spec.camera: drive_ins(spec, head_of(spec, depth), store) for spec in specs}
+    problems: list[Problem] = []
+    for spec in specs:
+        each = found[spec.camera]
+        if each.note:
+            _LOG.warning("%s: %s", spec.camera, each.note)
+        if each.metres is not None:
+            tight = too_tight(("cameras", spec.camera), spec, each.metres)
+            problems += [Problem(config.mark(at), at, message) for at, message in tight]
+    if problems:
+        raise ConfigError(problems)
+    return tuple(replace(spec, metres=found[spec.camera].metres) for spec in specs)
 
 
 def _check_ranges(config: Config, specs: Sequence[CameraSpec], depth: Mapping[str, bytes]) -> None:

@@ -42,12 +42,25 @@ def simulated_head(
         progress: told how many of `PICTURES_PER_FIT` pictures are done.
     """
     fingerprint = engine.backbone.fingerprint
+    found = simulated_head_here(fingerprint, shape, cache_dir)
+    if found is not None:
+        return found
+    fitted = fit_over_poses(engine, shape, PICTURES_PER_FIT, _SEED, progress)
+    return _kept(fitted, _cached(cache_dir, _poses_key(fingerprint, shape)))
+
+
+def simulated_head_here(fingerprint: str, shape: tuple[int, int], cache_dir: Path) -> DepthLinear | None:
+    """The same, where nothing must be fitted for it.
+
+    Args:
+        fingerprint: of the backbone.
+        shape: (H, W) of the model-size pictures.
+        cache_dir: where fits are kept.
+    """
     if (shipped := shipped_head(fingerprint)) is not None:
         return shipped
-    path = _cached(cache_dir, f"poses {fingerprint} {shape} {_RECIPE_VERSION}")
-    if path.exists():
-        return DepthLinear.load(path)
-    return _kept(fit_over_poses(engine, shape, PICTURES_PER_FIT, _SEED, progress), path)
+    path = _cached(cache_dir, _poses_key(fingerprint, shape))
+    return DepthLinear.load(path) if path.exists() else None
 
 
 def head_for_view(
@@ -63,13 +76,23 @@ def head_for_view(
         cache_dir: where fits are kept, named by weights and view.
         progress: told how many of `PICTURES_PER_FIT` pictures are done.
     """
-    key = f"view {engine.backbone.fingerprint} {view.model_dump_json()} {shape} {_RECIPE_VERSION}"
-    path = _cached(cache_dir, key)
+    found = head_for_view_here(engine.backbone.fingerprint, view, shape, cache_dir)
+    if found is not None:
+        return found
+    pictures = training_frames(PICTURES_PER_FIT, pose_of(view), _SEED, _source_size(shape))
+    fitted = fit_for_view(engine, view, pictures, shape, progress)
+    return _kept(fitted, _cached(cache_dir, _view_key(engine.backbone.fingerprint, view, shape)))
+
+
+def head_for_view_here(
+    fingerprint: str, view: ViewConfig, shape: tuple[int, int], cache_dir: Path
+) -> DepthLinear | None:
+    """The same, where nothing must be fitted for it. `fingerprint`: of the backbone."""
+    path = _cached(cache_dir, _view_key(fingerprint, view, shape))
     for there in (ASSETS / path.name, path):  # the demo's own view is fitted beforehand
         if there.exists():
             return DepthLinear.load(there)
-    pictures = training_frames(PICTURES_PER_FIT, pose_of(view), _SEED, _source_size(shape))
-    return _kept(fit_for_view(engine, view, pictures, shape, progress), path)
+    return None
 
 
 def fit_over_poses(
@@ -108,6 +131,14 @@ def _over_poses(num_pictures: int, seed: int, size: tuple[int, int]) -> Iterator
 
 def _source_size(shape: tuple[int, int]) -> tuple[int, int]:
     return (round(_WIDTH_PX * shape[0] / shape[1] / 2) * 2, _WIDTH_PX)
+
+
+def _poses_key(fingerprint: str, shape: tuple[int, int]) -> str:
+    return f"poses {fingerprint} {shape} {_RECIPE_VERSION}"
+
+
+def _view_key(fingerprint: str, view: ViewConfig, shape: tuple[int, int]) -> str:
+    return f"view {fingerprint} {view.model_dump_json()} {shape} {_RECIPE_VERSION}"
 
 
 def _cached(cache_dir: Path, key: str) -> Path:

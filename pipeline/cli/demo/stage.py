@@ -23,7 +23,8 @@ from pipeline.sinks.topics import create_topics, planned_topics
 
 SHAPE = (224, 392)
 DOCK_FPS = 2.0
-ENTER_METRES, EXIT_METRES = 3.0, 3.6
+ENTER_METRES, EXIT_METRES = 3.1, 3.6
+"""The docks see no floor nearer than 2.42 m; a threshold lies at 1.25 times that or beyond."""
 HOLD_SECONDS, RELEASE_SECONDS = 0.6, 0.5
 DOCK_SEEDS = {"dock-sim": 8, "dock-rtsp": 20}
 """Both hang at the first pose: one depth head serves them."""

@@ -5,14 +5,14 @@ from operators.frames import Placement, Ticket, Times
 from operators.results import Analysis, Depth, LineDistance, Subject
 from operators.scene.config import ViewConfig
 from operators.scene.corrected import corrected
-from operators.scene.residuals import MeasuredMetres, Stop, measured, metres_fingerprint, proven_offset
+from operators.scene.residuals import MeasuredMetres, Stop, drift_metres, measured, metres_fingerprint, proven_offset
 
 VIEW = ViewConfig.model_validate({"hfov": "74deg", "height": "3.5m", "pitch": "32deg"})
 
 
-def stop(known, residual, spread=0.05, line="dock", floor="here"):
+def stop(known, residual, spread=0.05, *, line="dock", floor="here", vehicle="vehicle"):
     readings = tuple(known + residual + spread * each for each in (-2, -1, 0, 0, 1, 2))
-    return Stop(line, floor, known, readings, known - 0.1, "2026-03-01T09:30:00Z")
+    return Stop(line, floor, known, readings, known - 0.1, "2026-03-01T09:30:00Z", vehicle)
 
 
 def test_a_stop_tells_its_residual_and_its_jitter():
@@ -29,26 +29,46 @@ def test_jitter_is_over_all_stops_and_one_wild_reading_does_not_make_it():
     assert both.jitter_metres == pytest.approx(np.hypot(*(each.jitter_metres for each in both.stops)) / np.sqrt(2))
 
 
+def driven(*residuals, knowns=(3.0, 6.0)):
+    """Each vehicle with its residuals at 3 and 6 m."""
+    return [
+        stop(known, residual, 0.0, vehicle=f"vehicle-{number}")
+        for number, pair in enumerate(residuals)
+        for known, residual in zip(knowns, pair, strict=True)
+    ]
+
+
 @pytest.mark.parametrize(
     ("residuals", "offset"),
     [
-        ((0.7, 0.6, 0.8), 0.7),
-        ((-0.7, -0.6), -0.65),
-        ((0.5, -0.5, 0.4), None),  # not constant: corrected by the others it errs more
-        ((0.2, 0.2, 0.2), None),  # as likely to be the vehicle's
-        ((1.0, 0.2), None),  # the one says nothing of the other
-        ((0.7,), None),
+        (((0.7, 0.6), (0.8, 0.7)), 0.7),
+        (((-0.7, -0.6), (-0.6, -0.5)), -0.6),
+        (((0.7, 0.6),), None),  # of one vehicle: may be its own
+        (((0.9, 0.8), (0.0, 0.1)), None),  # the one says nothing of the other
+        (((0.8, -0.6), (-0.7, 0.7)), None),
+        (((0.2, 0.2), (0.2, 0.2)), None),  # as likely to be the vehicles'
     ],
 )
-def test_a_correction_is_proven_by_leaving_one_out(residuals, offset):
-    stops = [stop(known, residual) for known, residual in zip((3.0, 5.0, 8.0), residuals, strict=False)]
+def test_a_correction_is_proven_by_leaving_one_vehicle_out(residuals, offset):
+    stops = driven(*residuals)
     found = proven_offset(stops)
     assert found == (None if offset is None else pytest.approx(offset))
     assert measured("f", stops).offsets_metres == ({} if found is None else {"dock": found})
 
 
+def test_a_head_that_was_fitted_at_the_view_is_never_corrected():
+    found = measured("f", driven((0.7, 0.6), (0.8, 0.7)), is_fitted_here=True)
+    assert found.offsets_metres == {}
+    assert MeasuredMetres.from_bytes(found.to_bytes()).is_fitted_here
+
+
+def test_a_vehicle_that_stops_often_weighs_no_more_than_another():
+    many = [*driven((0.8, 0.8), (0.6, 0.6)), *[stop(5.0, 0.8, 0.0, vehicle="vehicle-0")] * 4]
+    assert proven_offset(many) == pytest.approx(0.7)
+
+
 def test_stops_at_one_place_prove_nothing():
-    assert proven_offset([stop(5.0, 0.7), stop(5.4, 0.7)]) is None
+    assert proven_offset(driven((0.7, 0.7), (0.7, 0.7), knowns=(5.0, 5.4))) is None
 
 
 def test_p90_is_of_single_readings_and_never_below_nothing():
@@ -60,22 +80,22 @@ def test_p90_is_of_single_readings_and_never_below_nothing():
     assert 0.35 < wide < 0.6
 
 
-def test_with_a_correction_no_stop_vouches_for_itself():
-    found = measured("f", [stop(3.0, 0.8, 0.0), stop(6.0, 0.6, 0.0)])
+def test_with_a_correction_no_vehicle_vouches_for_itself():
+    found = measured("f", driven((0.8, 0.8), (0.6, 0.6)))
     assert found.offsets_metres == {"dock": pytest.approx(0.7)}
-    assert found.p90_metres("dock") == pytest.approx(0.2)
+    assert found.p90_metres("dock") == pytest.approx(0.2)  # the worse one, corrected by the better
 
 
 def test_lines_have_stops_of_their_own():
     gate = ((0.0, 4.0), (2.0, 4.0))
-    found = measured("f", [stop(3.0, 0.7), stop(5.0, 0.7), stop(3.0, 0.1, line="gate", floor=gate)])
+    found = measured("f", [*driven((0.7, 0.7), (0.7, 0.7)), stop(3.0, 0.1, line="gate", floor=gate)])
     assert list(found.offsets_metres) == ["dock"]
     assert [each.line for each in found.of_line("gate")] == ["gate"]
 
 
 def test_bytes_bring_back_what_was_concluded():
     gate = ((0.0, 4.0), (2.0, 4.0))
-    found = measured("f", [stop(3.0, 0.7), stop(5.0, 0.7), stop(3.0, 0.1, line="gate", floor=gate)])
+    found = measured("f", [*driven((0.7, 0.7), (0.7, 0.7)), stop(3.0, 0.1, line="gate", floor=gate)])
     back = MeasuredMetres.from_bytes(found.to_bytes(), "metres/dock-03@2")
     assert (back.stops, back.jitter_metres, back.offsets_metres) == (
         found.stops,
@@ -120,10 +140,15 @@ def test_a_proven_correction_is_taken_off_each_distance_and_named():
         view="view/dock-03@1",
         artefacts=("view/dock-03@1",),
     )
-    found = measured("f", [stop(3.0, 0.7), stop(5.0, 0.7)])
+    found = measured("f", driven((0.7, 0.7), (0.7, 0.7)))
     stored = MeasuredMetres.from_bytes(found.to_bytes(), "metres/dock-03@2")
     after = corrected(analysis, stored)
     dock, gate = after.subjects[0].distances
     assert (dock.metres, dock.contact_metres, gate.metres) == (pytest.approx(3.0), 2.9, 1.0)
     assert after.artefacts == ("view/dock-03@1", "metres/dock-03@2")
     assert corrected(analysis, None) is analysis
+
+
+def test_drift_tells_a_vehicle_that_moves_from_one_that_stands():
+    assert drift_metres([5.0, 5.1, 4.9, 5.0, 5.1, 5.0]) == pytest.approx(0.0)
+    assert drift_metres([5.0, 4.8, 4.6, 4.4, 4.2, 4.0]) == pytest.approx(-0.8)

@@ -1,0 +1,95 @@
+"""Pictures of a vehicle that stands: of a live camera for some seconds, of a span of a file, of a simulated dock."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from zlib import crc32
+
+import numpy as np
+
+from operators.units import parse_seconds
+from pipeline.cli.app import UserError
+from pipeline.cli.commission.snapshot import Camera
+from pipeline.cli.source_argument import as_user_error
+from pipeline.cli.tryout.watcher import Ended, Seen, Watcher
+from pipeline.simulation.movers import KINDS, Kind
+from pipeline.simulation.standing import standing
+from pipeline.sources.simulated import dock_for, frame_at
+
+FPS = 2.0
+"""Of readings: as a camera is watched."""
+_CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:\.\d+)?)")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Seconds of a file."""
+
+    begin: float
+    end: float
+
+
+def live(camera: Camera, seconds: float) -> Iterator[np.ndarray]:
+    """uint8 (H, W, 3) RGB of a camera that sends by itself, for `seconds` from its first picture.
+
+    Raises:
+        UserError: the camera cannot be opened, or fails.
+    """
+    for seen in _watched(camera, seconds):
+        yield seen.rgb
+
+
+def of_span(camera: Camera, span: Span) -> Iterator[np.ndarray]:
+    """The same of a file.
+
+    Raises:
+        UserError: it cannot be opened, or ends before the span does.
+    """
+    newest = 0.0
+    for seen in _watched(camera, span.end):
+        newest = seen.seconds
+        if seen.seconds >= span.begin:
+            yield seen.rgb
+    if newest < span.begin:
+        raise UserError(f"{camera.name}: ends after {newest:.0f} s: expected {span.begin:g} s to {span.end:g} s", 1)
+
+
+def simulated(seed: int, vehicle: str, metres: float, seconds: float) -> Iterator[np.ndarray]:
+    """The same of the dock of a seed, at which a vehicle is put with its body `metres` from the edge.
+
+    Args:
+        seed: Of the dock.
+        vehicle: Its name gives its looks; `truck-2` is a truck, and what begins with no kind is a forklift.
+        metres: To its body.
+        seconds: How much to give.
+    """
+    scene, _, _ = dock_for(seed)
+    named: list[Kind] = [kind for kind in KINDS if vehicle.startswith(kind)]
+    schedule = standing(named[0] if named else "forklift", metres, crc32(vehicle.encode()))
+    for number in range(max(1, round(seconds * FPS))):
+        yield frame_at(scene, schedule, number / FPS).rgb
+
+
+def parse_span_time(text: str, option: str) -> float:
+    """`12s`, `1m` or `1:02.5` to seconds.
+
+    Raises:
+        UserError: it is none of these.
+    """
+    if found := _CLOCK.fullmatch(text.strip()):
+        return int(found[1] or 0) * 3600 + int(found[2]) * 60 + float(found[3])
+    try:
+        return parse_seconds(text)
+    except ValueError:
+        raise UserError(f"{option}: expected a time in the file such as 12s or 1:02, got {text!r}") from None
+
+
+def _watched(camera: Camera, seconds: float) -> Iterator[Seen]:
+    with Watcher(camera.feed(), seconds=seconds, fps=FPS) as watcher:
+        while not isinstance(news := watcher.take(), Ended):
+            if isinstance(news, Seen):
+                yield news
+        if news.error is not None:
+            raise as_user_error(news.error)
