@@ -140,6 +140,7 @@ class Analyzer:
                 grid=grid_of(shape, self.patch),
                 cls_space=backbone.space(shape),
                 pooled_space=backbone.space(shape, tap="patches", pooling="mask_mean"),
+                registers=out.registers[row],
             )
             analyses.append(self._analyze_frame(item, spec, tokens))
         return analyses

@@ -29,6 +29,8 @@ class EngineOutput:
     """Per 0-based block, without norm: float32 class token (B, D) and patch tokens (B, N, D)."""
     normed: Mapping[int, tuple[np.ndarray, np.ndarray]]
     """The same after the model's final norm."""
+    registers: np.ndarray
+    """float32 (B, R, D) register tokens after the final norm; R is 0 for backbones without them."""
 
 
 class Engine:
@@ -104,6 +106,7 @@ class Engine:
             patches=_host(final.patches[:count]),
             taps={index: _pair(raw[index], count) for index in sorted(set(taps))},
             normed={index: _pair(each, count) for index, each in after.items()},
+            registers=_host(final.registers[:count]),
         )
 
 

@@ -29,6 +29,8 @@ class FrameTokens:
     """Of the mean of patches in a subject's mask."""
     normed: Mapping[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     """As `taps`, after the model's final norm."""
+    registers: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    """float32 (R, D) register tokens after the final norm; R is 0 for backbones without them."""
 
 
 class LabelHead(Protocol):
