@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from operators.heads.base import FrameTokens, LabelHead
+from operators.heads.classify import KnnLabels
 from operators.results import Label, Subject
 from operators.scene.view_check import Verdict
 
@@ -20,6 +23,16 @@ class Seen:
     subjects: tuple[Subject, ...]
     check: Verdict = "unsure"
     """Whether the frame shows the view."""
+
+
+Cut = Callable[[np.ndarray], list[np.ndarray]]
+"""From the patches of one group, bool (h, w), to those of its parts."""
+
+
+def parts_by_class(heads: Sequence[object], tokens: FrameTokens) -> Cut | None:
+    """Cuts what the camera's first bank calls two things; None: it has no bank."""
+    knn = next((head for head in heads if isinstance(head, KnnLabels)), None)
+    return None if knn is None else (lambda mask: knn.parts_of(tokens, mask))
 
 
 @dataclass(frozen=True, slots=True, repr=False)

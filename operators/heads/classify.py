@@ -11,6 +11,7 @@ from operators.heads.config import KnnHead
 from operators.heads.embedding import pool
 from operators.results import Label
 from operators.retrieval.bank import Bank
+from operators.scene.cut_by_class import cut_by_class
 
 TOP = 5
 """Classes that a label carries."""
@@ -49,6 +50,24 @@ class KnnLabels:
         if self.bank.pooled is None:
             return None
         return self._label(pool(tokens.patches, mask), tokens.pooled_space, pooled=True)
+
+    def parts_of(self, tokens: FrameTokens, mask: np.ndarray) -> list[np.ndarray]:
+        """The group of patches, bool (h, w), in parts that the bank calls differently: a person before a truck.
+
+        Only with `vote: whitened` and a bank with masks; else the group alone.
+        """
+        pooled = self.bank.pooled
+        if pooled is None or self.config.vote != "whitened":
+            return [mask]
+        num_classes = len(self.bank.classes)
+        scores = np.zeros((*mask.shape, num_classes), np.float32)
+        scores[mask] = pooled.likeness(tokens.patches[mask.ravel()], tokens.pooled_space, num_classes)
+
+        def is_called(part: np.ndarray, index: int) -> bool:
+            label = self._label(pool(tokens.patches, part), tokens.pooled_space, pooled=True)
+            return label.name == self.bank.classes[index]
+
+        return cut_by_class(mask, scores, is_called)
 
     def _label(self, vector: np.ndarray, space: str, *, pooled: bool) -> Label:
         votes = self.bank.vote(

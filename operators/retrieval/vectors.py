@@ -112,11 +112,32 @@ class VectorSet:
         if vote != "whitened":
             sizes = self.sizes(num_classes)
             return vote_shares(cosines, self.labels, sizes, vote=vote, k=k, temperature=temperature)
+        whitening, mine = self._whitening()
+        return even_shares(whitening.apply(unit(queries)) @ mine.T, self.labels, num_classes)
+
+    def likeness(self, queries: np.ndarray, space: str, num_classes: int) -> np.ndarray:
+        """float32 (Q, C): mean whitened cosine of `queries` (Q, D) to the vectors of each class; -inf without any.
+
+        Made for patches, which differ more than things do: the mean over a class tells them better than its nearest.
+
+        Raises:
+            SpaceMismatchError: as `shares` does.
+        """
+        self._check_space(space)
+        whitening, mine = self._whitening()
+        means = np.stack(
+            [mine[self.labels == index].mean(axis=0) for index in range(num_classes) if (self.labels == index).any()]
+        )
+        found = np.full((len(queries), num_classes), -np.inf, np.float32)
+        found[:, np.unique(self.labels)] = whitening.apply(unit(queries)) @ means.T
+        return found
+
+    def _whitening(self) -> tuple[Whitening, np.ndarray]:
+        """The set's own, and its vectors after it."""
         if not self._whitened:
             made = Whitening.of(self.vectors, self.labels)
             self._whitened.append((made, made.apply(self.vectors)))
-        whitening, mine = self._whitened[0]
-        return even_shares(whitening.apply(unit(queries)) @ mine.T, self.labels, num_classes)
+        return self._whitened[0]
 
     @property
     def clips(self) -> np.ndarray:
@@ -134,12 +155,15 @@ class VectorSet:
         Raises:
             SpaceMismatchError: that is another space than the vectors'.
         """
+        self._check_space(space)
+        return unit(queries) @ self.vectors.T
+
+    def _check_space(self, space: str) -> None:
         if space != self.space:
             raise SpaceMismatchError(
                 f"vectors of different spaces: the bank's is {self.space[:16]}, the query's is {space[:16]}. Build the "
                 "bank again with the weights and shapes that the cameras use."
             )
-        return unit(queries) @ self.vectors.T
 
     def sizes(self, num_classes: int) -> np.ndarray:
         """int64 (C,) vectors per class."""

@@ -49,12 +49,12 @@ def _at_two_distances(group: np.ndarray, logs: np.ndarray) -> list[np.ndarray]:
     if apart <= SPLIT_LOG_DISTANCE:
         return [group]
     halves = (group & (logs <= between), group & (logs > between))
-    parts = [part for half in halves for part in _connected(half, logs, np.inf)]
+    parts = [part for half in halves for part in connected(half)]
     large = [part for part in parts if part.sum() >= MIN_PATCHES]
     if len(large) < 2:
         return [group]
     for small in (part for part in parts if part.sum() < MIN_PATCHES):
-        around = _grown(small)
+        around = grown(small)
         most = max(range(len(large)), key=lambda index: int((large[index] & around).sum()))
         large[most] = large[most] | small
     return large
@@ -88,6 +88,11 @@ def _connected(candidates: np.ndarray, logs: np.ndarray, most_apart: float) -> l
     return [(labels == index).reshape(height, width) for index in np.unique(labels[labels >= 0])]
 
 
+def connected(mask: np.ndarray) -> list[np.ndarray]:
+    """Masks of its 8-connected patches, in reading order."""
+    return _connected(mask, np.zeros(mask.shape), np.inf)
+
+
 def _links(candidates: np.ndarray, logs: np.ndarray, step: tuple[int, int], most_apart: float) -> np.ndarray:
     """Int (L, 2) flat indices of neighbours in one direction that belong together."""
     height, width = candidates.shape
@@ -100,7 +105,7 @@ def _links(candidates: np.ndarray, logs: np.ndarray, step: tuple[int, int], most
     return np.stack([(rows * width + columns)[joined], (to_rows * width + to_columns)[joined]], axis=1)
 
 
-def _grown(mask: np.ndarray) -> np.ndarray:
+def grown(mask: np.ndarray) -> np.ndarray:
     """The mask and its eight neighbours."""
     height, width = mask.shape
     padded = np.pad(mask, 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -51,6 +51,7 @@ def find_subjects(
     lines: Mapping[str, Line],
     *,
     relative_error: float = 0.12,
+    parts_of: Callable[[np.ndarray], list[np.ndarray]] | None = None,
 ) -> list[Subject]:
     """Every subject of one frame, the nearest to the camera's foot line first.
 
@@ -61,6 +62,7 @@ def find_subjects(
         camera: at this frame's shape.
         lines: floor lines by name.
         relative_error: the depth head's own, as a share of the distance; part of sigma.
+        parts_of: cuts bool (h, w) patches at one distance into what is called differently; left out: nothing does.
 
     Raises:
         ValueError: the shapes do not fit the view.
@@ -73,7 +75,8 @@ def find_subjects(
     distances = {name: camera.ground_distance(depth, line) for name, line in lines.items()}
     lost = np.isfinite(view.log_depth) & ~np.isfinite(log_depth)
     found: list[tuple[float, Subject]] = []
-    for parts in split_subjects(candidates, ahead):
+    for group in split_subjects(candidates, ahead):
+        parts = group if parts_of is None else [part for each in group for part in parts_of(each)]
         whole = np.logical_or.reduce(parts)
         nearest = float(np.percentile(ahead[whole], PERCENTILE))
         for part in parts:

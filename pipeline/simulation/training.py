@@ -53,7 +53,7 @@ def placed_apart(
     for kind in kinds:
         for _ in range(20):
             mover = placed(rng, kind, y_metres, is_near_often=is_near_often)
-            if all(_are_apart(mover, other) for other in movers):
+            if all(are_apart(mover, other) for other in movers):
                 movers.append(mover)
                 break
     return movers
@@ -81,7 +81,8 @@ def training_frames(
         yield scene.render(placed_apart(rng, wanted, _TRAINED_METRES, is_near_often=True), light, number)
 
 
-def _are_apart(a: MoverState, b: MoverState) -> bool:
+def are_apart(a: MoverState, b: MoverState) -> bool:
+    """Whether two movers keep clear of each other on the floor."""
     a_y, b_y = (m.y + (3.0 if m.kind == "truck" else 0.0) for m in (a, b))
     a_wide, b_wide = (1.25 if m.kind == "truck" else _ROOM_METRES[m.kind] for m in (a, b))
     is_beside = abs(a.x - b.x) > a_wide + b_wide

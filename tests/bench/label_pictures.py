@@ -27,6 +27,7 @@ from operators.scene.empty_view import VIEW_BLOCK, EmptyView, build_view
 from operators.scene.subjects import find_subjects, view_tokens
 from pipeline.simulation import KNOWN_KINDS, POSES, DockScene, Kind, Light, Rendered, placed_apart
 from pipeline.simulation.training import placed
+from tests.bench.crossings import crossings
 from tests.bench.lanes import in_lanes
 
 T = TypeVar("T")
@@ -93,6 +94,11 @@ class Site:
                 ]
                 clip = [shot for shot in clip if shot.patches and shot.patches[0].sum() >= LEAST_PATCHES]
             yield clip
+
+    def crossings(self, purpose: int, pairs: Sequence[tuple[Kind, Kind]]) -> Iterator[list[Shot]]:
+        """One clip for each pair: the two pass each other (`tests.bench.crossings`)."""
+        for number, clip in enumerate(crossings(self._scene, self.seed * 10 + purpose, pairs)):
+            yield [self._shot(picture, number * 100 + at) for at, picture in enumerate(clip.render(self._scene))]
 
     def _shot(self, rendered: Rendered, number: int, *, sample: bool = False) -> Shot:
         pixels, placement = place(rendered.rgb, SHAPE)

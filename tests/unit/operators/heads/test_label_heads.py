@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pytest
 
@@ -73,3 +75,40 @@ def test_a_bank_without_masks_gives_subjects_no_label() -> None:
 
 def test_shares_are_percent() -> None:
     assert parse_share("5%") == 0.05
+
+
+def three_kinds(*, vote: Literal["whitened", "balanced"] = "whitened", with_things: bool = True) -> KnnLabels:
+    """A bank of five things a class, each near an axis of its own."""
+    rng = np.random.default_rng(3)
+    vectors = np.repeat(np.eye(8, dtype=np.float32)[:3], 5, axis=0) + rng.normal(0, 0.1, (15, 8)).astype(np.float32)
+    labels = np.repeat(np.arange(3), 5)
+    things = VectorSet.of("things", vectors, labels) if with_things else None
+    made = Bank(("forklift", "person", "truck"), VectorSet.of("whole", vectors, labels), things)
+    return KnnLabels("vehicles", KnnHead(kind="knn", bank="b", vote=vote), made)
+
+
+def side_by_side(left: int, right: int) -> FrameTokens:
+    """2 x 6 patches: half of them near one axis, half near another."""
+    patches = np.random.default_rng(4).normal(0, 0.1, (2, 6, 8)).astype(np.float32)
+    patches[:, :3, left] += 1
+    patches[:, 3:, right] += 1
+    return FrameTokens(np.zeros(8, np.float32), patches.reshape(12, 8), {}, (2, 6), "whole", "things")
+
+
+def test_a_group_that_the_bank_calls_two_things_is_cut() -> None:
+    group = np.ones((2, 6), bool)
+    parts = three_kinds().parts_of(side_by_side(1, 2), group)
+    assert sorted(part.sum() for part in parts) == [6, 6]
+    assert {tuple(part.any(axis=0)) for part in parts} == {(True,) * 3 + (False,) * 3, (False,) * 3 + (True,) * 3}
+
+
+def test_a_group_is_one_thing_where_the_bank_calls_it_so_or_cannot_tell() -> None:
+    group = np.ones((2, 6), bool)
+    for head, tokens in (
+        (three_kinds(), side_by_side(1, 1)),
+        (three_kinds(), side_by_side(1, 7)),  # the right half is like nothing that it knows
+        (three_kinds(vote="balanced"), side_by_side(1, 2)),
+        (three_kinds(with_things=False), side_by_side(1, 2)),
+    ):
+        (whole,) = head.parts_of(tokens, group)
+        np.testing.assert_array_equal(whole, group)

@@ -102,3 +102,101 @@ def test_what_went_below_the_picture_stays_held_while_somebody_else_is_seen_else
     sunk = [(0.0, [subject(12, 4, 2.6)]), (0.5, [subject(13, 4, 2.2)])]
     found, _ = run([*sunk, (1.0, [subject(2, 20, 9.0)]), (1.5, [subject(3, 20, 8.0)])])
     assert [held for _, held in found] == [[], [], [1], [1]]
+
+
+def called(column: int, name: str, *, row: int = 5, columns: int = 3) -> Subject:
+    """A subject of 3 rows whose vote is clear."""
+    mask = np.zeros((16, 28), bool)
+    mask[row : row + 3, column : column + columns] = True
+    box = (column / 28, row / 16, (column + columns) / 28, (row + 3) / 16)
+    return Subject(box, mask, (), (Label("vehicles", ((name, 1.0),)),))
+
+
+def crossing(frames_together: int, left: str = "forklift", right: str = "person"):
+    """Two go towards each other by one column in half a second, are one subject for a while, and go on."""
+    steps = [(at * 0.5, [called(4 + at, left), called(24 - 2 * at, right)]) for at in range(6)]
+    steps += [(at * 0.5, [called(8, left, columns=7)]) for at in range(6, 6 + frames_together)]
+    first = 6 + frames_together
+    steps += [(at * 0.5, [called(4 + at, left), called(24 - 2 * at, right)]) for at in range(first, first + 2)]
+    return steps
+
+
+def test_two_that_cross_keep_their_numbers():
+    for frames_together in (0, 1, 2):
+        found, _ = run(crossing(frames_together))
+        assert found[0][0] == [1, 2]
+        assert found[-1][0] == [1, 2], frames_together
+
+
+def test_two_that_are_called_alike_keep_their_numbers_by_where_they_go():
+    found, _ = run(crossing(1, "person", "person"))
+    assert found[-1][0] == [1, 2]
+
+
+def test_who_is_hidden_by_another_for_longer_than_a_gap_keeps_its_number():
+    still = called(8, "truck", columns=7)
+    steps = [(0.0, [still, called(3, "person")]), (0.5, [still, called(5, "person")])]
+    steps += [(at * 0.5, [still]) for at in range(2, 7)]
+    found, _ = run([*steps, (3.5, [still, called(15, "person")])])
+    assert found[-1][0] == [1, 2]
+    gone, _ = run([*[(seconds, subjects[1:]) for seconds, subjects in steps], (3.5, [called(15, "person")])])
+    assert gone[-1][0] == [2]  # nothing hid it, and 3 s are a gap
+
+
+def test_a_piece_that_is_cut_off_now_and_then_does_not_take_the_number():
+    # The piece lies nearer to where the whole was than what is left of it does.
+    whole, rest, piece = called(8, "truck", columns=9), called(8, "truck", columns=7), called(12, "truck", columns=2)
+    found, _ = run([(0.0, [whole]), (0.5, [whole]), (1.0, [piece, rest]), (1.5, [whole])])
+    assert found[-2][0] == [2, 1]
+    assert found[-1][0] == [1]
+
+
+def test_a_subject_is_called_by_its_tracks_vote():
+    names = ["truck", "truck", "truck", "person", "truck"]
+    tracks, seen = Tracks(), ()
+    for at, name in enumerate(names):
+        tracks, seen, _ = tracks.step([called(8, name)], at * SECOND // 2, ABSORB)
+        assert seen[0].labels[0].name == "truck"
+    assert dict(seen[0].labels[0].top)["person"] > 0
+
+
+def test_what_two_that_are_one_subject_are_called_is_no_vote():
+    steps = crossing(2)
+    tracks = Tracks()
+    for seconds, subjects in steps:
+        joined = [called(8, "truck", columns=7)] if len(subjects) == 1 else subjects
+        tracks, seen, _ = tracks.step(joined, int(seconds * SECOND), ABSORB)
+    assert [each.labels[0].top for each in seen] == [(("forklift", 1.0),), (("person", 1.0),)]
+
+
+def test_a_picture_that_did_not_change_says_nothing_new():
+    _, tracks = run([(0.0, [called(8, "truck")]), (0.5, [called(8, "person")])])
+    again = tracks
+    for at in range(2, 9):
+        again = again.linger((at - 1) * SECOND // 2, at * SECOND // 2, ABSORB)
+    (before,), (after,) = tracks.tracks, again.tracks
+    assert after.vote == before.vote
+    assert after.last_ns == 4 * SECOND
+    _, seen, _ = again.step([called(8, "person")], 5 * SECOND, ABSORB)
+    assert seen[0].track == 1
+
+
+def test_votes_and_movement_survive_json():
+    steps = crossing(1)
+    half = len(steps) - 3
+    _, before = run(steps[:half])
+    again = Tracks.from_dict(json.loads(json.dumps(before.to_dict())))
+    assert again.to_dict() == before.to_dict()
+    found, _ = run(steps[half:], again)
+    assert found == run(steps[half:], before)[0]
+    assert found[-1][0] == [1, 2]
+
+
+def test_a_state_from_before_tracks_voted_goes_on():
+    _, tracks = run([(0.0, [called(8, "truck")])])
+    old = tracks.to_dict()
+    for each in old["tracks"]:
+        for name in ("vote", "centre", "centre_ns", "velocity", "within_ns", "is_covered"):
+            del each[name]
+    _, seen, _ = Tracks.from_dict(old).step([called(8, "truck")], SECOND, ABSORB)
+    assert (seen[0].track, seen[0].labels[0].name) == (1, "truck")
