@@ -39,6 +39,8 @@ class EmptyView:
     """What made its depth and tokens (fingerprints of backbone and depth head); a view of others is refused."""
     structure: Structure | None = None
     """What stands still in it; None: it was learnt without pictures, and whether the camera moved cannot be told."""
+    lumas: tuple[float, ...] = ()
+    """Mean brightness under each light, 0..255: for people who ask which lights it knows."""
 
     def __repr__(self) -> str:
         return f"EmptyView({self.log_depth.shape}, lights={self.num_lights}, references={len(self.references)})"
@@ -81,7 +83,11 @@ class EmptyView:
             "references": self.references.astype(np.float16),
             "thresholds": self.thresholds,
         }
-        about: dict[str, object] = {"num_lights": self.num_lights, "made_by": self.made_by}
+        about: dict[str, object] = {
+            "num_lights": self.num_lights,
+            "made_by": self.made_by,
+            "lumas": list(self.lumas),
+        }
         if self.structure is not None:
             arrays["coarse"] = self.structure.coarse.astype(np.float16)
             arrays["fine"] = self.structure.fine.astype(np.float16)
@@ -103,6 +109,7 @@ class EmptyView:
             num_lights=about["num_lights"],
             made_by=about["made_by"],
             structure=_structure_of(arrays, about),
+            lumas=tuple(about.get("lumas", ())),
         )
 
 
@@ -143,6 +150,7 @@ def build_view(
         num_lights=len(lights),
         made_by=made_by,
         structure=_structure(lights, unsteady),
+        lumas=tuple(round(float(np.median([sample.luma for sample in light])), 1) for light in lights),
     )
 
 

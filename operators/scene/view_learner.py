@@ -30,6 +30,15 @@ SAMPLES_PER_REFRESH = 12
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """A person says that the place is empty now: samples come without pause, and a version at their end."""
+
+    every_ns: int
+    """Rule time between two samples."""
+    remaining: int = SAMPLES_FOR_FIRST_VIEW
+
+
+@dataclass(frozen=True, slots=True)
 class ViewLearner:
     """The learner's whole state; `add` returns the next one. Pure: the same samples give the same views.
 
@@ -53,14 +62,18 @@ class ViewLearner:
     """bool (N,) patches where a parked thing was ever absorbed."""
     absorptions: int = 0
     """How often that happened."""
+    asked: Asked | None = None
 
     def wants_sample(self, rule_time_ns: int, *, is_armed: bool = False) -> bool:
-        """Whether the next frame should bring a sample: often at first, once a minute later, never in an episode.
+        """Whether the next frame should bring a sample: often at first, once a minute later, never in an episode,
+        unless a person asks.
 
         Args:
             rule_time_ns: of the newest frame.
             is_armed: a rule of the camera is pending, active or releasing.
         """
+        if self.asked is not None:
+            return self.last_sample_ns is None or rule_time_ns - self.last_sample_ns >= self.asked.every_ns
         if is_armed:
             return False
         if self.last_sample_ns is None:
@@ -93,7 +106,8 @@ class ViewLearner:
         if not self._has_shape_of(sample):
             anew = ViewLearner(self.absorb_after_seconds, self.made_by)
             return anew.add(sample, position, rule_time_ns, occupied)
-        since, skipped, absorbed = self._occupation(sample, rule_time_ns, occupied)
+        asked = self.asked
+        since, skipped, absorbed = self._occupation(sample, rule_time_ns, None if asked else occupied)
         lights = forget_depth(self.lights, absorbed) if absorbed.any() else self.lights
         grown = replace(
             self,
@@ -104,13 +118,25 @@ class ViewLearner:
             occupied_since_ns=np.where(absorbed, 0, since),
             unsteady=self._unsteady(absorbed),
             absorptions=self.absorptions + bool(absorbed.any()),
+            asked=replace(asked, remaining=asked.remaining - 1) if asked and asked.remaining > 1 else None,
         )
         learnt = grown.learnt_lights()
-        is_due = len(learnt) != self.last_lights or absorbed.any() or grown.samples_since >= SAMPLES_PER_REFRESH
+        is_done = asked is not None and grown.asked is None
+        is_due = is_done or len(learnt) != self.last_lights or absorbed.any()
+        is_due = is_due or grown.samples_since >= SAMPLES_PER_REFRESH
         if not learnt or not is_due:
             return grown, None
         view = build_view([light.samples for light in learnt], self.made_by, grown.unsteady)
         return replace(grown, last_lights=len(learnt), samples_since=0), view
+
+    def ask(self, seconds: float, *, is_anew: bool) -> ViewLearner:
+        """The state that learns from the frames of the next `seconds`, whatever stands there.
+
+        `is_anew` forgets every light learnt so far: the camera looks elsewhere now.
+        """
+        kept = ViewLearner(self.absorb_after_seconds, self.made_by, position=self.position) if is_anew else self
+        every_ns = round(seconds / SAMPLES_FOR_FIRST_VIEW * 1e9)
+        return replace(kept, asked=Asked(every_ns), last_sample_ns=None)
 
     def seeded(self, samples_by_light: list[list[ViewSample]]) -> ViewLearner:
         """The state after samples that were taken beforehand (commissioning, simulation), already grouped by light."""
@@ -152,6 +178,7 @@ class ViewLearner:
             "last_lights": self.last_lights,
             "samples_since": self.samples_since,
             "absorptions": self.absorptions,
+            "asked": None if self.asked is None else [self.asked.every_ns, self.asked.remaining],
         }
         return to_tensor_bytes("view_learner", arrays, about)
 
@@ -191,6 +218,7 @@ class ViewLearner:
             occupied_since_ns=arrays.get("occupied_since_ns"),
             unsteady=arrays.get("unsteady"),
             absorptions=about.get("absorptions", 0),
+            asked=Asked(*asked) if (asked := about.get("asked")) else None,
         )
 
     def _has_shape_of(self, sample: ViewSample) -> bool:

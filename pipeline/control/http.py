@@ -16,6 +16,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pipeline.control.health import Verdict, is_ready, judge
 from pipeline.control.http_actions import Act, add_action_routes
 from pipeline.control.http_banks import Add, add_bank_routes
+from pipeline.control.http_scene import Learn, add_scene_routes
 from pipeline.control.snapshot import PipelineSnapshot
 from pipeline.control.telemetry import registry
 from pipeline.errors import PipelineError
@@ -24,7 +25,13 @@ Take = Callable[[], PipelineSnapshot]
 
 
 def build_app(
-    take: Take, required: frozenset[str], token: str | None, add: Add | None = None, act: Act | None = None
+    take: Take,
+    required: frozenset[str],
+    token: str | None,
+    add: Add | None = None,
+    act: Act | None = None,
+    *,
+    learn: Learn | None = None,
 ) -> FastAPI:
     """The application over `take`, which returns the newest snapshot without waiting.
 
@@ -34,6 +41,7 @@ def build_app(
         token: Opens `/status` and what changes something; None: they stay closed.
         add: What `POST /banks/add` does; left out: there is no such page.
         act: What `POST /cameras/ID/mute` and its like do; left out: there are no such pages.
+        learn: What `POST /scene/learn` does; left out: there is no such page.
     """
     app = FastAPI(title="dinostream", openapi_url=None, docs_url=None, redoc_url=None)
     metrics = registry(take)
@@ -56,7 +64,9 @@ def build_app(
 
     def authorize(authorization: str) -> None:
         if token is None:
-            raise HTTPException(403, "set runtime.http.token to a secret's name to open /status, /banks and /cameras")
+            raise HTTPException(
+                403, "set runtime.http.token to a secret's name to open /status, /banks, /cameras and /scene"
+            )
         if not hmac.compare_digest(authorization.encode(), f"Bearer {token}".encode()):
             raise HTTPException(401, "expected the header Authorization: Bearer TOKEN")
 
@@ -64,6 +74,8 @@ def build_app(
         add_bank_routes(app, authorize, add)
     if act is not None:
         add_action_routes(app, authorize, act)
+    if learn is not None:
+        add_scene_routes(app, authorize, learn)
 
     @app.get("/status")
     def status(authorization: Annotated[str, Header()] = "") -> Response:

@@ -73,6 +73,7 @@ def started(config: Config, model: ModelSpec, clock: Clock, progress: Callable[[
         from pipeline.control.camera_actions import CameraActions
         from pipeline.control.specs import RunSpec
         from pipeline.control.supervisor import Supervisor
+        from pipeline.control.view_lessons import ViewLessons
 
         spec = RunSpec(config, model)
         supervisor = Supervisor(spec, make_plan(spec.wish(), cluster.offer()), clock)
@@ -82,7 +83,10 @@ def started(config: Config, model: ModelSpec, clock: Clock, progress: Callable[[
             token = config.secrets.resolve(http.token) if http.token else None
             additions = BankAdditions(config, model.artefacts, supervisor, clock, stop)
             actions = CameraActions(config, supervisor)
-            app = build_app(supervisor.snapshot, spec.required_sinks, token, additions.add, actions.act)
+            lessons = ViewLessons(config, model.artefacts, supervisor, clock, stop)
+            app = build_app(
+                supervisor.snapshot, spec.required_sinks, token, additions.add, actions.act, learn=lessons.learn
+            )
             server = HttpServer(app, http.bind)
             server.start()
             stack.callback(server.stop)

@@ -12,6 +12,7 @@ from operators.rules.episodes import MIN_GAP_NS
 from operators.rules.jumps import Trails
 from operators.rules.measures import Reading
 from operators.scene.corrected import corrected
+from pipeline.errors import PublishError
 from pipeline.frame_path.actions import CameraActions
 from pipeline.frame_path.alerts import AlertWriter, Scene
 from pipeline.frame_path.artefacts import ArtefactStore
@@ -61,7 +62,9 @@ class CameraBook:
         self.actions = CameraActions(published, stored, letterhead)
         self._results = ResultWriter(spec, letterhead.model)
         self._notices = NoticeWriter(spec, letterhead)
-        self._scene = SceneMemory(spec, stored.tracks, load_learner(spec, made_by, learner, artefacts))
+        self._scene = SceneMemory(
+            spec, stored.tracks, load_learner(spec, made_by, learner, artefacts, stored.learner_taken)
+        )
         self._trails = Trails.from_list(stored.trails)
         self._rules: dict[str, WireRule] = {}
         self._view = ViewBook(published, stored, self._scene, self._notices, artefacts=artefacts, made_by=made_by)
@@ -104,6 +107,18 @@ class CameraBook:
     def scene_now(self) -> SceneNow | None:
         """The condition of the empty view; None: nobody needs one."""
         return self._view.now
+
+    def teach_view(self, seconds: float, draft: Draft, *, is_anew: bool) -> None:
+        """The next `seconds` show the empty place.
+
+        Raises:
+            PublishError: no rule of the camera needs the empty view, or it lacks its pose (code `usage`).
+        """
+        spec = self.published.spec
+        if not spec.needs_subjects or spec.view is None:
+            msg = f"{self.camera} has no empty view: expected a `view` and a rule that needs subjects, got none"
+            raise PublishError(msg, code="usage")
+        self._view.ask(seconds, draft, is_anew=is_anew)
 
     def active_alerts(self) -> list[ActiveAlert]:
         """Episodes that have started and not ended."""

@@ -27,23 +27,32 @@ class SceneMemory:
         self._learner = learner
 
     def follow(self, analysis: Analysis) -> tuple[Analysis, tuple[Subject, ...]]:
-        """The analysis with tracks, and the held subjects."""
-        subjects, held = self._step(analysis.subjects, analysis.times.rule_time_ns)
+        """The analysis with tracks and what these are called, and the held subjects."""
+        self._tracks, subjects, held = self._tracks.step(
+            analysis.subjects, analysis.times.rule_time_ns, self._spec.scene.absorb_after
+        )
         return replace(analysis, subjects=subjects), held
 
     def linger(self, before_ns: int, time_ns: int) -> None:
         """The picture did not change: who was in view at `before_ns` still is."""
-        self._step([track.subject for track in self._tracks.tracks if track.last_ns == before_ns], time_ns)
-
-    def _step(self, subjects: Sequence[Subject], time_ns: int) -> tuple[tuple[Subject, ...], tuple[Subject, ...]]:
-        self._tracks, seen, held = self._tracks.step(subjects, time_ns, self._spec.scene.absorb_after)
-        return seen, held
+        self._tracks = self._tracks.linger(before_ns, time_ns, self._spec.scene.absorb_after)
 
     def tracks_to_dict(self) -> dict[str, Any]:
         return self._tracks.to_dict()
 
     def wants_sample(self, time_ns: int, *, is_armed: bool) -> bool:
         return self._learner is not None and self._learner.wants_sample(time_ns, is_armed=is_armed)
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether a person has the view taught right now."""
+        return self._learner is not None and self._learner.asked is not None
+
+    def ask(self, seconds: float, made_by: str, *, is_anew: bool) -> bytes:
+        """Learns from the frames of the next `seconds`; returns the learner's state."""
+        learner = self._learner or ViewLearner(self._spec.scene.absorb_after, made_by)
+        self._learner = learner.ask(seconds, is_anew=is_anew)
+        return self._learner.to_bytes()
 
     @property
     def absorptions(self) -> int:
@@ -68,17 +77,20 @@ class SceneMemory:
         return self._learner.to_bytes()
 
 
-def load_learner(spec: CameraSpec, made_by: str, stored: bytes | None, artefacts: ArtefactStore) -> ViewLearner | None:
+def load_learner(
+    spec: CameraSpec, made_by: str, stored: bytes | None, artefacts: ArtefactStore, taken: str | None = None
+) -> ViewLearner | None:
     """The learner to go on with.
 
-    In this order: the stored one; `learner/CAMERA` in the artefact store, left by commissioning; none, where a view was
-    made without one (it stays as it is); a fresh one. States of another model are not used.
+    In this order: `learner/CAMERA` in the artefact store, left by commissioning or `scene learn` since version `taken`;
+    the stored one; an older commissioned one; none, where a view was made without one (it stays as it is); a fresh one.
+    States of another model are not used.
     """
     if not spec.needs_subjects or spec.view is None:
         return None
     commissioned = artefacts.latest(f"learner/{spec.camera}")
-    blobs = [stored, artefacts.get(commissioned) if commissioned else None]
-    for blob in blobs:
+    left = artefacts.get(commissioned) if commissioned else None
+    for blob in (stored, left) if commissioned == taken else (left, stored):
         learner = ViewLearner.from_bytes(blob) if blob else None
         if learner is not None and learner.made_by in {"", made_by}:
             return replace(learner, absorb_after_seconds=spec.scene.absorb_after, made_by=made_by)

@@ -99,6 +99,8 @@ class StoredCamera(msgspec.Struct):
     """Of `operators.rules.jumps`."""
     views: list[StoredView] = msgspec.field(default_factory=list[StoredView])
     """Versions that frames may still name, ascending."""
+    learner_taken: str | None = None
+    """The newest commissioned state of the learner that the stored one goes on from."""
     condition: StoredCondition = msgspec.field(default_factory=StoredCondition)
     """Of the empty view."""
     heads: dict[str, StoredView] = msgspec.field(default_factory=dict[str, StoredView])

@@ -38,6 +38,8 @@ class ViewBook:
         self._memory = memory
         self._notices = notices
         self._artefacts = artefacts
+        self._made_by = made_by
+        self._left = artefacts.latest(f"learner/{self._camera}")
         self._condition = ViewCondition(published.spec, stored.condition)
         self.versions = ViewVersions(stored, is_replayable=published.is_replayable)
         self.versions.adopt(load_view(published.spec, made_by, artefacts))
@@ -54,9 +56,16 @@ class ViewBook:
         return SceneNow(stored.word, stored.since_ns, self._condition.text(self.lights)) if stored.word else None
 
     def wants_sample(self, *, is_armed: bool) -> bool:
-        """A view that the camera does not show is not learnt."""
-        is_barred = is_armed or not self._condition.is_well
-        return self._memory.wants_sample(self._stored.rule_time_ns, is_armed=is_barred)
+        """A view that the camera does not show is not learnt, unless a person asks."""
+        return self._memory.wants_sample(self._stored.rule_time_ns, is_armed=self._is_barred(is_armed=is_armed))
+
+    def ask(self, seconds: float, draft: Draft, *, is_anew: bool) -> None:
+        """A person says that the place is empty, and that the next `seconds` show it."""
+        draft.learners[self._camera] = self._memory.ask(seconds, self._made_by, is_anew=is_anew)
+        self._stored.learner_taken = self._left
+
+    def _is_barred(self, *, is_armed: bool) -> bool:
+        return not self._memory.is_asked and (is_armed or not self._condition.is_well)
 
     def seen(self, analysis: Analysis, draft: Draft) -> Condition:
         """What a new frame says of the view."""
@@ -75,9 +84,10 @@ class ViewBook:
     def learn(self, analysis: Analysis, held: Sequence[Subject], draft: Draft, *, is_armed: bool) -> None:
         """Takes the frame's view sample, where it brings one that may be learnt."""
         absorptions = self._memory.absorptions
-        is_barred = is_armed or not self._condition.is_well
+        is_barred = self._is_barred(is_armed=is_armed)
         was_taken, view = self._memory.learn(analysis, held, is_armed=is_barred)
         if was_taken:
+            self._stored.learner_taken = self._left
             draft.learners[self._camera] = self._memory.learner_to_bytes()
         if view is not None:
             self._learnt(view, analysis.ticket, draft, has_absorbed=self._memory.absorptions > absorptions)

@@ -1,0 +1,1 @@
+"""`scene`: the learnt empty views of cameras; one file per sub-command."""
