@@ -159,8 +159,42 @@ class SimilarityHead(HeadSection):
         yield "pictures", self.pictures, "folder of pictures"
 
 
+class WordsHead(HeadSection):
+    """Classes of the whole picture, each said in words: dino.txt, for `dinov2_vitl14_reg4` alone."""
+
+    gives: ClassVar[frozenset[Gives]] = frozenset({"class_scores"})
+
+    kind: Literal["words"]
+    weights: str
+    """Path of Meta's `dinov2_vitl14_reg4_dinotxt_tet1280d20h24l_vision_head.pth`."""
+    text: str
+    """Path of `dinov2_vitl14_reg4_dinotxt_tet1280d20h24l_text_encoder.pth`, read once, when the program starts."""
+    vocabulary: str
+    """Path of `bpe_simple_vocab_16e6.txt.gz`."""
+    classes: dict[str, str | tuple[str, ...]]
+    """Name to a sentence such as `a forklift at a dock`, or to several, whose mean counts. Scores are shares among
+    these classes: name also what stands there otherwise."""
+
+    def mistakes(self) -> Iterator[Finding]:
+        if len(self.classes) < 2:
+            yield (
+                ("classes",),
+                f"expected two classes or more, since scores are shares among them, got {len(self.classes)}",
+            )
+        for name, said in self.classes.items():
+            sentences = (said,) if isinstance(said, str) else said
+            if not sentences or not all(sentence.strip() for sentence in sentences):
+                yield ("classes", name), 'expected a sentence such as "a forklift at a dock", got none'
+
+    def files(self) -> Iterator[tuple[str, str, str]]:
+        yield "weights", self.weights, "vision head"
+        yield "text", self.text, "text encoder"
+        yield "vocabulary", self.vocabulary, "vocabulary"
+
+
 HeadConfig = Annotated[
-    EmbeddingHead | DepthHead | KnnHead | SimilarityHead | ClassifyHead | SegmentHead, Field(discriminator="kind")
+    EmbeddingHead | DepthHead | KnnHead | SimilarityHead | ClassifyHead | SegmentHead | WordsHead,
+    Field(discriminator="kind"),
 ]
 
 

@@ -17,11 +17,12 @@ from operators.heads.base import LabelHead
 from operators.heads.class_names import class_names
 from operators.heads.classify import KnnLabels
 from operators.heads.classify_linear import ClassifyLabels, ClassifyLinear, load_classifier
-from operators.heads.config import ClassifyHead, HeadConfig, KnnHead, SegmentHead, SimilarityHead
+from operators.heads.config import ClassifyHead, HeadConfig, KnnHead, SegmentHead, SimilarityHead, WordsHead
 from operators.heads.depth_about import HeadMismatchError
 from operators.heads.head_about import HeadAbout
 from operators.heads.segment import PatchSegments, SegmentLinear, load_segmenter
 from operators.heads.similarity import SimilarityLabels
+from operators.heads.words import WordsLabels, WordsModel, load_words
 from operators.retrieval.bank import Bank
 from operators.retrieval.build_bank import wanted_bank
 
@@ -106,6 +107,20 @@ def _linear_misfit(about: HeadAbout, engine: Engine, shapes: Shapes) -> str | No
     )
 
 
+def _words(head: WordsHead, engine: Callable[[], Engine], _shapes: Shapes) -> bytes:
+    backbone = engine().backbone
+    return load_words(head, backbone.fingerprint, backbone.info.published_as).to_bytes()
+
+
+def _words_misfit(data: bytes, engine: Engine, _shapes: Shapes) -> str | None:
+    backbone = engine.backbone
+    try:
+        WordsModel.from_bytes(data).check_backbone(backbone.fingerprint, backbone.info.published_as)
+    except HeadMismatchError as error:
+        return str(error)
+    return None
+
+
 def _classify_classes(head: ClassifyHead) -> tuple[str, ...]:
     if head.checkpoint in head.named:
         return class_names("imagenet1k")
@@ -156,6 +171,13 @@ HEAD_KINDS: dict[str, HeadKind] = {
         misfit=lambda data, engine, shapes: _linear_misfit(SegmentLinear.from_bytes(data).about, engine, shapes),
         build=lambda name, head, data: PatchSegments(name, SegmentLinear.from_bytes(data), head.mask),
         classes=_segment_classes,
+    ),
+    "words": HeadKind(
+        made_from="weights",
+        artefact=_words,
+        misfit=_words_misfit,
+        build=lambda name, _head, data: WordsLabels(name, WordsModel.from_bytes(data)),
+        classes=lambda head: tuple(head.classes),
     ),
 }
 """By `kind:`."""

@@ -11,7 +11,7 @@ from operators.heads.official_heads import OFFICIAL_HEAD_NAMES, official_head
 from pipeline.config.loader import Config
 from pipeline.config.problems import Place, Problem
 
-_FROM_FILES = {"bank", "checkpoint"}
+_FROM_FILES = {"bank", "checkpoint", "weights"}
 """What a head may be made from that is read here; wanted pictures would have to be embedded."""
 
 

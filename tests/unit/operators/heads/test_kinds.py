@@ -31,7 +31,7 @@ def test_heads_that_give_labels_or_similarity_are_in_the_table() -> None:
     [
         ("metres", ["depth"]),
         ("subject_labels", ["knn", "classify"]),
-        ("class_scores", ["knn", "classify"]),
+        ("class_scores", ["knn", "classify", "words"]),
         ("similarity", ["similarity"]),
         ("class_shares", ["segment"]),
     ],
