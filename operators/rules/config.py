@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from operators.rules.learnt import checked_rate
 from operators.section import Section
-from operators.units import Comparison, Metres, Seconds
+from operators.units import ByteSize, Comparison, Metres, Seconds
 
 Day = Annotated[str, Field(pattern=r"^(mon|tue|wed|thu|fri|sat|sun)(-(mon|tue|wed|thu|fri|sat|sun))?$")]
 HourSpan = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-4]):[0-5]\d$")]
@@ -29,11 +29,24 @@ class FalseAlarms(Section):
     `1 per day`), the rule is unknown."""
 
 
+class ClipWish(Section):
+    """A clip of what led to a `start`: the camera's own video where it can be had and has no `privacy`, else encoded
+    from the pictures that were sampled, at most 640 pixels wide.
+    """
+
+    before: Annotated[Seconds, Field(ge=0, le=60)] = 10.0
+    after: Annotated[Seconds, Field(ge=0, le=60)] = 5.0
+    max_bytes: Annotated[ByteSize, Field(ge=65536)] = 16 * 2**20
+    """Of one clip; its end is left out beyond. At most twice as much is kept in memory for each camera, four times for
+    files and topics."""
+
+
 class EvidenceWish(Section):
     """What a `start` brings along."""
 
     snapshot: bool = True
     history: Seconds = 10.0
+    clip: ClipWish | None = None
 
 
 class NotifyConfig(Section):

@@ -110,6 +110,8 @@ class Admission:
                 flow.unchanged(ticket, times, reference, event.resume)
                 return
         converted = look.converted or intake.convert(event.picture)  # the reference died meanwhile
+        if flow.tapes is not None and converted.full_size is not None:
+            flow.tapes.add(times, converted.full_size)
         with self._guard:
             if self._is_over(flow):
                 flow.pass_over()

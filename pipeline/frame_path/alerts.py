@@ -14,16 +14,16 @@ from operators.rules.config import EvidenceWish
 from operators.rules.episodes import Transition
 from operators.rules.margins import margin_metres, with_margin
 from pipeline.frame_path.alert_drawing import alert_drawing, drawn_preview
-from pipeline.frame_path.draft import Draft, Letterhead, Wanted
+from pipeline.frame_path.draft import CLIP_SUFFIX, Draft, Letterhead, Wanted
 from pipeline.frame_path.drawing import Sight
-from pipeline.frame_path.evidence import evidence_path
+from pipeline.frame_path.evidence import clip_path, evidence_path
 from pipeline.frame_path.judging import Judge
 from pipeline.frame_path.sentences import end_sentence, nearest_subject, start_sentence
 from pipeline.frame_path.stored_actions import StoredActions
 from pipeline.frame_path.stored_camera import Look, RuleMemory
 from pipeline.frame_path.wire import encode_event, finite, wire_model, wire_subject
 from pipeline.frame_path.wire_schema import AlertBody, WireRule
-from pipeline.messages import Drawing, Message
+from pipeline.messages import ClipSpan, Drawing, Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +121,7 @@ class AlertWriter:
             subject=wire_subject(subject) if subject is not None else None,
             history=memory.history,
             evidence=self._picture_path(transition, scene),
+            clip=self._clip_path(transition, scene),
             model=wire_model(self._letterhead.model, scene.look.space if scene.look else None),
             artefacts=scene.look.artefacts if scene.look else [],
             view=scene.look.view if scene.look else None,
@@ -153,6 +154,7 @@ class AlertWriter:
             subject=None,
             history=memory.history,
             evidence=self._picture_path(transition, scene),
+            clip=None,
             artefacts=scene.look.artefacts if scene.look else [],
             view=scene.look.view if scene.look else None,
         )
@@ -176,6 +178,8 @@ class AlertWriter:
             plain = scene.analysis.preview if scene.analysis is not None else None
             path = evidence_path(camera, body.rule, body.episode, body.transition)
             draft.wanted.append(Wanted(body.id, scene.ticket, drawing, path, plain))
+        if body.clip is not None and scene.ticket is not None:
+            draft.wanted.append(self._clip_wanted(body, scene.ticket))
 
     def _wish(self, rule: str) -> EvidenceWish | None:
         config = self._spec.rules.get(rule)
@@ -187,6 +191,25 @@ class AlertWriter:
             return None
         path = evidence_path(self._spec.camera, transition.rule, transition.episode, transition.kind)
         return f"{self._letterhead.evidence_store}/{path}"
+
+    def _clip_path(self, transition: Transition, scene: Scene) -> str | None:
+        wish = self._wish(transition.rule)
+        if wish is None or wish.clip is None or scene.ticket is None:
+            return None
+        path = evidence_path(self._spec.camera, transition.rule, transition.episode, transition.kind)
+        return f"{self._letterhead.evidence_store}/{clip_path(path)}"
+
+    def _clip_wanted(self, body: AlertBody, ticket: Ticket) -> Wanted:
+        wish = self._wish(body.rule)
+        assert wish is not None
+        assert wish.clip is not None
+        span = ClipSpan(
+            from_ns=body.began_ns - round(wish.clip.before * 1e9),
+            to_ns=body.rule_time_ns + round(wish.clip.after * 1e9),
+            max_bytes=wish.clip.max_bytes,
+        )
+        path = clip_path(evidence_path(body.camera, body.rule, body.episode, body.transition))
+        return Wanted(f"{body.id}{CLIP_SUFFIX}", ticket, Drawing(""), path, None, span)
 
     def _drawing(self, body: AlertBody, scene: Scene) -> Drawing:
         rule = with_margin(self._spec.rules[body.rule], self._spec.metres)

@@ -21,6 +21,7 @@ from pipeline.frame_path.ledger import Ledger, ledger_path
 from pipeline.frame_path.mailbox import Frame, Mailbox
 from pipeline.frame_path.positions import ResumeLine
 from pipeline.frame_path.stamping import Stamping
+from pipeline.frame_path.tapes import Tapes
 from pipeline.frame_path.ticks import Ticks
 from pipeline.frame_path.wishes import Wishes
 from pipeline.messages import (
@@ -69,6 +70,8 @@ class CameraFlow:
         self._clock = clock
         capacity = MAILBOX_CAPACITY if owned.is_replayable else 1
         self._mailbox = Mailbox(capacity, newest_wins=not owned.is_replayable)
+        self.tapes = Tapes(owned) if owned.clip is not None else None
+        """Only where a rule wants clips."""
         self._stamping = Stamping(self.camera, self.lease, clock)
         self._wishes = Wishes()
         self._is_looking = False
@@ -81,6 +84,8 @@ class CameraFlow:
         """The name and times of a frame in hand. No tick overtakes it until it is said what becomes of it."""
         self._is_looking = True
         ticket, times = self._stamping.stamp(decoded)
+        if self.tapes is not None:
+            self.tapes.note(times)
         self.book.meters.frame(self._clock.monotonic(), times.ingest_ns)
         return ticket, times
 

@@ -30,6 +30,11 @@ def clip_path(path: str) -> str:
     return f"{path.removesuffix('.jpg')}.mp4"
 
 
+def picture_path(path: str) -> str:
+    """The other way round: the picture beside a preview or clip."""
+    return f"{path.rpartition('.')[0].removesuffix('-preview')}.jpg"
+
+
 @dataclass(frozen=True, slots=True)
 class StillNamed:
     """Files that messages name which are not gone yet."""
@@ -42,8 +47,7 @@ class StillNamed:
     def holds(self, file: StoredFile) -> bool:
         if self.since_ns is not None and file.written_ns >= self.since_ns:
             return True
-        event = file.path.rpartition(".")[0].removesuffix("-preview")
-        return f"{event}.jpg" in self.events
+        return picture_path(file.path) in self.events
 
 
 _NOTHING = StillNamed()

@@ -9,6 +9,7 @@ from typing import Protocol
 from operators.camera import CameraSpec
 from operators.frames import Item
 from operators.results import Analysis
+from operators.rules.config import ClipWish
 from pipeline.frame_path.config import SampleConfig
 from pipeline.messages import Attachment, Delivery, Receipt
 from pipeline.sources.base import Feed
@@ -71,6 +72,19 @@ class OwnedCamera:
     @property
     def camera(self) -> str:
         return self.spec.camera
+
+    @property
+    def clip(self) -> ClipWish | None:
+        """What all its rules together want of clips; None: nothing."""
+        wishes = [rule.evidence.clip for rule in self.spec.rules.values() if rule.evidence is not None]
+        clips = [each for each in wishes if each is not None]
+        if not clips:
+            return None
+        return ClipWish.model_construct(
+            before=max(each.before for each in clips),
+            after=max(each.after for each in clips),
+            max_bytes=max(each.max_bytes for each in clips),
+        )
 
 
 @dataclass(frozen=True, slots=True)

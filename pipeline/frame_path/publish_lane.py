@@ -11,6 +11,7 @@ from pipeline.backoff import Backoff
 from pipeline.clock import Clock
 from pipeline.errors import PublishError
 from pipeline.frame_path.camera_flow import CameraFlow
+from pipeline.frame_path.clips import Clips
 from pipeline.frame_path.full_size import evidence
 from pipeline.frame_path.handles import PublisherHandle
 from pipeline.frame_path.refusals import Refusals, is_refusal
@@ -54,6 +55,7 @@ class PublishLane:
         self._attached: set[str] = set()
         self._last_publisher: dict[str, PublisherHandle] = {}
         self._pictures: list[Picture] = []
+        self._clips = Clips(clock, self.wake.set)
         self._refusals = Refusals(guard, clock)
         self._backoff = Backoff(first=0.25, maximum=5.0)
         self._rests_until = 0.0
@@ -77,6 +79,7 @@ class PublishLane:
     def stop(self) -> None:
         """Asks the thread to end; returns at once."""
         self._stop.set()
+        self._clips.stop()
         self.wake.set()
 
     def join(self, timeout_seconds: float) -> bool:
@@ -99,11 +102,12 @@ class PublishLane:
 
     def _step(self) -> bool:
         """One delivery; False: nothing to do for now."""
+        self._clips.turn()
         handle = self._connected()
         if handle is None:
             return False
         sent, delivery = self._delivery()
-        if not delivery.entries and not delivery.pictures:
+        if not delivery.entries and not delivery.pictures and not delivery.clips:
             return False
         try:
             receipt = _call(lambda: handle.publish(delivery), handle.name)
@@ -113,11 +117,15 @@ class PublishLane:
                     flow.book.give_back()
             if not is_refusal(error):
                 self._lost(error)
+            elif delivery.clips:
+                self._clips.refused(delivery.clips[0])
             elif self._refusals.refused(sent, delivery, error):
                 self._pictures = self._pictures[1:]
             return is_refusal(error)
         self._backoff.reset()
         self._pictures = self._pictures[len(delivery.pictures) :]
+        for part in delivery.clips:
+            self._clips.sent(part)
         was_doubted = self._refusals.taken(sent, delivery)
         return self._received(sent, receipt) or was_doubted
 
@@ -176,13 +184,15 @@ class PublishLane:
                 return [], Delivery((), tuple(self._pictures[:1]))
             self._turn += 1
             start = self._turn % max(1, len(flows))
-            share = MAX_DELIVERY_BYTES // max(1, len(flows))
+            part = self._clips.next()
+            share = (MAX_DELIVERY_BYTES - (0 if part is None else len(part.data))) // max(1, len(flows))
             for flow in self._refusals.innocent((*flows[start:], *flows[:start])):
                 found = flow.send(share)
                 if found:
                     entries += found
                     sent.append(flow)
-        return sent, Delivery(tuple(entries), () if self._refusals.is_picture_doubted else tuple(self._pictures[:1]))
+        pictures = () if part is not None or self._refusals.is_picture_doubted else tuple(self._pictures[:1])
+        return sent, Delivery(tuple(entries), pictures, () if part is None else (part,))
 
     def _received(self, sent: list[CameraFlow], receipt: Receipt) -> bool:
         """Applies the answer; False where nothing moved, so that the next try waits."""
@@ -202,7 +212,7 @@ class PublishLane:
             self._guard.notify_all()
         self._pictures += [draw() for draw in drawings]
         self._on_receipt(settled)
-        return has_moved or bool(self._pictures)
+        return has_moved or bool(self._pictures) or self._clips.next() is not None
 
     def _wanted(self, answer: CameraReceipt) -> list[Callable[[], Picture]]:
         """How to make the pictures that are asked for, to be called outside the guard. The caller holds it."""
@@ -210,6 +220,9 @@ class PublishLane:
         view = None if flow is None else flow.owned.spec.view
         found: list[Callable[[], Picture]] = []
         for wanted in answer.pictures_wanted:
+            if wanted.clip is not None:
+                self._clips.ask(wanted, None if flow is None else flow.tapes)
+                continue
             picture = None if flow is None else flow.book.pictures.of(wanted.ticket)
             found.append(lambda wanted=wanted, picture=picture: evidence(wanted, picture, view))
         return found

@@ -140,6 +140,9 @@ class Reader:
         feed: Feed | None = None
         try:
             feed = self.plan.open_feed()
+            for flow in self._flows.values():
+                if flow.tapes is not None:
+                    flow.tapes.record(feed)
             self._info = feed.open(self._resume())
             self._feed = feed
             self.watch.begin(self._info.declared_fps)

@@ -10,7 +10,7 @@ from pathlib import Path
 from pipeline.clock import Clock
 from pipeline.frame_path.camera_book import CameraBook
 from pipeline.frame_path.draft import Draft, Letterhead
-from pipeline.frame_path.evidence import EvidenceStore, StillNamed
+from pipeline.frame_path.evidence import EvidenceStore, StillNamed, picture_path
 from pipeline.frame_path.outbox import Outbox
 from pipeline.frame_path.pictures_wanted import PicturesWanted
 from pipeline.frame_path.settling import Counted, SinkTallies
@@ -148,7 +148,7 @@ class Records:
         if oldest is not None:
             published = datetime.fromisoformat(oldest.attributes["time"]).timestamp()
             since_ns = round((published - CLOCKS_APART_SECONDS) * 1e9)
-        return StillNamed(since_ns, frozenset((*paths, *self.pictures.paths)))
+        return StillNamed(since_ns, frozenset((*paths, *map(picture_path, self.pictures.paths))))
 
     def commit(self, counted: Counted) -> None:
         """After the transaction."""

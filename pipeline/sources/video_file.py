@@ -15,6 +15,7 @@ from pipeline.clock import Clock, SystemClock
 from pipeline.errors import ConnectError, DecodeError, SourceError
 from pipeline.sources.base import Decoded, EndOfStream, Event, Quiet, SourceInfo, Undecodable
 from pipeline.sources.config import SourceConfig
+from pipeline.sources.tape import PacketTape
 from pipeline.sources.video import NoFrame, VideoInput
 from pipeline.sources.video_address import file_address
 from pipeline.sources.video_errors import ADVICE
@@ -75,6 +76,8 @@ class FileFeed:
         self._clock = clock or SystemClock()
         self._video: VideoInput | None = None
         self._converter = Converter()
+        self._tape: PacketTape | None = None
+        self._session = 0
         self._resume = FilePosition()
         self._began: tuple[float, int] | None = None
         """Real time: monotonic seconds and rule time of the first frame."""
@@ -117,6 +120,10 @@ class FileFeed:
             current = _Round(current.epoch + 1, current.timeline)
             self._reopen()
 
+    def record(self, tape: PacketTape) -> None:
+        """Its packets go there too, from the next `open` on."""
+        self._tape = tape
+
     def commit(self, positions: dict[str, str]) -> None:
         """Nothing to tell a file; the owner keeps positions."""
 
@@ -127,6 +134,7 @@ class FileFeed:
 
     def _reopen(self) -> VideoInput:
         self.close()
+        self._session = self._tape.begin() if self._tape is not None else 0
         try:
             self._video = VideoInput.open(
                 self._camera, self._address, open_timeout_seconds=None, read_timeout_seconds=None
@@ -175,6 +183,8 @@ class FileFeed:
 
     def _events_of(self, packet: Packet[Any], current: _Round) -> Iterator[Event]:
         assert self._video is not None
+        if self._tape is not None and self._video.is_video(packet):
+            self._tape.add(packet, self._video.stream, self._session)
         try:
             frames = self._video.decode(packet)
         except NoFrame as error:

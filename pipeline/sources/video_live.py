@@ -16,6 +16,7 @@ from pipeline.errors import ConnectError, DecodeError, SourceError
 from pipeline.secrets import Secrets
 from pipeline.sources.base import Decoded, Event, Quiet, SourceInfo, Undecodable
 from pipeline.sources.config import SourceConfig
+from pipeline.sources.tape import PacketTape
 from pipeline.sources.video import NoFrame, VideoInput
 from pipeline.sources.video_address import live_address
 from pipeline.sources.video_errors import ADVICE, Attempt, stalled
@@ -52,6 +53,11 @@ class LiveFeed:
         self._shown = ""
         self._pump: Pump | None = None
         self._converter = Converter()
+        self._tape: PacketTape | None = None
+
+    def record(self, tape: PacketTape) -> None:
+        """Its packets go there too, from the next `open` on."""
+        self._tape = tape
 
     def open(self, resume: dict[str, str]) -> SourceInfo:
         """Connects within `open_timeout`; a live camera cannot go back, so `resume` is not looked at.
@@ -72,7 +78,7 @@ class LiveFeed:
                 read_timeout_seconds=_LAST_RESORT * config.stall_after,
             )
 
-        decoder = LiveDecoder(self._camera, self._converter)
+        decoder = LiveDecoder(self._camera, self._converter, self._tape)
         self._shown = address.shown
         self._pump = Pump(open_video, decoder.events)
         match self._pump.take(config.open_timeout + _GRACE_SECONDS):
@@ -122,9 +128,10 @@ class LiveFeed:
 class LiveDecoder:
     """One session's packets to events. On the pump's thread."""
 
-    def __init__(self, camera: str, converter: Converter) -> None:
+    def __init__(self, camera: str, converter: Converter, tape: PacketTape | None = None) -> None:
         self._camera = camera
         self._converter = converter
+        self._tape = tape
         self._capture_offset_ns: int | None = None
         """Camera's wall clock minus presentation time, from the last sender report."""
         self._undecodable_in_a_row = 0
@@ -137,9 +144,12 @@ class LiveDecoder:
             av.error.FFmpegError: the read failed or timed out.
         """
         told = time.monotonic()
+        session = self._tape.begin() if self._tape is not None else 0
         for packet in video.packets():
             if not video.is_video(packet):
                 continue
+            if self._tape is not None:
+                self._tape.add(packet, video.stream, session)
             for event in self._events_of(video, packet):
                 told = time.monotonic()
                 yield event

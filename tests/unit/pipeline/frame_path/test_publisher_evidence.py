@@ -12,7 +12,7 @@ import pytest
 
 from operators.preview import preview_jpeg
 from pipeline.frame_path.evidence import EvidenceStore, StillNamed, clip_path, evidence_path, preview_path
-from pipeline.messages import Delivery, FloorMark, Outline, Picture
+from pipeline.messages import ClipPart, Delivery, FloorMark, Outline, Picture
 from pipeline.sinks.config import EvidenceConfig
 from tests.fakes_publisher import (
     CAMERA,
@@ -281,3 +281,96 @@ def test_a_picture_of_a_run_whose_state_was_lost_is_replaced(tmp_path):
     stored = store.put(path, b"now")
     assert Path(stored.path).read_bytes() == b"now"
     assert stored.sha256 == hashlib.sha256(b"now").hexdigest()
+
+
+CLIPPED = {**WISH, "clip": {"before": "2s", "after": "1s"}}
+
+
+def clipped(folder, clock=None):
+    """A start whose picture has come, and what is asked for its clip."""
+    sink = HandSink()
+    made = publisher(folder, [camera(too_close=rule(evidence=CLIPPED))], [sink], clock=clock)
+    asked = deliver(made, *(frame(n, 2.5) for n in range(5))).of(CAMERA).pictures_wanted
+    (clip,) = (each for each in asked if each.clip is not None)
+    return made, sink, clip
+
+
+def part(wanted, index, count, data=b"", **more):
+    return ClipPart(wanted.event_id, wanted.ticket, index, count, data, **more)
+
+
+def parts(made, *sent):
+    for each in sent:
+        made.publish(Delivery((), (), (each,)))
+    made.turn()
+
+
+def clips_of(sink):
+    return [each for each in evidence_of(sink) if each["of"] == "clip"]
+
+
+def test_a_start_asks_for_a_clip_of_the_time_around_it(tmp_path):
+    made, sink, wanted = clipped(tmp_path)
+    start = body(next(each for each in sink.seen if each.kind == "alert"))
+    assert wanted.clip.from_ns == start["began_ns"] - 2 * 10**9
+    assert wanted.clip.to_ns == start["rule_time_ns"] + 10**9
+    assert start["clip"] == str(tmp_path / "evidence/dock-03/too_close/000001-start.mp4")
+    made.close(1.0)
+
+
+def test_pieces_are_joined_and_announced_once(tmp_path):
+    made, sink, wanted = clipped(tmp_path)
+    parts(made, part(wanted, 0, 2, b"one", from_ns=5, to_ns=9), part(wanted, 0, 2, b"one", from_ns=5, to_ns=9))
+    assert clips_of(sink) == []
+    parts(made, part(wanted, 1, 2, b"two", from_ns=5, to_ns=9), part(wanted, 1, 2, b"two"))
+    (said,) = clips_of(sink)
+    assert said["id"] == "dock-03/too_close/1/start/evidence/clip"
+    assert Path(said["clip"]["path"]).read_bytes() == b"onetwo"
+    assert said["clip"]["sha256"] == hashlib.sha256(b"onetwo").hexdigest()
+    assert (said["clip"]["from_ns"], said["clip"]["to_ns"]) == (5, 9)
+    made.close(1.0)
+
+
+def test_a_publisher_that_was_replaced_between_two_pieces_waits_for_the_first_again(tmp_path):
+    made, _, wanted = clipped(tmp_path)
+    parts(made, part(wanted, 0, 2, b"one"))
+    made.close(1.0)
+    sink = HandSink()
+    clock = HandClock()
+    made = publisher(tmp_path, [camera(too_close=rule(evidence=CLIPPED))], [sink], clock=clock)
+    parts(made, part(wanted, 1, 2, b"two"))
+    assert clips_of(sink) == []
+    clock.now = 2.5
+    again = deliver(made, tick(1.0)).of(CAMERA).pictures_wanted
+    assert wanted.event_id in {each.event_id for each in again}
+    parts(made, part(wanted, 0, 2, b"one"), part(wanted, 1, 2, b"two"))
+    assert Path(clips_of(sink)[0]["clip"]["path"]).read_bytes() == b"onetwo"
+    made.close(1.0)
+
+
+def test_the_clip_of_an_owner_that_died_is_missing_and_says_so(tmp_path):
+    made, sink, wanted = clipped(tmp_path)
+    parts(made, part(wanted, 0, 2, b"one"))
+    made.attach(CAMERA, 18)
+    assert [(each["clip"], each["missing"]) for each in clips_of(sink)] == [(None, "owner_died")]
+    made.close(1.0)
+
+
+def test_a_clip_that_is_larger_than_agreed_is_let_go(tmp_path):
+    made, sink, wanted = clipped(tmp_path)
+    piece = bytes(10**6)
+    parts(made, *(part(wanted, index, 40, piece) for index in range(20)))
+    assert [each["missing"] for each in clips_of(sink)] == ["too_large"]
+    made.close(1.0)
+
+
+def test_a_clip_has_until_its_time_is_over_and_half_a_minute(tmp_path):
+    clock = HandClock()
+    made, sink, _ = clipped(tmp_path, clock)
+    clock.now = 32.0
+    made.turn()
+    assert clips_of(sink) == []
+    clock.now = 34.0
+    made.turn()
+    assert [each["missing"] for each in clips_of(sink)] == ["timeout"]
+    made.close(1.0)
