@@ -122,3 +122,35 @@ def test_a_sample_of_another_shape_begins_a_new_view():
     assert anew.last_lights == 0
     assert [len(light.samples) for light in anew.lights] == [1]
     assert anew.made_by == "m"
+
+
+def test_a_person_who_asks_gets_a_version_after_five_samples_whatever_stands_there_or_is_going_on():
+    learner, _ = feed(ViewLearner(), [sample(i) for i in range(5)])
+    asked = learner.ask(10.0, is_anew=False)
+    last = 8 * SECOND + SECOND
+    assert asked.wants_sample(last + 1, is_armed=True)
+    occupied = np.ones(GRID, bool)
+    asked = ViewLearner.from_bytes(asked.to_bytes())
+    asked, views = feed(asked, [sample(i, luma=40.0) for i in range(5)], start=5, occupied=occupied)
+    assert [view.num_lights for view in views][-1] == 2
+    assert asked.asked is None
+    assert not asked.wants_sample(asked.last_sample_ns + SECOND, is_armed=True)
+
+
+def test_a_person_may_have_it_forget_what_it_saw_elsewhere():
+    learner, _ = feed(ViewLearner(), [sample(i) for i in range(5)])
+    learner, _ = feed(learner, [sample(i, luma=40.0) for i in range(3)], start=5)
+    learner, views = feed(learner.ask(10.0, is_anew=True), [sample(i, scene=9) for i in range(5)], start=8)
+    assert [view.num_lights for view in views] == [1]
+    assert np.allclose(views[0].references[0], sample(0, scene=9).tokens, atol=0.05)
+
+
+def test_an_absorbed_thing_is_counted_and_its_place_tells_nothing_of_a_moved_camera():
+    occupied = np.zeros(GRID, bool)
+    occupied[1, 2:4] = True
+    learner, _ = feed(ViewLearner(absorb_after_seconds=600.0), [sample(i) for i in range(5)])
+    learner, _ = feed(learner, [sample(i, depth=4.0) for i in range(4)], start=5, step_seconds=200.0, occupied=occupied)
+    assert learner.absorptions == 1
+    assert learner.unsteady.reshape(GRID).tolist() == occupied.tolist()
+    again = ViewLearner.from_bytes(learner.to_bytes())
+    assert (again.absorptions, again.unsteady.sum()) == (1, 2)

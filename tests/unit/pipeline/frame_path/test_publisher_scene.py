@@ -10,6 +10,7 @@ import pytest
 from operators.results import ViewSample
 from operators.scene.empty_view import build_view
 from operators.scene.view_learner import ViewLearner
+from pipeline.errors import PublishError
 from pipeline.frame_path.artefacts import ArtefactStore
 from pipeline.messages import Delivery
 from tests.fakes_publisher import (
@@ -201,3 +202,53 @@ def test_what_is_part_of_an_episode_is_never_absorbed(tmp_path):
         deliver(made, replaced(entry, subjects=(subject(2.0),)))
     made.close(1.0)
     assert "absorbed" not in [body(each)["change"] for each in sink.seen if each.kind == "scene"]
+
+
+def test_a_person_teaches_a_moved_camera_its_new_view_and_it_is_well_again(tmp_path):
+    found = commissioned(tmp_path)
+    made = publisher(tmp_path, [found], [HandSink()])
+    for seq in range(8):
+        deliver(made, looked(seq, check="moved"))
+    made.teach_view(CAMERA, 10.0, is_anew=True)
+    made.close(1.0)
+    made = publisher(tmp_path, [found], [sink := HandSink()])
+    for seq in range(8, 30):
+        receipt = deliver(made, looked(seq, check="moved", lease=18, view_sample=view_sample()))
+    assert receipt.of(CAMERA).artefacts[-1].name != f"view/{CAMERA}@1"
+    for seq in range(30, 40):
+        deliver(made, looked(seq, lights=1, check="ok", lease=18))
+    made.close(1.0)
+    assert [each["scene"] for each in conditions(sink)] == ["moved", "learning"]
+    learnt = [body(each) for each in sink.seen if each.kind == "scene" and body(each)["change"] == "view_learnt"]
+    assert [each["lights"] for each in learnt] == [1]
+
+
+def view_sample():
+    tokens = np.random.default_rng(8).normal(size=(GRID[0] * GRID[1], 8))
+    tokens /= np.linalg.norm(tokens, axis=1, keepdims=True)
+    return ViewSample(np.full(GRID, np.log(5.0), np.float16), tokens.astype(np.float16), 90.0)
+
+
+def test_a_camera_without_an_empty_view_cannot_be_taught(tmp_path):
+    plain = rule(measure="score(vehicles.truck)", enter="> 0.5", exit="< 0.4")
+    made = publisher(tmp_path, [camera(truck=plain)], [HandSink()])
+    with pytest.raises(PublishError, match="dock-03 has no empty view: expected a `view` and a rule that needs"):
+        made.teach_view(CAMERA, 10.0, is_anew=False)
+    made.close(1.0)
+
+
+def test_what_was_learnt_while_the_publisher_was_down_is_gone_on_from(tmp_path):
+    found = commissioned(tmp_path)
+    made = publisher(tmp_path, [found], [HandSink()])
+    deliver(made, looked(0, view_sample=view_sample()))
+    made.close(1.0)
+    store = ArtefactStore(tmp_path / "state/artefacts")
+    three = [[dataclasses.replace(view_sample(), luma=luma)] * 3 for luma in (200.0, 90.0, 20.0)]
+    store.put(f"learner/{CAMERA}", ViewLearner(made_by=MODEL.fingerprint).seeded(three).to_bytes())
+    made = publisher(tmp_path, [found], [sink := HandSink()])
+    made.teach_view(CAMERA, 10.0, is_anew=False)
+    for seq in range(200, 230):
+        deliver(made, looked(seq, lease=18, view_sample=view_sample()))
+    made.close(1.0)
+    learnt = [body(each) for each in sink.seen if each.kind == "scene" and body(each)["change"] == "view_learnt"]
+    assert {each["lights"] for each in learnt} == {3}
