@@ -189,6 +189,12 @@ def drift_metres(readings_metres: Sequence[float]) -> float:
     return float(np.median(readings_metres[-third:]) - np.median(readings_metres[:third]))
 
 
+def step_noise_metres(readings_metres: Sequence[float]) -> float:
+    """One standard deviation of single readings, from the steps between them: it is blind to a steady drift."""
+    steps = np.diff(readings_metres)
+    return float(1.4826 * np.median(np.abs(steps - np.median(steps))) / np.sqrt(2)) if steps.size else 0.0
+
+
 def metres_fingerprint(head: bytes, view: ViewConfig) -> str:
     """sha256 of what makes metres of tokens: the depth head, which names its backbone, and how the camera hangs."""
     return hashlib.sha256(head + b"\0" + view.model_dump_json().encode()).hexdigest()

@@ -19,6 +19,7 @@ from operators.scene.residuals import (
     drift_metres,
     measured,
     metres_fingerprint,
+    step_noise_metres,
 )
 from pipeline.control.drive_ins import head_of, is_fitted_at_view
 from pipeline.control.model import ModelSpec
@@ -29,7 +30,7 @@ from pipeline.sources.picture import ArrayPicture
 Told = Callable[[int, float | None], None]
 """(pictures so far, metres of the newest one or None where nobody stands)."""
 MOVED_METRES = 0.3
-_MOVED_JITTERS = 4.0
+_MOVED_NOISES = 4.0
 _SEEN_SHARE = 0.5
 """A vehicle that is found in fewer pictures is not well enough in view to be measured."""
 
@@ -145,7 +146,7 @@ def read_stop(
         measured_at=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         vehicle=vehicle,
     )
-    drift, most = drift_metres(metres), max(MOVED_METRES, _MOVED_JITTERS * stop.jitter_metres)
+    drift, most = drift_metres(metres), max(MOVED_METRES, _MOVED_NOISES * step_noise_metres(metres))
     if abs(drift) > most:
         raise UnsteadyError(
             f"it moved by {drift:+.1f} m while it was read, or something else came nearer: expected a vehicle that "

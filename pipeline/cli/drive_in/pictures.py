@@ -14,8 +14,10 @@ from pipeline.cli.app import UserError
 from pipeline.cli.commission.snapshot import Camera
 from pipeline.cli.source_argument import as_user_error
 from pipeline.cli.tryout.watcher import Ended, Seen, Watcher
+from pipeline.kafka_client import KafkaSecurity
 from pipeline.simulation.movers import KINDS, Kind
 from pipeline.simulation.standing import standing
+from pipeline.sources.registry import build_feed
 from pipeline.sources.simulated import dock_for, frame_at
 
 FPS = 2.0
@@ -87,7 +89,11 @@ def parse_span_time(text: str, option: str) -> float:
 
 
 def _watched(camera: Camera, seconds: float) -> Iterator[Seen]:
-    with Watcher(camera.feed(), seconds=seconds, fps=FPS) as watcher:
+    source = camera.source
+    if source.file is not None:  # once, as fast as it is read
+        source = source.model_copy(update={"pace": "as_fast_as_possible", "loop": False})
+    feed = build_feed({camera.name: source}, camera.secrets, (), KafkaSecurity())
+    with Watcher(feed, seconds=seconds, fps=FPS) as watcher:
         while not isinstance(news := watcher.take(), Ended):
             if isinstance(news, Seen):
                 yield news

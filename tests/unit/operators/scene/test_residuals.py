@@ -5,7 +5,15 @@ from operators.frames import Placement, Ticket, Times
 from operators.results import Analysis, Depth, LineDistance, Subject
 from operators.scene.config import ViewConfig
 from operators.scene.corrected import corrected
-from operators.scene.residuals import MeasuredMetres, Stop, drift_metres, measured, metres_fingerprint, proven_offset
+from operators.scene.residuals import (
+    MeasuredMetres,
+    Stop,
+    drift_metres,
+    measured,
+    metres_fingerprint,
+    proven_offset,
+    step_noise_metres,
+)
 
 VIEW = ViewConfig.model_validate({"hfov": "74deg", "height": "3.5m", "pitch": "32deg"})
 
@@ -152,3 +160,6 @@ def test_a_proven_correction_is_taken_off_each_distance_and_named():
 def test_drift_tells_a_vehicle_that_moves_from_one_that_stands():
     assert drift_metres([5.0, 5.1, 4.9, 5.0, 5.1, 5.0]) == pytest.approx(0.0)
     assert drift_metres([5.0, 4.8, 4.6, 4.4, 4.2, 4.0]) == pytest.approx(-0.8)
+    assert step_noise_metres([5.0, 4.8, 4.6, 4.4, 4.2, 4.0]) == pytest.approx(0.0)
+    noise = np.random.default_rng(7).normal(5.2, 0.08, 4000)
+    assert step_noise_metres(list(noise)) == pytest.approx(0.08, rel=0.1)
