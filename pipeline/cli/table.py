@@ -78,7 +78,7 @@ class CameraTable:
         age = f"{_ms(now.age_p50_seconds)}/{_ms(now.age_p99_seconds)}"
         return (
             camera,
-            now.state,
+            _state(now.state, snapshot, camera),
             str(total.decoded),
             str(total.analysed),
             str(total.gated),
@@ -87,6 +87,13 @@ class CameraTable:
             seen.label,
             seen.nearest,
         )
+
+
+def _state(state: str, snapshot: PipelineSnapshot, camera: str) -> str:
+    """`live`, or `live, view moved` where the camera's empty view is not well."""
+    scenes = [each.scenes[camera].scene for each in snapshot.publishers.values() if camera in each.scenes]
+    unwell = [scene for scene in scenes if scene != "ok"]
+    return f"{state}, view {unwell[0]}" if unwell else state
 
 
 def dropped(ledger: LedgerSnapshot) -> str:

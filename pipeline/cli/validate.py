@@ -119,10 +119,13 @@ def _light(config: Config, camera: str) -> str:
     store = ArtefactStore(Path(config.runtime.state_dir) / "artefacts")
     newest = store.latest(f"view/{camera}")
     if newest is None:
-        return "empty view: not learnt yet; rules that need subjects are unknown until it is, then one_light"
+        return "empty view: learning, 0 of 2 lights; rules that need subjects are unknown until it has seen two"
     view = EmptyView.from_bytes(store.get(newest))
     if view.is_one_light:
-        return f"empty view {newest}: one_light; subjects by depth alone until a second light is learnt"
+        return (
+            f"empty view {newest}: learning, 1 of 2 lights; rules that need subjects are unknown until it has seen "
+            "two, where they do not `accept: one_light`"
+        )
     return f"empty view {newest}: {view.num_lights} lights"
 
 
