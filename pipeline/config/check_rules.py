@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from operators.heads.config import Gives, HeadConfig, kinds_giving
 from operators.rules.config import FalseAlarms, RuleConfig
+from operators.rules.margins import takes_margin
 from operators.rules.measures import MeasureSpec, parse_measure
 from operators.spelling import did_you_mean
 from operators.units import Threshold
@@ -46,6 +47,14 @@ def check_rule(
         yield (*place, "measure"), str(error)
         return
     yield from _check_needs((*place, "measure"), spec, camera, heads)
+    if rule.margin != "auto" and not takes_margin(rule):
+        yield (
+            (*place, "margin"),
+            (
+                "a margin is added to a rule that starts below a distance: expected distance_to(LINE) with an enter "
+                f'such as "< 3.0 m", got {rule.measure} with {str(rule.enter)!r}. Leave it out'
+            ),
+        )
     if not spec.needs.subjects and (rule.in_ or rule.of):
         which = "in" if rule.in_ else "of"
         yield (*place, which), f"`{which}` chooses among subjects, but {spec.name} looks at the whole: leave it out"
