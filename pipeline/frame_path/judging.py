@@ -99,8 +99,8 @@ class Judge:
             has_changed = has_changed or bool(transitions) or _is_changed(was, state)
             found.extend(transitions)
             after[name] = _remember(before, rule, was, state, reading)
-            wire = self._wire(name, state, reading, is_armed=is_armed)
-            rules[name] = _as_judged(wire, rule, was, is_muted=said.is_muted(name))
+            wire = self._wire(name, was, state, reading, is_armed=is_armed)
+            rules[name] = _as_judged(wire, rule, is_muted=said.is_muted(name))
         gone = {name: memory for name, memory in memories.items() if name not in self._spec.rules}
         return Judged({**after, **gone}, tuple(found), rules, has_changed, time_ns)
 
@@ -119,10 +119,12 @@ class Judge:
     def measure(self, name: str) -> MeasureSpec:
         return self._measures[name]
 
-    def _wire(self, name: str, state: RuleState, reading: Reading | None, *, is_armed: bool) -> WireRule:
+    def _wire(
+        self, name: str, was: RuleState, state: RuleState, reading: Reading | None, *, is_armed: bool
+    ) -> WireRule:
         rule = self._rules[name]
         said = reading or Reading.unknown("tick")
-        enter, leave, learning = _thresholds(rule, state)
+        enter, leave, learning = _thresholds(rule, was)
         return WireRule(
             measure=rule.measure,
             unit=self.unit(name),
@@ -141,13 +143,10 @@ class Judge:
         )
 
 
-def _as_judged(wire: WireRule, rule: RuleConfig, was: RuleState, *, is_muted: bool) -> WireRule:
-    """With all that decided the step from `was`, so that a replay needs nothing else."""
-    enter, leave, _ = _thresholds(rule, was)
+def _as_judged(wire: WireRule, rule: RuleConfig, *, is_muted: bool) -> WireRule:
+    """With all else that decided this step, so that a replay needs nothing else."""
     return msgspec.structs.replace(
         wire,
-        enter=enter,
-        exit=leave,
         is_muted=is_muted,
         hold_seconds=rule.hold,
         release_seconds=rule.release,
