@@ -89,7 +89,7 @@ def _pictures(config: Config) -> Pictures:
     cameras = {name: CameraPictures(each.source, each.privacy) for name, each in config.cameras.items()}
     kafka = config.sinks.kafka
     security = kafka.security if kafka else KafkaSecurity()
-    return Pictures(cameras, config.secrets, config.brokers, security, evidence=Path(config.evidence.store))
+    return Pictures(cameras, config.secrets, config.brokers, security, evidence=config.evidence.store)
 
 
 def _print(answers: Sequence[Answer]) -> None:

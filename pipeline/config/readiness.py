@@ -15,6 +15,7 @@ from pipeline.config.check_model import is_path
 from pipeline.config.loader import Config
 from pipeline.config.problems import ConfigError, Place, Problem
 from pipeline.config.schema import CameraConfig, Span
+from pipeline.frame_path.evidence_shelves import store_complaint
 
 Findings = Iterator[tuple[Place, str]]
 
@@ -46,8 +47,6 @@ def _problems(config: Config, findings: Findings) -> list[Problem]:
 def _not_built(config: Config) -> Findings:
     if isinstance(config.runtime.analyzers, Span):
         yield ("runtime", "analyzers"), "{min, max} is not built yet: write auto or a number"
-    if "://" in config.evidence.store:
-        yield ("evidence", "store"), "stores other than a folder are not built yet: write a path"
     for name, head in config.heads.items():
         for place, message in head.not_built():
             yield ("heads", name, *place), message
@@ -60,6 +59,8 @@ def _not_built(config: Config) -> Findings:
 
 
 def _not_there(config: Config) -> Findings:
+    if complaint := store_complaint(config.evidence.store):
+        yield ("evidence", "store"), complaint
     for name, why in config.secrets.missing():
         yield ("secrets", name), why
     if is_path(config.model.weights):

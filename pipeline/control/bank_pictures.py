@@ -7,7 +7,6 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -23,6 +22,7 @@ from pipeline.control.bank_request import mistake
 from pipeline.errors import SourceError
 from pipeline.frame_path.collection import MAX_PICTURES, Collected, evenly, only_subject
 from pipeline.frame_path.evidence import evidence_path, preview_path
+from pipeline.frame_path.evidence_shelves import shelf_of
 from pipeline.frame_path.model_picture import model_picture
 from pipeline.sources.base import Decoded
 from pipeline.sources.video_file import FileFeed
@@ -104,13 +104,13 @@ def alert_item(config: Config, alert: str, view: str | None) -> Item:
     if found is None:
         raise mistake(f"alert: expected an id such as dock-03/too_close/17/start, got {alert!r}", "usage")
     path = evidence_path(found["camera"], found["rule"], int(found["episode"]), found["transition"])
-    preview = Path(config.evidence.store) / preview_path(path)
+    preview = preview_path(path)
     try:
-        pixels = decode_picture(preview.read_bytes())
+        pixels = decode_picture(shelf_of(config.evidence.store).get(preview))
     except OSError:
         raise mistake(
-            f"alert {alert}: no picture of it is kept ({preview}): expected one of a rule with `evidence`, not older "
-            "than evidence.keep",
+            f"alert {alert}: no picture of it is kept ({config.evidence.store}/{preview}): expected one of a rule "
+            "with `evidence`, not older than evidence.keep",
             "empty",
         ) from None
     size = (pixels.shape[0], pixels.shape[1])

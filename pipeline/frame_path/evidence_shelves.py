@@ -58,8 +58,32 @@ def shelf_of(store: str) -> Shelf:
     return RemoteShelf(store) if is_remote(store) else LocalShelf(Path(store))
 
 
+def store_complaint(store: str) -> str:
+    """Why this machine cannot write there at all, without a look at the network; empty: it can."""
+    if not is_remote(store):
+        return ""
+    kind = store.partition("://")[0]
+    try:
+        fsspec.get_filesystem_class(kind)
+    except ValueError:
+        return f"expected a folder or an address that fsspec knows such as s3://bucket/prefix, got {store!r}"
+    except ImportError:
+        return f"no library for {kind}:// is installed: for s3:// install dinostream[s3], for others what fsspec names"
+    return ""
+
+
 def is_remote(store: str) -> bool:
     return "://" in store
+
+
+def read_evidence(location: str) -> bytes:
+    """The file that a message names, by its path or address as it stands there.
+
+    Raises:
+        OSError: it is not there, or cannot be reached.
+    """
+    folder, _, name = location.rpartition("/")
+    return shelf_of(folder or ".").get(name)
 
 
 class LocalShelf:
@@ -137,6 +161,8 @@ def _translated(store: str) -> Generator[None]:
     except ImportError as error:
         kind = store.partition("://")[0]
         raise OSError(errno.ENOSYS, f"no library for {kind}:// is installed ({error.name})", store) from None
+    except FileNotFoundError:
+        raise FileNotFoundError(errno.ENOENT, "not there", store) from None
     except Exception as error:  # noqa: BLE001 - botocore, aiohttp, google and others; translated
         number = error.errno if isinstance(error, OSError) and error.errno else errno.EIO
         reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__

@@ -71,7 +71,7 @@ class Publisher:
         except OSError as error:
             msg = f"evidence store cannot be opened: {error.strerror} ({evidence.store})"
             raise PublishError(msg, code="evidence_store") from None
-        letterhead = Letterhead(model, site, timezone, evidence.store)
+        letterhead = Letterhead(model, site, timezone, evidence.store.rstrip("/"))
         self._records = Records(
             state_dir / "publisher.sqlite",
             [sink.name for sink in sinks],

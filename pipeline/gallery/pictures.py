@@ -20,6 +20,7 @@ from operators.backbone.preprocess import decode_picture
 from operators.scene.config import Polygon
 from pipeline.errors import PipelineError
 from pipeline.frame_path.evidence import evidence_path
+from pipeline.frame_path.evidence_shelves import is_remote, shelf_of
 from pipeline.frame_path.model_picture import blacked_out
 from pipeline.frame_path.thumbnail_store import ThumbnailStore
 from pipeline.gallery.records import Record
@@ -63,15 +64,15 @@ class Pictures:
         brokers: tuple[str, ...],
         security: KafkaSecurity,
         *,
-        evidence: Path,
+        evidence: str,
     ) -> None:
-        """`evidence`: the folder of the alerts' pictures and thumbnails; it need not be there."""
+        """`evidence`: the store of the alerts' pictures and, in a folder, of thumbnails; it need not be there."""
         self._cameras = cameras
         self._secrets = secrets
         self._brokers = brokers
         self._security = security
         self._evidence = evidence
-        self._thumbnails = ThumbnailStore(evidence)
+        self._thumbnails = None if is_remote(evidence) else ThumbnailStore(Path(evidence))
 
     def of(self, record: Record) -> Shown:
         """Never fails: where the frame cannot be had again it is a thumbnail, an alert's picture, or a sentence."""
@@ -120,6 +121,8 @@ class Pictures:
 
     def _thumbnail(self, record: Record) -> Shown | None:
         """The nearest in time that is whole, black where `privacy` was when it was taken."""
+        if self._thumbnails is None:
+            return None
         _, epoch, seq = record.frame.rsplit("/", 2)
         for each in self._thumbnails.near(record.camera, int(epoch), record.rule_time_ns, NEAR_NS):
             try:
@@ -132,9 +135,9 @@ class Pictures:
 
     def _of_alert(self, record: Record, why: str) -> Shown:
         for rule, episode in record.episodes:
-            path = self._evidence / evidence_path(record.camera, rule, episode, "start")
+            path = evidence_path(record.camera, rule, episode, "start")
             try:
-                return Shown(decode_picture(path.read_bytes()), f"start of alert {rule} {episode}")
+                return Shown(decode_picture(shelf_of(self._evidence).get(path)), f"start of alert {rule} {episode}")
             except (OSError, ValueError):
                 continue  # it was dropped by age, or never came: the next one may be there
         return Shown(None, why)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from pipeline.cli.explain.plot import Point, draw
 from pipeline.cli.explain.story import AFTER_NS, BEFORE_NS, Body, Story
+from pipeline.frame_path.evidence_shelves import read_evidence
 from pipeline.frame_path.wire import rfc3339
 
 _INDENT = "  "
@@ -148,13 +148,13 @@ def _pictures(story: Story) -> Iterator[str]:
             if isinstance(value, dict) and "sha256" in value:
                 yield f"{which} {name}: {value['path']}  ({value['num_bytes']} bytes, {_checked(value)})"
         if body.get("missing"):
-            yield f"{which}: no full-size picture: {body['missing']}"
+            what = "clip" if body.get("of") == "clip" else "full-size picture"
+            yield f"{which}: no {what}: {body['missing']}"
 
 
 def _checked(picture: Body) -> str:
-    path = Path(picture["path"])
     try:
-        data = path.read_bytes()
+        data = read_evidence(picture["path"])
     except FileNotFoundError:
         return "not here: pruned, or on another machine or folder"
     except OSError as error:

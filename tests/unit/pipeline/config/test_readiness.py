@@ -38,8 +38,17 @@ def test_nothing_is_missing_where_all_is_there(tmp_path, ready):
     check_ready(config)
 
 
+@pytest.mark.parametrize(
+    ("store", "said"), [("memory://x", ""), ("nowhere://b/c", "$.evidence.store: expected a folder")]
+)
+def test_an_evidence_store_is_a_folder_or_what_a_library_here_can_reach(tmp_path, ready, store, said):
+    config = loaded(tmp_path, ready.replace("version: 1", f"version: 1\nevidence: {{store: '{store}'}}"))
+    assert said in " ".join(str(each) for each in not_there(config))
+    assert bool(said) == bool(not_there(config))
+
+
 def test_both_kinds_are_told_at_once(tmp_path, ready):
-    text = ready.replace("version: 1", "version: 1\nevidence: {store: 's3://b/c'}").replace(
+    text = ready.replace("version: 1", "version: 1\nevidence: {store: 'nowhere://b/c'}").replace(
         "weights: random", "weights: ./no.pth"
     )
     with pytest.raises(ConfigError) as caught:
@@ -55,7 +64,6 @@ def test_both_kinds_are_told_at_once(tmp_path, ready):
             "$.cameras.cam.rules.r.measure",
             "measure novelty is not built",
         ),
-        ({"version: 1": "version: 1\nevidence: {store: 's3://b/c'}"}, "$.evidence.store", "other than a folder"),
         ({"version: 1": "version: 1\nruntime: {analyzers: {min: 1, max: 2}}"}, "$.runtime.analyzers", "{min, max}"),
     ],
 )

@@ -39,7 +39,7 @@ def record(tmp_path: Path) -> Record:
 
 def pictures(source: SourceConfig, evidence: Path, **more: object) -> Pictures:
     camera = CameraPictures(source, **more)  # pyright: ignore[reportArgumentType]
-    return Pictures({"dock-1": camera}, Secrets({}), (), KafkaSecurity(), evidence=evidence)
+    return Pictures({"dock-1": camera}, Secrets({}), (), KafkaSecurity(), evidence=str(evidence))
 
 
 def test_a_simulated_dock_is_drawn_again_with_its_privacy(record: Record, tmp_path: Path) -> None:
