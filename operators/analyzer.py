@@ -18,7 +18,7 @@ from operators.heads.depth_heads import DepthHeads
 from operators.heads.embedding import embedding, pool
 from operators.heads.kinds import Head, build_head, head_kind
 from operators.heads.segment import PatchSegments
-from operators.labelling import Seen, label_all
+from operators.labelling import Cut, Seen, label_all, parts_by_class
 from operators.preview import fine_jpeg, preview_jpeg
 from operators.results import Analysis, ModelInfo, Segments, Subject, ViewSample
 from operators.retrieval.bank import Bank
@@ -173,8 +173,8 @@ class Analyzer:
         inverse = self._depth.inverse(spec, tokens.taps, tokens.grid, tokens.normed)
         with np.errstate(divide="ignore", invalid="ignore"):
             log_depth = None if metres is None else np.log(metres)
-        seen = self._look(item, spec, tokens, log_depth)
         heads = self._heads(item, spec)
+        seen = self._look(item, spec, tokens, log_depth, parts_by_class(heads, tokens))
         labels = label_all([each for each in heads if not isinstance(each, PatchSegments)], tokens, seen, spec.shape)
         subjects = labels.subjects
         if "embedding" in spec.heads:
@@ -202,7 +202,9 @@ class Analyzer:
             patches=tokens.patches.astype(np.float16) if item.wants_patches else None,
         )
 
-    def _look(self, item: Item, spec: CameraSpec, tokens: FrameTokens, log_depth: np.ndarray | None) -> Seen:
+    def _look(
+        self, item: Item, spec: CameraSpec, tokens: FrameTokens, log_depth: np.ndarray | None, parts_of: Cut | None
+    ) -> Seen:
         """Subjects need the learnt view, depth, and where the camera stands."""
         name = _named(item, "view")
         found = self._depth.of(spec)
@@ -223,6 +225,7 @@ class Analyzer:
             FloorCamera(spec.view, item.placement.model_size, item.placement),
             spec.lines,
             relative_error=found[1].about.relative_error,
+            parts_of=parts_of,
         )
         return Seen(
             name,

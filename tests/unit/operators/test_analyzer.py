@@ -178,6 +178,27 @@ def test_a_subject_is_found_and_labelled_by_its_own_patches(engine: Engine, anal
     assert not found.labels[0].is_empty
 
 
+def test_one_group_that_the_bank_calls_two_things_is_two_subjects(engine: Engine, analyzer: Analyzer, artefacts):
+    group, left = np.zeros(GRID, bool), np.zeros(GRID, bool)
+    group[3:6, 2:8] = left[3:6, 2:5] = True
+    sample = analyzer.analyze([item(wants_view_sample=True)])[0].view_sample
+    assert sample is not None
+    artefacts["view/dock@1"] = view_with(sample, group, engine.backbone.fingerprint)
+    patches = engine.run(picture(1)[None]).patches[0]
+    vectors = np.repeat(np.stack([pool(patches, left), pool(patches, group & ~left)]), 3, axis=0)
+    noise = 0.01 * np.random.Generator(np.random.PCG64(9)).standard_normal(vectors.shape)
+    space, labels = engine.backbone.space(SHAPE, tap="patches", pooling="mask_mean"), np.repeat([0, 1], 3)
+    things = VectorSet.of(space, (vectors + noise).astype(np.float32), labels)
+    whole = VectorSet.of(engine.backbone.space(SHAPE), vectors, labels)
+    artefacts["head/vehicles@1"] = Bank(("forklift", "person"), whole, things).to_bytes()
+    (found,) = analyzer.analyze([item(artefacts=("view/dock@1", "head/vehicles@1"))])
+    by_name = {subject.labels[0].top[0][0]: subject for subject in found.subjects}
+    assert sorted(by_name) == ["forklift", "person"]
+    np.testing.assert_array_equal(by_name["forklift"].mask | by_name["person"].mask, group)
+    assert (by_name["forklift"].mask & left).sum() > 6
+    assert (by_name["person"].mask & left).sum() < 3
+
+
 def test_nothing_before_a_learnt_view_is_labelled_empty(engine: Engine, analyzer: Analyzer, artefacts) -> None:
     prepared(engine, analyzer, artefacts)
     found = analyzer.analyze([item(artefacts=("view/dock@2", "head/vehicles@1"))])[0]
