@@ -34,7 +34,7 @@ def refused(*arguments):
     return caught.value.exit_code, str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["demo", "laptop", "loading_dock", "kafka_in"])
+@pytest.mark.parametrize("name", ["demo", "laptop", "loading_dock", "kafka_in", "construction_site", "landmarks"])
 def test_every_shipped_configuration_can_run_as_it_is(name):
     assert f"configs/{name}.yaml: right" in run("validate", f"configs/{name}.yaml", "--no-measure")
 
