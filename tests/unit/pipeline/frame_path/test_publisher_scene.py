@@ -243,12 +243,12 @@ def test_what_was_learnt_while_the_publisher_was_down_is_gone_on_from(tmp_path):
     deliver(made, looked(0, view_sample=view_sample()))
     made.close(1.0)
     store = ArtefactStore(tmp_path / "state/artefacts")
-    three = [[dataclasses.replace(view_sample(), luma=luma)] * 3 for luma in (200.0, 90.0, 20.0)]
-    store.put(f"learner/{CAMERA}", ViewLearner(made_by=MODEL.fingerprint).seeded(three).to_bytes())
+    four = [[dataclasses.replace(view_sample(), luma=luma)] * 3 for luma in (200.0, 90.0, 40.0, 15.0)]
+    store.put(f"learner/{CAMERA}", ViewLearner(made_by=MODEL.fingerprint).seeded(four).to_bytes())
     made = publisher(tmp_path, [found], [sink := HandSink()])
     made.teach_view(CAMERA, 10.0, is_anew=False)
     for seq in range(200, 230):
         deliver(made, looked(seq, lease=18, view_sample=view_sample()))
     made.close(1.0)
     learnt = [body(each) for each in sink.seen if each.kind == "scene" and body(each)["change"] == "view_learnt"]
-    assert {each["lights"] for each in learnt} == {3}
+    assert {each["lights"] for each in learnt} == {4}
