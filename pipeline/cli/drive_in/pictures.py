@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from zlib import crc32
@@ -14,9 +15,11 @@ from pipeline.cli.app import UserError
 from pipeline.cli.commission.snapshot import Camera
 from pipeline.cli.source_argument import as_user_error
 from pipeline.cli.tryout.watcher import Ended, Seen, Watcher
+from pipeline.errors import SourceError
 from pipeline.kafka_client import KafkaSecurity
 from pipeline.simulation.movers import KINDS, Kind
 from pipeline.simulation.standing import standing
+from pipeline.sources.base import Decoded, EndOfStream, Feed
 from pipeline.sources.registry import build_feed
 from pipeline.sources.simulated import dock_for, frame_at
 
@@ -39,22 +42,43 @@ def live(camera: Camera, seconds: float) -> Iterator[np.ndarray]:
     Raises:
         UserError: the camera cannot be opened, or fails.
     """
-    for seen in _watched(camera, seconds):
-        yield seen.rgb
+    with Watcher(_feed(camera), seconds=seconds, fps=FPS) as watcher:
+        while not isinstance(news := watcher.take(), Ended):
+            if isinstance(news, Seen):
+                yield news.rgb
+        if news.error is not None:
+            raise as_user_error(news.error)
 
 
 def of_span(camera: Camera, span: Span) -> Iterator[np.ndarray]:
-    """The same of a file.
+    """The same of a file; however slow the machine, none is left out.
 
     Raises:
         UserError: it cannot be opened, or ends before the span does.
     """
-    newest = 0.0
-    for seen in _watched(camera, span.end):
-        newest = seen.seconds
-        if seen.seconds >= span.begin:
-            yield seen.rgb
-    if newest < span.begin:
+    feed = _feed(camera)
+    newest, due = 0.0, span.begin
+    first: float | None = None
+    try:
+        feed.open({})
+        for event in feed.events(threading.Event()):
+            if isinstance(event, EndOfStream):
+                break
+            if not isinstance(event, Decoded) or event.rule_time_ns is None:
+                continue
+            at = event.rule_time_ns / 1e9
+            first = at if first is None else first
+            newest = at - first
+            if newest >= span.end:
+                return
+            if newest >= due:
+                due += 1 / FPS
+                yield event.picture.rgb()
+    except SourceError as error:
+        raise as_user_error(error) from None
+    finally:
+        feed.close()
+    if newest < span.end - 1 / FPS:
         raise UserError(f"{camera.name}: ends after {newest:.0f} s: expected {span.begin:g} s to {span.end:g} s", 1)
 
 
@@ -88,14 +112,9 @@ def parse_span_time(text: str, option: str) -> float:
         raise UserError(f"{option}: expected a time in the file such as 12s or 1:02, got {text!r}") from None
 
 
-def _watched(camera: Camera, seconds: float) -> Iterator[Seen]:
+def _feed(camera: Camera) -> Feed:
+    """A file is read once, as fast as it can be."""
     source = camera.source
-    if source.file is not None:  # once, as fast as it is read
+    if source.file is not None:
         source = source.model_copy(update={"pace": "as_fast_as_possible", "loop": False})
-    feed = build_feed({camera.name: source}, camera.secrets, (), KafkaSecurity())
-    with Watcher(feed, seconds=seconds, fps=FPS) as watcher:
-        while not isinstance(news := watcher.take(), Ended):
-            if isinstance(news, Seen):
-                yield news
-        if news.error is not None:
-            raise as_user_error(news.error)
+    return build_feed({camera.name: source}, camera.secrets, (), KafkaSecurity())

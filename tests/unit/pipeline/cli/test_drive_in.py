@@ -79,6 +79,8 @@ def test_a_span_of_a_file_is_what_lies_between_its_times(tmp_path):
     assert len(list(of_span(camera, Span(1.0, 2.0)))) == 2
     with pytest.raises(UserError, match="clip: ends after 2 s: expected 60 s to 70 s"):
         list(of_span(camera, Span(60.0, 70.0)))
+    with pytest.raises(UserError, match="expected 1 s to 5 s"):
+        list(of_span(camera, Span(1.0, 5.0)))
 
 
 def test_a_simulated_vehicle_stands_still_and_looks_like_its_name():
