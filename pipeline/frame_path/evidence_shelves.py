@@ -17,6 +17,8 @@ from pipeline.frame_path.artefacts import write_whole
 SUFFIXES = (".jpg", ".mp4")
 _DEPTH = 3
 """camera/rule/file."""
+_OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oci", "oss"})
+"""They have no folders to make; a bucket that is named and not there is a mistake to tell, not one to create."""
 _WHEN = ("LastModified", "mtime", "created", "updated", "last_modified")
 """What file systems call the time of writing."""
 
@@ -122,7 +124,8 @@ class RemoteShelf:
 
     def put(self, path: str, data: bytes) -> str:
         with _translated(self._store):
-            self._files.makedirs(f"{self._root}/{path}".rpartition("/")[0], exist_ok=True)
+            if self._store.partition("://")[0] not in _OBJECT_STORES:
+                self._files.makedirs(f"{self._root}/{path}".rpartition("/")[0], exist_ok=True)
             self._files.pipe_file(f"{self._root}/{path}", data)
         return f"{self._store}/{path}"
 

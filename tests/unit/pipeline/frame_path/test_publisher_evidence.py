@@ -338,8 +338,8 @@ def test_a_publisher_that_was_replaced_between_two_pieces_waits_for_the_first_ag
     sink = HandSink()
     clock = HandClock()
     made = publisher(tmp_path, [camera(too_close=rule(evidence=CLIPPED))], [sink], clock=clock)
-    parts(made, part(wanted, 1, 2, b"two"))
-    assert clips_of(sink) == []
+    parts(made, part(wanted, 1, 2, b"two"), part(wanted, 1, 2, b"two"))
+    assert clips_of(sink) == [], "two ends are no clip"
     clock.now = 2.5
     again = deliver(made, tick(1.0)).of(CAMERA).pictures_wanted
     assert wanted.event_id in {each.event_id for each in again}
