@@ -346,6 +346,10 @@ class CameraSnapshot:
     reason: str = ""
     unrouted: dict[str, int] = field(default_factory=dict[str, int])
     """By topic: records whose key no camera names, since this lease began; told by the first camera of a feed alone."""
+    tape_bytes: int | None = None
+    """Kept in memory for clips; None: no rule wants any."""
+    tape_cut_short: int = 0
+    """How often that bound left less than the wanted time."""
 
 
 @dataclass(frozen=True, slots=True)

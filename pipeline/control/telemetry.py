@@ -88,6 +88,19 @@ def _cameras(snapshot: PipelineSnapshot) -> Iterable[Metric]:
         if each.last_frame_ns is not None:
             last.add_metric([each.camera], each.last_frame_ns / 1e9)
     yield from (state, rate, age, last, unrouted)
+    yield from _tapes(snapshot)
+
+
+def _tapes(snapshot: PipelineSnapshot) -> Iterable[Metric]:
+    held = GaugeMetricFamily("dinostream_clip_tape_bytes", "Kept in memory for clips.", labels=["camera"])
+    short = CounterMetricFamily(
+        "dinostream_clip_tape_cut_short", "Times that bytes left less than the wanted time.", labels=["camera"]
+    )
+    for each in snapshot.cameras:
+        if each.tape_bytes is not None:
+            held.add_metric([each.camera], each.tape_bytes)
+            short.add_metric([each.camera], each.tape_cut_short)
+    yield from (held, short)
 
 
 def _sinks(snapshot: PipelineSnapshot) -> Iterable[Metric]:

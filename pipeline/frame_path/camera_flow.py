@@ -8,6 +8,7 @@ to its `book`.
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 from operators.frames import Item, Ticket, Times
@@ -264,4 +265,7 @@ class CameraFlow:
 
     def snapshot(self) -> CameraSnapshot:
         """Now."""
-        return self.book.meters.snapshot(self.status, self.book.ledger.snapshot(), self._clock.monotonic())
+        seen = self.book.meters.snapshot(self.status, self.book.ledger.snapshot(), self._clock.monotonic())
+        if self.tapes is None:
+            return seen
+        return replace(seen, tape_bytes=self.tapes.num_bytes, tape_cut_short=self.tapes.num_cut_short)

@@ -134,6 +134,7 @@ def watched(
     try:
         until(lambda: "start/evidence/clip" in alerts(folder), "the clip is announced")
         until(lambda: "start/evidence" in alerts(folder), "the picture is announced")
+        assert owner.snapshot()[0].tape_bytes, "what is held in memory is told"
     finally:
         owner.stop(5.0)
         publisher.close(5.0)

@@ -83,6 +83,16 @@ def test_metrics_are_sums_over_all_leases_and_parse(pages):
     assert len(states) == 8
 
 
+def test_only_cameras_that_want_clips_say_what_they_hold_for_them(pages):
+    state, get = pages
+    assert 'tape_bytes{camera="dock"}' not in get("/metrics")[1]
+    taping = CameraSnapshot("dock", 2, "live", 0, LIVE, tape_bytes=4096, tape_cut_short=3)
+    state["now"] = snapshot(cameras=(taping,))
+    text = get("/metrics")[1]
+    assert 'dinostream_clip_tape_bytes{camera="dock"} 4096.0' in text
+    assert 'dinostream_clip_tape_cut_short_total{camera="dock"} 3.0' in text
+
+
 def test_readiness_follows_the_snapshot_and_names_what_is_wrong(pages):
     state, get = pages
     assert get("/livez")[0] == 200
