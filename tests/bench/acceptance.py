@@ -61,7 +61,6 @@ def _heading() -> str:
         "(`random p90`, `p90 over random found frames alone`), and judged by nothing.\n\n"
         "*Two*: pictures of two movers of different kinds. *Passing*: clips in which two pass each other; *vote*\n"
         "is what the track is called, *alone* what its frame alone says, *frame* what the whole picture is called.\n"
-        "The labels' depth head is fitted at the camera's view at P0, the shipped one at the other poses.\n"
     )
 
 

@@ -21,9 +21,6 @@ from tests.bench.label_pictures import SHAPE, Chain, Shot, Site, fewer
 from tests.bench.label_tracks import figures_of, is_own, most_of, watch
 
 POSES_JUDGED = ("P0", "P2", "P3")
-"""At the first one the depth head is fitted at the camera's view; at the others it is the shipped one, as of a camera
-for which nobody has fitted any.
-"""
 FIRST_SITE = 730_000
 """Seeds of the docks that are reported. Whatever is tuned is tuned on docks from 760 000 on."""
 PER_CLASS = 20
@@ -84,7 +81,7 @@ def run(*, quick: bool = False, poses: Sequence[str] = POSES_JUDGED, cache_dir: 
 
 def full_figures(engine: Engine, pose: str, heads: Path, *, is_first: bool) -> dict[str, float]:
     """What is reported of one pose; of the first one more than of the others."""
-    return _figures(engine, pose, heads, asked=20, with_small=is_first, use_shipped=not is_first, clips=5)
+    return _figures(engine, pose, heads, asked=20, with_small=is_first, clips=5)
 
 
 def random_figures(pose: str, heads: Path) -> dict[str, float]:
