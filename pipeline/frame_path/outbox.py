@@ -13,6 +13,9 @@ from pipeline.messages import Kind, Message
 KEPT_NEWEST: frozenset[Kind] = frozenset({"status", "state"})
 """Kinds of which, when the outbox is full, the newest of a key replaces the older ones."""
 
+_ALERT_BYTES = 32 * 1024
+"""What an alert may take: a preview of 16 KiB in base64, and its words."""
+
 
 class Outbox:
     """Rows in order of commit; a row goes when the last sink that it waits for has settled it.
@@ -55,7 +58,7 @@ class Outbox:
     @property
     def is_full(self) -> bool:
         """The next alert may be refused."""
-        return self.num_bytes + 4096 > self._max_bytes
+        return self.num_bytes + _ALERT_BYTES > self._max_bytes
 
     def append(self, message: Message, waiting_for: Collection[str]) -> Message | None:
         """Stores a message until all of `waiting_for` have settled it.
