@@ -130,8 +130,13 @@ class ChildServer:
             self._process = None
 
     def pause(self) -> None:
-        """SIGSTOP: it keeps its connections and answers nothing."""
+        """SIGSTOP: it keeps its connections and answers nothing. Returns once every thread of it stands."""
         self._signal(signal.SIGSTOP)
+        assert self._process is not None
+        tasks = Path(f"/proc/{self._process.pid}/task")
+        polling = threading.Event()
+        while any(_runs(task) for task in tasks.iterdir()):
+            polling.wait(0.001)
 
     def resume(self) -> None:
         """SIGCONT."""
@@ -150,3 +155,11 @@ class ChildServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def _runs(task: Path) -> bool:
+    """Whether a thread is neither stopped nor gone. Source: proc(5), the letter after the name in `stat`."""
+    try:
+        return (task / "stat").read_text().rpartition(") ")[2][0] not in "TtZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False

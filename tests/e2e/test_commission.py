@@ -211,7 +211,8 @@ def wrong_save(wrong: list[str]) -> str:
 
 
 def test_ctrl_c_leaves_everything_as_it_was(clip: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "main.py", "commission", str(tmp_path / "site"), "gate", "--source", str(clip)]
+    command = ["env", "--default-signal=INT", sys.executable, "main.py"]  # a suite in the background ignores SIGINT
+    command += ["commission", str(tmp_path / "site"), "gate", "--source", str(clip)]
     process = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ}
     )

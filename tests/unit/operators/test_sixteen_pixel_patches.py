@@ -67,9 +67,9 @@ def test_a_frame_has_depth_a_subject_and_labels_on_its_own_grid(engine: Engine) 
     new[2:5, 4:7] = True
     stored["view/dock@1"] = view_before(learnt.view_sample, new, engine.backbone.fingerprint)
     seen = analyzer.analyze([item(7, "view/dock@1", "head/vehicles@1")])[0]
-    assert [subject.mask.shape for subject in seen.subjects] == [GRID]
-    assert seen.subjects[0].mask[2:5, 4:7].all()
-    assert seen.subjects[0].labels[0].head == "vehicles"
+    assert {subject.mask.shape for subject in seen.subjects} == {GRID}
+    assert np.logical_or.reduce([subject.mask for subject in seen.subjects])[2:5, 4:7].all()
+    assert {subject.labels[0].head for subject in seen.subjects} == {"vehicles"}
     assert seen.space != engine.backbone.space((112, 160))
 
 
