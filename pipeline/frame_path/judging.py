@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
-import msgspec
-
 from operators.camera import CameraSpec
 from operators.results import Analysis, Subject
 from operators.rules.config import RuleConfig
@@ -82,7 +80,7 @@ class Judge:
         for name, rule in self._rules.items():
             before = memories.get(name) or RuleMemory()
             reading = readings[name] if readings is not None else None
-            is_armed = said.is_armed(name)
+            is_armed, is_muted = said.is_armed(name), said.is_muted(name)
             if is_armed is None:
                 is_armed = is_in_schedule(rule.armed, self._timezone, time_ns)
             was = before.rule_state
@@ -93,14 +91,13 @@ class Judge:
                 reading,
                 time_ns,
                 is_armed=is_armed,
-                is_muted=said.is_muted(name),
+                is_muted=is_muted,
                 period_ns=period_ns,
             )
             has_changed = has_changed or bool(transitions) or _is_changed(was, state)
             found.extend(transitions)
             after[name] = _remember(before, rule, was, state, reading)
-            wire = self._wire(name, was, state, reading, is_armed=is_armed)
-            rules[name] = _as_judged(wire, rule, is_muted=said.is_muted(name))
+            rules[name] = self._wire(name, was, state, reading, is_armed=is_armed, is_muted=is_muted)
         gone = {name: memory for name, memory in memories.items() if name not in self._spec.rules}
         return Judged({**after, **gone}, tuple(found), rules, has_changed, time_ns)
 
@@ -120,8 +117,9 @@ class Judge:
         return self._measures[name]
 
     def _wire(
-        self, name: str, was: RuleState, state: RuleState, reading: Reading | None, *, is_armed: bool
+        self, name: str, was: RuleState, state: RuleState, reading: Reading | None, *, is_armed: bool, is_muted: bool
     ) -> WireRule:
+        """With all that decided this step, so that a replay needs nothing else."""
         rule = self._rules[name]
         said = reading or Reading.unknown("tick")
         enter, leave, learning = _thresholds(rule, was)
@@ -140,19 +138,12 @@ class Judge:
             is_armed=is_armed,
             asked_enter=_asked(self._spec.rules[name].enter) or enter,
             asked_exit=_asked(self._spec.rules[name].exit) or leave,
+            is_muted=is_muted,
+            hold_seconds=rule.hold,
+            release_seconds=rule.release,
+            on_unknown=rule.on_unknown,
+            cooldown_seconds=rule.notify.cooldown,
         )
-
-
-def _as_judged(wire: WireRule, rule: RuleConfig, *, is_muted: bool) -> WireRule:
-    """With all else that decided this step, so that a replay needs nothing else."""
-    return msgspec.structs.replace(
-        wire,
-        is_muted=is_muted,
-        hold_seconds=rule.hold,
-        release_seconds=rule.release,
-        on_unknown=rule.on_unknown,
-        cooldown_seconds=rule.notify.cooldown,
-    )
 
 
 def _is_changed(was: RuleState, state: RuleState) -> bool:
