@@ -17,7 +17,7 @@ from operators.rules.config import RuleConfig
 from operators.scene.config import ViewConfig
 from pipeline.clock import Clock
 from pipeline.frame_path.publisher import PublishedCamera, Publisher
-from pipeline.messages import Analysed, Message, Outcome, Reused, Settlement, Tick
+from pipeline.messages import Analysed, Delivery, Entry, Message, Outcome, Picture, Receipt, Reused, Settlement, Tick
 from pipeline.sinks.base import OnSettled, Sink, SinkHealth
 from pipeline.sinks.config import EvidenceConfig, OutboxConfig
 
@@ -106,6 +106,11 @@ def camera(name: str = CAMERA, *, is_replayable: bool = False, **rules: RuleConf
         labels={"line": "outbound"},
     )
     return PublishedCamera(spec, is_replayable)
+
+
+def deliver(made: Publisher, *entries: Entry, pictures: Sequence[Picture] = ()) -> Receipt:
+    """One delivery of an owner."""
+    return made.publish(Delivery(tuple(entries), tuple(pictures)))
 
 
 def publisher(

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.errors import PublishError
 from pipeline.frame_path.wire import decode_array
-from pipeline.messages import Delivery, Gone, Status
+from pipeline.messages import Gone, Status
 from tests.fakes_publisher import (
     CAMERA,
     START_NS,
@@ -15,6 +15,7 @@ from tests.fakes_publisher import (
     HandSink,
     body,
     camera,
+    deliver,
     frame,
     ids,
     publisher,
@@ -23,10 +24,6 @@ from tests.fakes_publisher import (
     tick,
 )
 from tests.fakes_sinks import fake_sink
-
-
-def deliver(made, *entries):
-    return made.publish(Delivery(tuple(entries)))
 
 
 def approach(made, *, lease=17, first=0):

@@ -21,6 +21,7 @@ from tests.fakes_publisher import (
     HandSink,
     body,
     camera,
+    deliver,
     frame,
     publisher,
     reused,
@@ -29,10 +30,6 @@ from tests.fakes_publisher import (
 )
 
 WISH = {"snapshot": True, "history": "1s"}
-
-
-def deliver(made, *entries, pictures=()):
-    return made.publish(Delivery(tuple(entries), tuple(pictures)))
 
 
 def started(folder, clock=None, *, preview=None):

@@ -6,12 +6,8 @@ import pytest
 
 from pipeline.errors import PublishError
 from pipeline.frame_path.state_db import translate
-from pipeline.messages import Delivery, Status
-from tests.fakes_publisher import CAMERA, START_NS, HandSink, body, camera, frame, ids, publisher, tick
-
-
-def deliver(made, *entries):
-    return made.publish(Delivery(tuple(entries)))
+from pipeline.messages import Status
+from tests.fakes_publisher import CAMERA, START_NS, HandSink, body, camera, deliver, frame, ids, publisher, tick
 
 
 def kill(made):

@@ -12,7 +12,6 @@ from operators.scene.empty_view import build_view
 from operators.scene.view_learner import ViewLearner
 from pipeline.errors import PublishError
 from pipeline.frame_path.artefacts import ArtefactStore
-from pipeline.messages import Delivery
 from tests.fakes_publisher import (
     CAMERA,
     GRID,
@@ -20,6 +19,7 @@ from tests.fakes_publisher import (
     HandSink,
     body,
     camera,
+    deliver,
     frame,
     ids,
     publisher,
@@ -27,10 +27,6 @@ from tests.fakes_publisher import (
     rule,
     subject,
 )
-
-
-def deliver(made, *entries):
-    return made.publish(Delivery(tuple(entries)))
 
 
 def looked(seq, metres=None, *, check="ok", lights=3, **more):

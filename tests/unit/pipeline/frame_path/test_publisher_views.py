@@ -8,18 +8,13 @@ from operators.scene.empty_view import EmptyView, build_view
 from operators.scene.view_learner import ViewLearner
 from pipeline.errors import PublishError
 from pipeline.frame_path.artefacts import ArtefactStore
-from pipeline.messages import Delivery
-from tests.fakes_publisher import CAMERA, GRID, MODEL, HandSink, body, camera, frame, publisher
+from tests.fakes_publisher import CAMERA, GRID, MODEL, HandSink, body, camera, deliver, frame, publisher
 
 
 def sample(luma: float = 100.0, seed: int = 0) -> ViewSample:
     tokens = np.random.default_rng(seed).normal(size=(GRID[0] * GRID[1], 8))
     tokens /= np.linalg.norm(tokens, axis=1, keepdims=True)
     return ViewSample(np.full(GRID, np.log(6.0), np.float16), tokens.astype(np.float16), luma)
-
-
-def deliver(made, *entries):
-    return made.publish(Delivery(tuple(entries)))
 
 
 def looked(seq, **more):
