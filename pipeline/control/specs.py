@@ -10,8 +10,8 @@ from pathlib import Path
 from pipeline.config.load_plan import UNSTATED_FPS
 from pipeline.config.loader import Config
 from pipeline.config.schema import CameraConfig
-from pipeline.control.actors import PublishSpec
 from pipeline.control.model import ModelSpec
+from pipeline.control.publish_actor import PublishSpec
 from pipeline.control.topology import Plan, Wish
 from pipeline.frame_path.handles import FeedPlan, OwnedCamera
 from pipeline.frame_path.publisher import PublishedCamera

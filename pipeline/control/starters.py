@@ -1,4 +1,4 @@
-"""What the supervisor asks of actors, and who starts them; `actors.py` has the ones in Ray."""
+"""What the supervisor asks of actors, and who starts them; `actors.py` starts the ones in Ray."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from operators.results import ModelInfo
-from pipeline.control.actors import PublishSpec
 from pipeline.control.member import Worker
 from pipeline.control.model import ModelSpec
+from pipeline.control.publish_actor import PublishSpec
 from pipeline.control.topology import AnalyzerPlan
 from pipeline.frame_path.batching import BatchLimits
 from pipeline.frame_path.handles import FeedPlan

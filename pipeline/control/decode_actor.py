@@ -1,0 +1,85 @@
+"""`Owner` with its readers in a Ray actor."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.actor import ActorHandle
+
+from pipeline.clock import SystemClock
+from pipeline.control.actor_base import Actor
+from pipeline.control.actor_calls import ActorWorker, RayAnalyzer, RayPublisher
+from pipeline.control.actor_log import log_to
+from pipeline.errors import PipelineError
+from pipeline.frame_path.batching import BatchLimits
+from pipeline.frame_path.handles import FeedPlan
+from pipeline.frame_path.owner import Owner
+from pipeline.messages import CameraSnapshot
+
+SWITCH_INTERVAL_SECONDS = 0.0005
+"""Decoding threads share one GIL; the default of 5 ms makes 16 readers wait for each other."""
+
+
+@ray.remote(max_restarts=0, max_task_retries=0)
+class DecodeActor(Actor):
+    """`Owner` with its readers."""
+
+    def __init__(self, name: str, feeds: Sequence[FeedPlan], state_dir: Path, limits: BatchLimits) -> None:
+        log_to(state_dir, name)
+        sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
+        self._name, self._feeds, self._state_dir, self._limits = name, tuple(feeds), state_dir, limits
+        self._owner: Owner | None = None
+
+    def start(
+        self,
+        analyzers: list[tuple[str, ActorHandle[Any], int]],
+        publishers: Mapping[str, tuple[str, ActorHandle[Any]]],
+    ) -> None:
+        """`analyzers`: (name, actor, credits); `publishers`: camera -> (name, actor)."""
+        handles = {camera: RayPublisher(name, actor) for camera, (name, actor) in publishers.items()}
+        owner = Owner(
+            name=self._name,
+            feeds=self._feeds,
+            analyzers=[(RayAnalyzer(name, actor), count) for name, actor, count in analyzers],
+            publisher_of=handles.__getitem__,
+            clock=SystemClock(),
+            state_dir=self._state_dir,
+            limits=self._limits,
+        )
+        owner.start()
+        self._owner = owner
+
+    def beat(self) -> list[CameraSnapshot]:
+        """The supervisor is there; an owner that does not hear this for 10 s stops its readers."""
+        owner = self._running()
+        owner.beat()
+        return owner.snapshot()
+
+    def replace_analyzers(self, analyzers: list[tuple[str, ActorHandle[Any], int]]) -> None:
+        self._running().replace_analyzers([(RayAnalyzer(name, actor), count) for name, actor, count in analyzers])
+
+    def replace_publishers(self, publishers: Mapping[str, tuple[str, ActorHandle[Any]]]) -> None:
+        handles = {camera: RayPublisher(name, actor) for camera, (name, actor) in publishers.items()}
+        self._running().replace_publisher(handles.__getitem__)
+
+    def drain(self, timeout_seconds: float) -> bool:
+        return self._running().drain(timeout_seconds)
+
+    def stop(self, timeout_seconds: float) -> None:
+        if self._owner is not None:
+            self._owner.stop(timeout_seconds)
+
+    def _running(self) -> Owner:
+        if self._owner is None:
+            msg = "not started yet"
+            raise PipelineError(msg, code="not_started", where=self._name)
+        return self._owner
+
+
+def start_decoder(name: str, feeds: Sequence[FeedPlan], state_dir: Path, limits: BatchLimits) -> ActorWorker:
+    """One decode actor. Decoding is light beside the model and is planned by readers, so it claims no core."""
+    return ActorWorker(name, DecodeActor.options(num_cpus=0, max_concurrency=4).remote(name, feeds, state_dir, limits))
