@@ -112,6 +112,19 @@ def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
 
 
 @pytest.fixture(scope="session")
+def ray_address() -> Iterator[str]:
+    """A Ray of one node, shared by the session, as a site's own cluster is; `ray: local` starts one for each run."""
+    from ray.cluster_utils import Cluster  # a second to import, and only few tests ask for it
+
+    head = {"num_cpus": 2, "resources": {"state": 1}, "include_dashboard": False, "object_store_memory": 256 * 2**20}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
+    try:
+        yield cluster.address
+    finally:
+        cluster.shutdown()
+
+
+@pytest.fixture(scope="session")
 def tansu_brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The demo's embedded broker, shared by the session."""
     try:

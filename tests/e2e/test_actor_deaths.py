@@ -37,7 +37,7 @@ cameras:
 sinks:
   redis: {{url: "{redis}", prefix: {prefix}}}
 runtime:
-  ray: local
+  ray: "{ray}"
   state_dir: {state}
   admission: degrade
   http: {{bind: "127.0.0.1:0", token: token}}
@@ -66,11 +66,17 @@ def positions(entries):
 @pytest.mark.redis
 @pytest.mark.slow
 @pytest.mark.timeout(200 + 60 * KILLS)
-def test_random_kills_of_owner_analyzer_and_publisher(tmp_path, redis_server, prefix):
+def test_random_kills_of_owner_analyzer_and_publisher(tmp_path, redis_server, ray_address, prefix):
     write_clip(tmp_path / "clip.mp4")
     config = tmp_path / "cameras.yaml"
     config.write_text(
-        CONFIG.format(clip=tmp_path / "clip.mp4", redis=redis_server.url, prefix=prefix, state=tmp_path / "state")
+        CONFIG.format(
+            clip=tmp_path / "clip.mp4",
+            redis=redis_server.url,
+            prefix=prefix,
+            ray=ray_address,
+            state=tmp_path / "state",
+        )
     )
     client = redis.Redis.from_url(redis_server.url)
     streams = {camera: f"{prefix}:results:{camera}" for camera in ("clip", "dock-sim")}

@@ -39,7 +39,7 @@ cameras:
 sinks:
   redis: {{url: "{redis}", prefix: {prefix}}}
 runtime:
-  ray: local
+  ray: "{ray}"
   state_dir: {state}
   admission: degrade
   publishers: 2
@@ -91,7 +91,7 @@ def labels(entries, version: str) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_class_added_while_it_runs_is_named_by_every_camera_and_survives_a_kill_and_a_restart(
-    tmp_path, redis_server, prefix
+    tmp_path, redis_server, prefix, ray_address
 ):
     write_clip(tmp_path / "clip.mp4")
     write_pictures(tmp_path / "pictures")
@@ -102,7 +102,7 @@ def test_a_class_added_while_it_runs_is_named_by_every_camera_and_survives_a_kil
     assert built.returncode == 0, built.stderr
     config = tmp_path / "cameras.yaml"
     paths = {"clip": tmp_path / "clip.mp4", "bank": bank, "state": tmp_path / "state"}
-    config.write_text(CONFIG.format(redis=redis_server.url, prefix=prefix, **paths))
+    config.write_text(CONFIG.format(redis=redis_server.url, prefix=prefix, ray=ray_address, **paths))
     client = redis.Redis.from_url(redis_server.url)
     streams = {camera: f"{prefix}:results:{camera}" for camera in ("clip", "dock-sim")}
 

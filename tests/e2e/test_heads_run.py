@@ -43,7 +43,7 @@ cameras:
       sky_right: {{measure: "share_of(scene.sky, right)", enter: "> 0.6", exit: "< 0.4", hold: 400ms, release: 400ms}}
 sinks:
   jsonl: {{path: {out}}}
-runtime: {{ray: local, state_dir: {state}, admission: degrade}}
+runtime: {{ray: "{ray}", state_dir: {state}, admission: degrade}}
 """
 
 
@@ -80,7 +80,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def main_run(tmp_path: Path, cache: Path, clip: Path, **changes: str) -> tuple[int, str]:
+def main_run(tmp_path: Path, cache: Path, ray: str, clip: Path, **changes: str) -> tuple[int, str]:
     """(exit status, what it printed); results lie in `tmp_path/out`."""
     values = {
         "weights": str(cache / "weights" / "dinov2_vits14_pretrain.pth"),
@@ -90,7 +90,7 @@ def main_run(tmp_path: Path, cache: Path, clip: Path, **changes: str) -> tuple[i
         "state": str(tmp_path / "state"),
     }
     config = tmp_path / "cameras.yaml"
-    config.write_text(CONFIG.format(clip=clip, **(values | changes)), encoding="utf-8")
+    config.write_text(CONFIG.format(clip=clip, ray=ray, **(values | changes)), encoding="utf-8")
     run = subprocess.run(
         [sys.executable, str(ROOT / "main.py"), "run", str(config)],
         env={**os.environ, "DINOSTREAM_CACHE": str(cache)},
@@ -142,9 +142,11 @@ def check_result(body: dict, grid: tuple[int, int]) -> None:
 
 @pytest.mark.ray
 @pytest.mark.slow
-def test_a_clip_gives_depth_segments_and_classes_and_a_share_alarms(tmp_path: Path, cache: Path) -> None:
+def test_a_clip_gives_depth_segments_and_classes_and_a_share_alarms(
+    tmp_path: Path, cache: Path, ray_address: str
+) -> None:
     bright = write_clip(tmp_path / "clip.mp4")
-    code, said = main_run(tmp_path, cache, tmp_path / "clip.mp4")
+    code, said = main_run(tmp_path, cache, ray_address, tmp_path / "clip.mp4")
     assert code == 0, said
     results = bodies(tmp_path, "results")
     assert [body["seq"] for body in results] == list(range(len(bright)))
@@ -160,13 +162,13 @@ def test_a_clip_gives_depth_segments_and_classes_and_a_share_alarms(tmp_path: Pa
 
 @pytest.mark.ray
 @pytest.mark.slow
-def test_a_head_of_other_weights_ends_the_start_with_its_name(tmp_path: Path, cache: Path) -> None:
+def test_a_head_of_other_weights_ends_the_start_with_its_name(tmp_path: Path, cache: Path, ray_address: str) -> None:
     """The weights are Meta's in layout; the depth head was fitted on others."""
     write_clip(tmp_path / "clip.mp4")
     about = DepthAbout("log", (2, 5, 8, 11), 100.0, (0.5, 40.0), "ab" * 32)
     path = tmp_path / "mine.safetensors"
     path.write_bytes(DepthLinear(np.ones((1, 384 * 8), np.float32), np.ones(1, np.float32), about).to_bytes())
-    code, said = main_run(tmp_path, cache, tmp_path / "clip.mp4", depth=str(path))
+    code, said = main_run(tmp_path, cache, ray_address, tmp_path / "clip.mp4", depth=str(path))
     assert code == 3, said
     errors = [line for line in said.splitlines() if line.startswith("error:")]
     assert len(errors) == 1, said
@@ -178,8 +180,8 @@ def test_a_head_of_other_weights_ends_the_start_with_its_name(tmp_path: Path, ca
 @pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.skipif(not FOOTAGE.is_file(), reason="no footage beside the project: ../shared/data is not there")
-def test_real_footage(tmp_path: Path, cache: Path) -> None:
-    code, said = main_run(tmp_path, cache, FOOTAGE, fps=", fps: 1")
+def test_real_footage(tmp_path: Path, cache: Path, ray_address: str) -> None:
+    code, said = main_run(tmp_path, cache, ray_address, FOOTAGE, fps=", fps: 1")
     assert code == 0, said
     results = bodies(tmp_path, "results")
     assert len(results) > 20
