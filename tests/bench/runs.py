@@ -39,7 +39,7 @@ class Running:
 
     def await_results(self, count: int, seconds: float = 120.0) -> None:
         """Until that many frames have been analysed, whichever cameras they are of."""
-        until(f"{count} analysed frames", lambda: self._analysed() >= count, seconds)
+        until(f"{count} analysed frames", lambda: self._analysed() >= count, seconds, pause=2.0)
 
     def states(self) -> dict[str, str]:
         return {each["camera"]: each["state"] for each in self.process.status()["cameras"]}
