@@ -64,7 +64,7 @@ class Analyzer:
         self._applied = {name for name, head in heads.items() if head_kind(head) is not None}
         self._view = lru_cache(len(cameras) + _SPARE)(lambda name: EmptyView.from_bytes(load_artefact(name)))
         self._head = lru_cache(len(heads) + _SPARE)(
-            lambda name, version: build_head(name, heads, load_artefact(version))
+            lambda name, version: build_head(name, heads, load_artefact(version), backbone.device)
         )
 
     @property

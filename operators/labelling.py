@@ -69,7 +69,7 @@ def label_all(heads: Sequence[LabelHead], tokens: FrameTokens, seen: Seen, shape
         for subject, labels in zip(seen.subjects, per_subject, strict=True):
             label = head.of_subject(tokens, subject.mask)
             if label is None and len(seen.subjects) == 1:
-                label = whole
+                label = replace(whole, vector=None)  # of the picture, not of the thing
             if label is not None:
                 labels.append(replace(label, off_recipe=off_recipe))
     pairs = zip(seen.subjects, per_subject, strict=True)

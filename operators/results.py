@@ -10,6 +10,19 @@ from operators.frames import Placement, Ticket, Times
 from operators.scene.view_check import Verdict
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class WordsVector:
+    """A whole picture as something that sentences can be compared with."""
+
+    space: str
+    """That sentences of the same towers live in; no other vector does."""
+    values: np.ndarray
+    """float16 (E,), L2-normalised."""
+
+    def __repr__(self) -> str:
+        return f"WordsVector({self.values.shape}, {self.space[:12]})"
+
+
 @dataclass(frozen=True, slots=True)
 class Label:
     """What a labelling head says of a frame or of one subject."""
@@ -24,6 +37,8 @@ class Label:
     """Nothing stands in front of the learnt empty view, and the head labels what does."""
     off_recipe: str = ""
     """What of the picture lies far from what the head was trained with; empty: nothing."""
+    vector: WordsVector | None = field(default=None, compare=False)
+    """Of a frame by a `words` head that carries it."""
 
     @property
     def name(self) -> str:

@@ -30,6 +30,11 @@ class HeadSection(Section):
         """Whether it is made for each camera's own `view:`."""
         return False
 
+    @property
+    def has_vector(self) -> bool:
+        """Whether results carry a vector of it, in which `search` finds moments."""
+        return False
+
     def mistakes(self) -> Iterator[Finding]:
         """Values that the types let through."""
         yield from ()
@@ -54,6 +59,10 @@ class EmbeddingHead(HeadSection):
     """The class token, L2-normalised."""
 
     kind: Literal["embedding"]
+
+    @property
+    def has_vector(self) -> bool:
+        return True
 
 
 class CheckpointSection(HeadSection):
@@ -174,6 +183,12 @@ class WordsHead(HeadSection):
     classes: dict[str, str | tuple[str, ...]]
     """Name to a sentence such as `a forklift at a dock`, or to several, whose mean counts. Scores are shares among
     these classes: name also what stands there otherwise."""
+    vector: bool = False
+    """Whether results carry the picture's vector (2048 numbers, 5.5 kB), in which `search --text` finds moments."""
+
+    @property
+    def has_vector(self) -> bool:
+        return self.vector
 
     def mistakes(self) -> Iterator[Finding]:
         if len(self.classes) < 2:

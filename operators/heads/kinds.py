@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from operators.backbone import Engine
 from operators.backbone.checkpoints import default_cache_dir
 from operators.heads.base import LabelHead
@@ -52,13 +54,17 @@ def head_kind(head: HeadConfig) -> HeadKind | None:
     return HEAD_KINDS.get(head.kind)
 
 
-def build_head(name: str, heads: Mapping[str, HeadConfig], artefact: bytes) -> Head:
+def build_head(name: str, heads: Mapping[str, HeadConfig], artefact: bytes, device: str | torch.device = "cpu") -> Head:
     """The head `name`, with one version of its artefact.
+
+    Blocks of transformers compute on `device`, where the backbone does; linear layers and votes are quicker where their
+    tokens arrive.
 
     Raises:
         ValueError: the artefact is none of its kind.
     """
-    return HEAD_KINDS[heads[name].kind].build(name, heads[name], artefact)
+    head = HEAD_KINDS[heads[name].kind].build(name, heads[name], artefact)
+    return head.to(device) if isinstance(head, WordsLabels) else head
 
 
 def _bank_misfit(data: bytes, engine: Engine, shapes: Shapes) -> str | None:
@@ -176,7 +182,7 @@ HEAD_KINDS: dict[str, HeadKind] = {
         made_from="weights",
         artefact=_words,
         misfit=_words_misfit,
-        build=lambda name, _head, data: WordsLabels(name, WordsModel.from_bytes(data)),
+        build=lambda name, head, data: WordsLabels(name, WordsModel.from_bytes(data), head.vector),
         classes=lambda head: tuple(head.classes),
     ),
 }

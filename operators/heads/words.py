@@ -5,8 +5,10 @@ Source: facebookresearch/dinov2 `dinov2/hub/dinotxt.py` and `notebooks/dinotxt.i
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +22,17 @@ from operators.heads.classify_linear import softmax
 from operators.heads.config import WordsHead
 from operators.heads.depth_about import check_weights
 from operators.heads.head_about import off_short_side
-from operators.results import Label
+from operators.results import Label, WordsVector
 from operators.tensor_file import from_tensor_bytes, to_tensor_bytes
 from operators.words.tokenizer import Tokenizer
-from operators.words.towers import VisionTower, read_text, read_vision, vision_tower
+from operators.words.towers import (
+    TextTower,
+    VisionTower,
+    fingerprint_of_towers,
+    read_text,
+    read_vision,
+    vision_tower,
+)
 
 KIND = "words"
 BACKBONE = "dinov2_vitl14_reg4"
@@ -43,6 +52,8 @@ class WordsModel:
     classes: tuple[str, ...]
     sentences: np.ndarray
     """float32 (C, 2 D), L2-normalised, one per class."""
+    towers: str = ""
+    """sha256 of the two towers, see `fingerprint_of_towers`."""
 
     def __repr__(self) -> str:
         return f"WordsModel({', '.join(self.classes)})"
@@ -61,17 +72,32 @@ class WordsModel:
         """float32 (2 D,) of one frame, L2-normalised."""
         whole = np.concatenate([tokens.cls[None], tokens.registers, tokens.patches])[None]  # (1, 1 + R + N, D)
         with torch.inference_mode():
-            vector = self.vision(torch.from_numpy(whole), len(tokens.registers))
-            return F.normalize(vector, dim=1)[0].numpy()
+            vector = self.vision(torch.from_numpy(whole).to(self._device), len(tokens.registers))
+            return F.normalize(vector, dim=1)[0].cpu().numpy()
+
+    @property
+    def _device(self) -> torch.device:
+        return self.vision.ln_final.weight.device
 
     def shares(self, picture: np.ndarray) -> np.ndarray:
         """float32 (C,) that sum to 1: softmax of 100 times the cosine of `picture` (2 D,) with each class."""
         return softmax(SCALE * (self.sentences @ picture))
 
+    def space(self, cls_space: str) -> str:
+        """Of `picture`, for tokens of a picture whose class token lives in `cls_space`."""
+        return space_of_words(cls_space, self.towers)
+
+    def to(self, device: str | torch.device) -> WordsModel:
+        """The same model with its vision tower on `device`, where `picture` then computes."""
+        if torch.device(device) == self._device:
+            return self
+        return replace(self, vision=deepcopy(self.vision).to(device))
+
     def to_bytes(self) -> bytes:
         """As a safetensors file; the text tower is no part of it."""
-        arrays = {f"vision.{name}": tensor.numpy() for name, tensor in self.vision.state_dict().items()}
-        return to_tensor_bytes(KIND, {**arrays, _SENTENCES: self.sentences}, {"classes": list(self.classes)})
+        arrays = {f"vision.{name}": tensor.cpu().numpy() for name, tensor in self.vision.state_dict().items()}
+        about = {"classes": list(self.classes), "towers": self.towers}
+        return to_tensor_bytes(KIND, {**arrays, _SENTENCES: self.sentences}, about)
 
     @staticmethod
     def from_bytes(data: bytes) -> WordsModel:
@@ -88,7 +114,8 @@ class WordsModel:
                 f"{sentences.shape}"
             )
         tensors = {name.removeprefix("vision."): torch.from_numpy(array) for name, array in arrays.items()}
-        return WordsModel(vision_tower(tensors, sentences.shape[1] // 2, "this head"), classes, sentences)
+        vision = vision_tower(tensors, sentences.shape[1] // 2, "this head")
+        return WordsModel(vision, classes, sentences, str(said.get("towers", "")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +124,8 @@ class WordsLabels:
 
     name: str
     model: WordsModel
+    has_vector: bool = False
+    """Whether labels of frames carry the picture's vector."""
     blocks: frozenset[int] = frozenset()
     normed_blocks: frozenset[int] = frozenset()
     is_of_things: bool = False
@@ -107,9 +136,16 @@ class WordsLabels:
 
     def of_frame(self, tokens: FrameTokens) -> Label:
         """Of the whole picture: the five best classes."""
-        shares = self.model.shares(self.model.picture(tokens))
+        picture = self.model.picture(tokens)
+        shares = self.model.shares(picture)
         best = np.argsort(-shares, kind="stable")[:TOP]
-        return Label(self.name, tuple((self.model.classes[index], float(shares[index])) for index in best))
+        top = tuple((self.model.classes[index], float(shares[index])) for index in best)
+        space = self.model.space(tokens.cls_space)
+        return Label(self.name, top, vector=WordsVector(space, picture.astype(np.float16)) if self.has_vector else None)
+
+    def to(self, device: str | torch.device) -> WordsLabels:
+        """The same head, computed on `device`."""
+        return replace(self, model=self.model.to(device))
 
     def of_subject(self, tokens: FrameTokens, mask: np.ndarray) -> Label | None:
         """None: it knows whole pictures alone."""
@@ -130,6 +166,27 @@ def load_words(head: WordsHead, fingerprint: str, published_as: str) -> WordsMod
         WeightsError: a file cannot be read, or is not what it should be.
         ValueError: a sentence is too long, or the vocabulary is not that of the text encoder.
     """
+    vision, tokenizer, tower = _towers(head, fingerprint, published_as)
+    names = tuple(head.classes)
+    rows = [_one(tower.sentences(tokenizer, _all(head.classes[name]))) for name in names]
+    return WordsModel(vision, names, torch.stack(rows).numpy(), fingerprint_of_towers(vision, tower))
+
+
+def embed_sentence(head: WordsHead, sentence: str, fingerprint: str, published_as: str) -> tuple[np.ndarray, str]:
+    """float32 (2 D,), L2-normalised, of a sentence that pictures of this head are compared with; and its towers, of
+    which `space_of_words` makes its space. Arguments and errors as of `load_words`.
+    """
+    vision, tokenizer, tower = _towers(head, fingerprint, published_as)
+    return tower.sentences(tokenizer, [sentence])[0].numpy(), fingerprint_of_towers(vision, tower)
+
+
+def space_of_words(cls_space: str, towers: str) -> str:
+    """sha256 that names the space of pictures and sentences: that of the class token, and the two towers."""
+    return hashlib.sha256(f"{cls_space}|{KIND}|{towers}".encode()).hexdigest()
+
+
+def _towers(head: WordsHead, fingerprint: str, published_as: str) -> tuple[VisionTower, Tokenizer, TextTower]:
+    """As `load_words`."""
     dim = architecture(BACKBONE).dim
     vision = read_vision(Path(head.weights), dim)
     # refused before the text encoder, which is the largest file of all, is read
@@ -141,9 +198,7 @@ def load_words(head: WordsHead, fingerprint: str, published_as: str) -> WordsMod
             f"the vocabulary does not fit the text encoder: expected {known} pieces, got {tokenizer.size} "
             f"({head.vocabulary}). Give bpe_simple_vocab_16e6.txt.gz"
         )
-    names = tuple(head.classes)
-    rows = [_one(tower.sentences(tokenizer, _all(head.classes[name]))) for name in names]
-    return WordsModel(vision, names, torch.stack(rows).numpy())
+    return vision, tokenizer, tower
 
 
 def _all(said: str | Sequence[str]) -> Sequence[str]:

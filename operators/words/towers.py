@@ -6,6 +6,7 @@ inference alone; arXiv 2412.16334.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,6 +141,16 @@ def read_text(path: Path, outputs: int) -> TextTower:
     with torch.device("meta"):
         tower = TextTower(sizes)
     return _filled(tower, tensors, str(path), what)
+
+
+def fingerprint_of_towers(vision: VisionTower, text: TextTower) -> str:
+    """sha256 over the tensors of both: what pictures and sentences of other towers give cannot be compared."""
+    digest = hashlib.sha256()
+    for tower in (vision, text):
+        for name, tensor in sorted(tower.state_dict().items()):
+            digest.update(f"|{name}|{tuple(tensor.shape)}|".encode())
+            digest.update(tensor.numpy().data)
+    return digest.hexdigest()
 
 
 def _existing(path: Path) -> Path:

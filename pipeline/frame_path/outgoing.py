@@ -175,6 +175,7 @@ def num_bytes(analysis: Analysis) -> int:
     sample = analysis.view_sample
     sizes = [
         analysis.embedding.nbytes if analysis.embedding is not None else 0,
+        sum(each.vector.values.nbytes for each in analysis.labels if each.vector is not None),
         analysis.depth.metres.nbytes if analysis.depth is not None else 0,
         sum(each.mask.nbytes for each in analysis.subjects),
         len(analysis.preview or b""),

@@ -26,6 +26,7 @@ from pipeline.frame_path.wire import (
     wire_subject,
     wire_times,
     wire_vector,
+    wire_words,
 )
 from pipeline.frame_path.wire_schema import ResultBody, WireRule, WireZone
 from pipeline.messages import Analysed, Reused, Tick
@@ -83,6 +84,7 @@ class ResultWriter:
                 each.head: wire_segments(each, self.spec.zones, has_mask=each.is_mask_wanted)
                 for each in analysis.segments
             },
+            words=wire_words(analysis.labels),
         )
 
     def reused(

@@ -28,6 +28,7 @@ from pipeline.frame_path.wire_schema import (
     WireSegments,
     WireSubject,
     WireTimes,
+    WireWords,
 )
 from pipeline.messages import Kind, Message
 
@@ -179,6 +180,15 @@ def wire_labels(labels: Sequence[Label]) -> dict[str, WireLabel]:
             off_recipe=label.off_recipe or None,
         )
         for label in labels
+    }
+
+
+def wire_words(labels: Sequence[Label]) -> dict[str, WireWords]:
+    """By head, of those that carry the picture's vector."""
+    return {
+        each.head: WireWords(each.vector.space, encode_array(each.vector.values))
+        for each in labels
+        if each.vector is not None
     }
 
 

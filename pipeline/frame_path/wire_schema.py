@@ -128,6 +128,15 @@ class WireZone(msgspec.Struct, frozen=True):
     subjects: int
 
 
+class WireWords(msgspec.Struct, frozen=True):
+    """The whole picture as something that sentences can be compared with."""
+
+    space: str
+    """As `model.space`: sentences of the same text encoder live in it, and no other vector of a result does."""
+    vector: Array
+    """L2-normalised."""
+
+
 class WireMask(msgspec.Struct, frozen=True):
     """Classes of the patches, row by row."""
 
@@ -209,6 +218,8 @@ class ResultBody(msgspec.Struct, frozen=True, kw_only=True):
     zones: dict[str, WireZone] = {}
     segments: dict[str, WireSegments] = {}
     """By head."""
+    words: dict[str, WireWords] = {}
+    """By head of `kind: words` with `vector: true`."""
     rules: dict[str, WireRule] = {}
     drops: dict[str, int] = {}
     """Decoded frames since the last result that got none, by reason."""

@@ -11,7 +11,6 @@ import torch
 
 from operators.analyzer import Analyzer
 from operators.backbone import Engine, architectures
-from operators.backbone.architectures import ARCHITECTURES
 from operators.backbone.checkpoints import build, random_tensors
 from operators.backbone.errors import WeightsError
 from operators.backbone.spaces import WeightsInfo
@@ -20,15 +19,13 @@ from operators.frames import Item, Placement, Ticket, Times
 from operators.heads.base import FrameTokens
 from operators.heads.config import WordsHead
 from operators.heads.depth_about import HeadMismatchError
-from operators.heads.kinds import HEAD_KINDS
-from operators.heads.words import BACKBONE, WordsLabels, WordsModel, load_words
-from operators.words.towers import TextSizes, TextTower, VisionTower
+from operators.heads.kinds import HEAD_KINDS, build_head
+from operators.heads.words import BACKBONE, WordsLabels, WordsModel, embed_sentence, load_words, space_of_words
+from operators.labelling import Seen, label_all
+from operators.results import Subject
+from tests.words_files import ARCH, CLASSES, DIM, write_words
 
 SHAPE, GRID = (28, 42), (2, 3)
-DIM = 128
-ARCH = replace(ARCHITECTURES["dinov2_vits14_reg4"], name=BACKBONE, dim=DIM, heads=2, depth=2)
-"""As the one that dino.txt was published for, but small."""
-CLASSES = {"forklift": "a forklift at a dock", "person": ("a person", "people"), "nothing": "an empty dock"}
 
 
 @pytest.fixture(autouse=True)
@@ -38,19 +35,7 @@ def _small_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def head(tmp_path: Path) -> WordsHead:
-    torch.manual_seed(3)
-    sizes = TextSizes(vocabulary=512 + 1 + 2, context=77, dim=64, depth=1, outputs=2 * DIM)
-    files = {name: str(tmp_path / name) for name in ("vision.pth", "text.pth", "bpe.txt")}
-    torch.save(VisionTower(DIM, 2).state_dict(), files["vision.pth"])
-    torch.save(TextTower(sizes).state_dict(), files["text.pth"])
-    Path(files["bpe.txt"]).write_text("#version: 0.2\nd o\n")
-    return WordsHead(
-        kind="words",
-        weights=files["vision.pth"],
-        text=files["text.pth"],
-        vocabulary=files["bpe.txt"],
-        classes=CLASSES,
-    )
+    return write_words(tmp_path)
 
 
 def engine_of(published_as: str) -> Engine:
@@ -86,6 +71,51 @@ def test_the_analyzer_gives_the_head_all_tokens_of_its_one_pass(head: WordsHead)
         assert dict(label.top) == pytest.approx(dict(zip(CLASSES, shares, strict=True)), rel=1e-3)
         blind = replace(tokens, registers=np.zeros((0, DIM), np.float32))
         assert shares != pytest.approx(model.shares(model.picture(blind)), rel=1e-3), "registers count"
+
+
+def test_a_frame_carries_its_vector_where_that_is_asked_for(head: WordsHead) -> None:
+    model = load_words(head, "", BACKBONE)
+    tokens = replace(tokens_of(engine_of(BACKBONE), picture(5)), cls_space="c" * 64)
+    lone = Seen("view/gate@1", 2, (Subject((0, 0, 1, 1), np.ones(GRID, bool)),))
+    said = label_all([WordsLabels("scene", model, has_vector=True)], tokens, lone, SHAPE)
+    vector = said.frame[0].vector
+    assert vector is not None
+    np.testing.assert_allclose(vector.values, model.picture(tokens), atol=1e-3)
+    assert vector.space == space_of_words("c" * 64, model.towers)
+    assert said.subjects[0].labels[0].vector is None, "the vector is the picture's, not the thing's"
+    assert WordsLabels("scene", model).of_frame(tokens).vector is None, "5.5 kB that nobody asked for"
+
+
+def test_a_sentence_lives_in_the_space_of_pictures_of_the_same_towers(head: WordsHead, tmp_path: Path) -> None:
+    model = load_words(head, "", BACKBONE)
+    vector, towers = embed_sentence(head, "a forklift at a dock", "", BACKBONE)
+    np.testing.assert_allclose(vector, model.sentences[0], rtol=1e-4, atol=1e-6)
+    assert towers == model.towers
+    others = write_words(tmp_path / "others", seed=4)
+    for changed in ({"weights": others.weights}, {"text": others.text}):
+        assert load_words(head.model_copy(update=changed), "", BACKBONE).towers != towers, changed
+    assert model.space("a" * 64) != model.space("b" * 64), "another backbone, or another shorter side"
+    with pytest.raises(HeadMismatchError, match="published for dinov2_vitl14_reg4"):
+        embed_sentence(head, "a forklift", "f" * 64, "")
+
+
+def test_it_computes_where_the_backbone_does(head: WordsHead, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = engine_of(BACKBONE)
+    tokens = tokens_of(engine, picture(5))
+    data = load_words(head, "", BACKBONE).to_bytes()
+    moved = build_head("scene", {"scene": head}, data, "meta")
+    assert isinstance(moved, WordsLabels)
+    assert {each.device.type for each in moved.model.vision.parameters()} == {"meta"}
+    with pytest.raises(
+        NotImplementedError, match="meta"
+    ):  # all tokens went there; a meta tensor has no values to bring
+        moved.of_frame(tokens)
+    asked: list[torch.device] = []
+    monkeypatch.setattr(WordsLabels, "to", lambda built, device: asked.append(device) or built)
+    engine.backbone.to("meta")
+    camera = CameraSpec("gate", SHAPE, ("scene",))
+    Analyzer(engine, {"scene": head}, [camera], {"head/scene@1": data}.__getitem__, {}).load("head/scene@1")
+    assert asked == [torch.device("meta")]
 
 
 def test_shares_are_the_softmax_of_a_hundred_cosines(head: WordsHead) -> None:
