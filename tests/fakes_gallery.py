@@ -8,7 +8,15 @@ import msgspec
 import numpy as np
 
 from pipeline.frame_path.wire import encode_array
-from pipeline.frame_path.wire_schema import ResultBody, WireLabel, WireModel, WireRule, WireSubject, WireTimes
+from pipeline.frame_path.wire_schema import (
+    ResultBody,
+    WireLabel,
+    WireModel,
+    WireRule,
+    WireSubject,
+    WireTimes,
+    WireWords,
+)
 from pipeline.gallery.results_topic import Chunk
 
 DIM = 16
@@ -41,6 +49,7 @@ def result(
     reused_of: str | None = None,
     tick: bool = False,
     episodes: Mapping[str, tuple[str, int]] | None = None,
+    words: Mapping[str, tuple[str, np.ndarray]] | None = None,
 ) -> bytes:
     """One result's body; a frame a second unless `seconds` says otherwise."""
     at = BEGAN_NS + round((seq if seconds is None else seconds) * SECOND)
@@ -59,6 +68,7 @@ def result(
         reused_of=reused_of,
         rules={name: _rule(*each) for name, each in (episodes or {}).items()},
         tick=tick,
+        words={head: WireWords(space, encode_array(vector)) for head, (space, vector) in (words or {}).items()},
     )
     return msgspec.json.encode(body)
 

@@ -29,7 +29,7 @@ _SAID = {
     "empty": "empty",
     "unchanged": "unchanged",
     "ticks": "without a frame",
-    "without_vector": "without a vector (heads: [embedding] is missing)",
+    "without_vector": "without a vector (heads: [embedding], or a words head with vector: true, is missing)",
     "repeated": "repeated",
     "unreadable": "unreadable",
 }

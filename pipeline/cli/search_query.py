@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.cli.app import UserError
+from pipeline.cli.pictures.moments import Tile
 from pipeline.config.loader import Config
-from pipeline.gallery.contact_sheet import Tile
-from pipeline.gallery.pictures import Pictures
+from pipeline.gallery.pictures import Pictures, Shown
 from pipeline.gallery.records import Record
 from pipeline.gallery.search import Gallery
 
@@ -119,7 +119,8 @@ def _of_picture(asked: Asked, config: Config, gallery: Gallery) -> Query:
 
 
 def _of_frame(frame: str, gallery: Gallery, pictures: Pictures, part: int | None) -> Query:
-    records = gallery.records_of(frame)
+    found = gallery.records_of(frame)
+    records = [each for each in found if each.tap != "words"] or found
     if not records:
         raise UserError(
             f"{frame} is not in the gallery: it was never read, showed nothing, or was dropped since. `subscribe` "
@@ -129,7 +130,8 @@ def _of_frame(frame: str, gallery: Gallery, pictures: Pictures, part: int | None
     if not chosen:
         raise UserError(f"--part: expected one of {', '.join(str(each.part) for each in records)}, got {part}")
     record = max(chosen, key=_area)
-    what = f"{frame}, part {record.part} of {len(records)}: {record.label or record.tap}"
+    which = f"part {record.part} of {len(records)}" if record.tap == "subject" else f"as {record.tap}"
+    what = f"{frame}, {which}: {record.label or record.tap}"
     if record.frame != frame:
         what += f"; it looked the same as {record.frame}, which stands for it"
     shown = pictures.of(record)
@@ -137,9 +139,14 @@ def _of_frame(frame: str, gallery: Gallery, pictures: Pictures, part: int | None
         record.values,
         record.space,
         what,
-        Tile(shown.rgb, ("query", record.frame), None if shown.why else record.box, shown.why),
+        Tile(shown.rgb, ("query", record.frame), None if shown.why else record.box, no_picture(shown)),
         record,
     )
+
+
+def no_picture(shown: Shown) -> str:
+    """What stands in the place of a picture that is missing."""
+    return "" if shown.rgb is not None else f"no picture: {shown.why}"
 
 
 def _area(record: Record) -> float:

@@ -110,7 +110,8 @@ class Config:
         it has nothing of this camera, or the camera's frames can be had again.
         """
         found = self.cameras[camera]
-        is_searched = "gallery" in self.sections.model_fields_set and "embedding" in found.heads
+        vectors = ("embedding", *(name for name, head in self.heads.items() if head.has_vector))
+        is_searched = "gallery" in self.sections.model_fields_set and not set(vectors).isdisjoint(found.heads)
         return self.gallery.thumbnails if is_searched and found.source.kind in {"url", "kafka"} else 0.0
 
     def origin(self, camera: str, place: Place) -> Mark | None:

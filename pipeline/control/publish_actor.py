@@ -73,6 +73,7 @@ class PublishActor(Actor):
             clock=SystemClock(),
             artefacts=ArtefactStore(spec.artefacts),
             owns=spec.owns,
+            run_dir=spec.artefacts.parent,
         )
         self._publisher.start()
 

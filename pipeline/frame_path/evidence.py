@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from pipeline.frame_path.evidence_shelves import StoredFile, is_remote, shelf_of
-from pipeline.frame_path.thumbnail_store import ThumbnailStore
+from pipeline.frame_path.evidence_shelves import StoredFile, shelf_of
+from pipeline.frame_path.thumbnail_store import ThumbnailStore, thumbnails_root
 from pipeline.frame_path.wire_schema import WirePicture
 from pipeline.sinks.config import EvidenceConfig
 
@@ -56,8 +56,15 @@ _NOTHING = StillNamed()
 class EvidenceStore:
     """JPEGs and MP4s below one address. Several publishers may share it; each deletes those of its own cameras."""
 
-    def __init__(self, config: EvidenceConfig, owns: Callable[[str], bool] = lambda _: True) -> None:
-        """`owns`: whether a camera's files are this publisher's to delete.
+    def __init__(
+        self, config: EvidenceConfig, owns: Callable[[str], bool] = lambda _: True, *, state_dir: Path = Path("state")
+    ) -> None:
+        """Takes the store as it is.
+
+        Args:
+            config: Its section.
+            owns: Whether a camera's files are this publisher's to delete.
+            state_dir: Of the whole run: thumbnails lie there where the store is no folder.
 
         Raises:
             OSError: nothing here can reach such a store.
@@ -67,8 +74,7 @@ class EvidenceStore:
         self._keep_ns = round(config.keep * 1e9)
         self._max_bytes = config.max_bytes
         self._is_full = False
-        self.thumbnails = None if is_remote(config.store) else ThumbnailStore(Path(config.store))
-        """None: they lie in folders alone."""
+        self.thumbnails = ThumbnailStore(thumbnails_root(config.store, state_dir))
 
     def put(self, path: str, data: bytes) -> WirePicture:
         """Stores a file, durable on return. One that is there already is of a run whose state was lost: it goes.
@@ -90,8 +96,7 @@ class EvidenceStore:
         """
         found = sorted(self._shelf.files(), key=lambda file: (file.written_ns, file.path))
         total = sum(file.num_bytes for file in found)
-        if self.thumbnails is not None:
-            self.thumbnails.prune(now_ns, self._keep_ns, self._max_bytes - total)
+        self.thumbnails.prune(now_ns, self._keep_ns, self._max_bytes - total)
         num_deleted = 0
         for file in found:
             if now_ns - file.written_ns <= self._keep_ns and total <= self._max_bytes:

@@ -58,8 +58,10 @@ class Publisher:
         clock: Clock,
         artefacts: ArtefactStore | None = None,
         owns: Callable[[str], bool] = lambda _: True,
+        run_dir: Path | None = None,
     ) -> None:
-        """Opens the state. `owns`: of which cameras it deletes old evidence, where several share a store.
+        """Opens the state. `owns`: of which cameras it deletes old evidence, where several share a store; `run_dir`:
+        state of all publishers together, None: `state_dir`, since there is one.
 
         Raises:
             PublishError: it cannot be opened, or another process holds it (code `state_locked`).
@@ -67,7 +69,7 @@ class Publisher:
         self._clock = clock
         self._sinks = tuple(sinks)
         try:
-            self._evidence = EvidenceStore(evidence, owns)
+            self._evidence = EvidenceStore(evidence, owns, state_dir=run_dir or state_dir)
         except OSError as error:
             msg = f"evidence store cannot be opened: {error.strerror} ({evidence.store})"
             raise PublishError(msg, code="evidence_store") from None

@@ -1,6 +1,9 @@
 """Small pictures of what cameras showed now and then, on disk, so that a search can show moments of live cameras.
 
-    thumbnails/CAMERA/EPOCH/HOUR/SEQ@RULE_TIME_NS.jpg      below the evidence store; HOUR: rule time in whole hours
+    thumbnails/CAMERA/EPOCH/HOUR/SEQ@RULE_TIME_NS.jpg      HOUR: rule time in whole hours
+
+They lie below the evidence store where that is a folder, else below the state: an object store would be written to
+several times a second and listed object by object.
 
 The name tells the frame and its exact time, so that no index is needed: a frame's own picture and its neighbours in
 time lie in one folder or the one next to it. Whole hours are dropped at once, which keeps looking after a million
@@ -14,6 +17,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from operators.frames import Ticket
+from pipeline.frame_path.evidence_shelves import is_remote
 
 ROOT = "thumbnails"
 _HOUR_NS = 3600 * 1_000_000_000
@@ -38,17 +42,27 @@ class _Hour:
 
 
 def thumbnail_path(ticket: Ticket, rule_time_ns: int) -> str:
-    """Where the frame's picture lies below the evidence store."""
+    """Where the frame's picture lies below `thumbnails_root`."""
     hour = rule_time_ns // _HOUR_NS
     return f"{_folder(ticket.camera, ticket.epoch)}/{hour}/{ticket.seq}@{rule_time_ns}.jpg"
 
 
-class ThumbnailStore:
-    """The part of an evidence store that holds them. Several publishers may share it; each writes its own cameras."""
+def thumbnails_root(evidence: str, state_dir: Path) -> Path:
+    """The folder that `thumbnails/` lies in.
 
-    def __init__(self, evidence: Path) -> None:
-        """`evidence`: the folder of the evidence store; it need not be there."""
-        self._evidence = evidence
+    Args:
+        evidence: `evidence.store`, a folder or an address.
+        state_dir: Of the whole run, the same for every publisher and for `search`.
+    """
+    return state_dir if is_remote(evidence) else Path(evidence)
+
+
+class ThumbnailStore:
+    """A folder of them. Several publishers may share it; each writes its own cameras."""
+
+    def __init__(self, root: Path) -> None:
+        """`root`: see `thumbnails_root`; it need not be there."""
+        self._root = root
         self._hours: dict[Path, _Hour] = {}
 
     def put(self, path: str, jpeg: bytes) -> None:
@@ -57,7 +71,7 @@ class ThumbnailStore:
         Raises:
             OSError: the store cannot be written.
         """
-        whole = self._evidence / path
+        whole = self._root / path
         whole.parent.mkdir(parents=True, exist_ok=True)
         fresh = whole.with_name(f".{whole.name}.new")
         fresh.write_bytes(jpeg)
@@ -69,7 +83,7 @@ class ThumbnailStore:
         Raises:
             OSError: the store cannot be read.
         """
-        folder = self._evidence / _folder(camera, epoch)
+        folder = self._root / _folder(camera, epoch)
         hours = range((rule_time_ns - within_ns) // _HOUR_NS, (rule_time_ns + within_ns) // _HOUR_NS + 1)
         found = [_parsed(path) for hour in hours for path in (folder / str(hour)).glob("[!.]*@*.jpg")]
         near = [each for each in found if abs(each.rule_time_ns - rule_time_ns) <= within_ns]
@@ -97,7 +111,7 @@ class ThumbnailStore:
     def _look(self) -> None:
         """Only hours that changed since the last look are read."""
         found: dict[Path, _Hour] = {}
-        for path in (self._evidence / ROOT).glob("*/*/*"):
+        for path in (self._root / ROOT).glob("*/*/*"):
             written_ns = path.stat().st_mtime_ns
             known = self._hours.get(path)
             if known is None or known.written_ns != written_ns:

@@ -25,8 +25,7 @@ class Thumbnails:
     holds up no delivery.
     """
 
-    def __init__(self, store: ThumbnailStore | None) -> None:
-        """`store` None: there is nowhere to keep any, so none is asked for."""
+    def __init__(self, store: ThumbnailStore) -> None:
         self._store = store
         self._period_ns: dict[str, int] = {}
         self._kept_ns: dict[str, dict[int, int]] = {}
@@ -37,7 +36,7 @@ class Thumbnails:
 
     def allow(self, camera: str, period_seconds: float) -> None:
         """From now on; 0: none of this camera."""
-        if period_seconds <= 0 or self._store is None:
+        if period_seconds <= 0:
             self._period_ns.pop(camera, None)
             return
         self._period_ns[camera] = round(period_seconds * 1e9)
@@ -57,7 +56,7 @@ class Thumbnails:
 
     def write(self) -> None:
         """Everything that waits. A disk that refuses is logged once until it takes one again, and counted."""
-        while self._waiting and self._store is not None:
+        while self._waiting:
             camera, path, jpeg = self._waiting.popleft()
             try:
                 self._store.put(path, jpeg)

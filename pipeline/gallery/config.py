@@ -25,5 +25,6 @@ class GalleryConfig(Section):
     """Cosine from which a camera shows the same again: counted on the record that is there, not kept."""
     thumbnails: Seconds = 5.0
     """How often `main.py run` keeps a small picture of a camera with something in view, for searches; `0s`: never.
-    Of cameras with `embedding` whose frames cannot be had again: not of files and simulated docks. They lie in
-    `evidence.store`, and only if the file has a `gallery:` section."""
+    Of cameras with `embedding`, or a words head with `vector: true`, whose frames cannot be had again: not of files and
+    simulated docks. They lie in `evidence.store`, or in `runtime.state_dir` where that is no folder, and only if the
+    file has a `gallery:` section."""

@@ -13,7 +13,7 @@ from operators.retrieval.vectors import unit
 from pipeline.frame_path.wire import decode_array
 from pipeline.frame_path.wire_schema import Array, ResultBody, WireLabel, WireSubject
 from pipeline.gallery.config import GalleryConfig
-from pipeline.gallery.records import Batch, Record, Sighting, hash_of
+from pipeline.gallery.records import FIRST_OF_WORDS, Batch, Record, Sighting, Tap, hash_of
 from pipeline.gallery.store import GalleryStore
 
 _SUFFIX = "/result"
@@ -36,7 +36,8 @@ class Intake:
 
     Counted, not kept: `empty` (nothing in front of the learnt view), `unchanged` (the picture did not change, so the
     record before it stands), `ticks` (no frame), `same_again` (a near-duplicate of what the camera just showed),
-    `without_vector` (the camera does not ask for `embedding`), `repeated` (this very result came before), `unreadable`.
+    `without_vector` (the camera asks for no `embedding` and no `vector` of words), `repeated` (this very result came
+    before), `unreadable`.
     """
 
     def __init__(self, config: GalleryConfig, store: GalleryStore) -> None:
@@ -122,9 +123,12 @@ class Intake:
         if self._vector == "subject" and body.view is not None and subject_space is not None:
             for part, subject in enumerate(body.subjects):
                 if subject.embedding is not None and not subject.is_held:
-                    yield _record(frame, body, subject.embedding, subject_space, (part, subject))
+                    yield _record(frame, body, subject.embedding, subject_space, tap="subject", part=part, of=subject)
         elif body.embedding is not None and space is not None:
-            yield _record(frame, body, body.embedding, space)
+            yield _record(frame, body, body.embedding, space, tap="frame")
+        words = {each.space: each.vector for _, each in sorted(body.words.items())}
+        for part, (words_space, vector) in enumerate(words.items(), FIRST_OF_WORDS):
+            yield _record(frame, body, vector, words_space, tap="words", part=part)
 
     def _place(self, record: Record, gathering: Gathering) -> None:
         same = self._repeats.match(record.camera, record.space, record.values)
@@ -142,22 +146,29 @@ class Intake:
 
 
 def _record(
-    frame: str, body: ResultBody, vector: Array, space: str, of: tuple[int, WireSubject] | None = None
+    frame: str,
+    body: ResultBody,
+    vector: Array,
+    space: str,
+    *,
+    tap: Tap,
+    part: int = 0,
+    of: WireSubject | None = None,
 ) -> Record:
-    """`of`: the subject that the vector stands for, with its number; None: the whole frame."""
+    """`of`: the subject that the vector stands for; None: the whole frame."""
     times = body.times
     return Record(
         frame=frame,
-        part=of[0] if of else 0,
+        part=part,
         camera=body.camera,
-        tap="subject" if of else "frame",
+        tap=tap,
         space=space,
         made_with=f"{body.model.name} {body.model.weights}",
         time_ns=times.ingest_ns if times.capture_clock == "container" else times.capture_ns,
         rule_time_ns=times.rule_time_ns,
         pts_ns=times.pts_ns,
-        box=of[1].box if of else None,
-        label=_said(of[1].labels if of else body.frame_label),
+        box=of.box if of else None,
+        label=_said(of.labels if of else body.frame_label),
         episodes=[(name, each.episode) for name, each in body.rules.items() if each.phase in _ALERTING],
         vector=unit(decode_array(vector)).astype("<f2").tobytes(),
     )

@@ -20,9 +20,9 @@ from operators.backbone.preprocess import decode_picture
 from operators.scene.config import Polygon
 from pipeline.errors import PipelineError
 from pipeline.frame_path.evidence import evidence_path
-from pipeline.frame_path.evidence_shelves import is_remote, shelf_of
+from pipeline.frame_path.evidence_shelves import shelf_of
 from pipeline.frame_path.model_picture import blacked_out
-from pipeline.frame_path.thumbnail_store import ThumbnailStore
+from pipeline.frame_path.thumbnail_store import ThumbnailStore, thumbnails_root
 from pipeline.gallery.records import Record
 from pipeline.kafka_client import KafkaSecurity
 from pipeline.secrets import Secrets
@@ -65,14 +65,15 @@ class Pictures:
         security: KafkaSecurity,
         *,
         evidence: str,
+        state_dir: Path,
     ) -> None:
-        """`evidence`: the store of the alerts' pictures and, in a folder, of thumbnails; it need not be there."""
+        """`evidence` and `state_dir` of the configuration: where alerts' pictures and thumbnails are, if they are."""
         self._cameras = cameras
         self._secrets = secrets
         self._brokers = brokers
         self._security = security
         self._evidence = evidence
-        self._thumbnails = None if is_remote(evidence) else ThumbnailStore(Path(evidence))
+        self._thumbnails = ThumbnailStore(thumbnails_root(evidence, state_dir))
 
     def of(self, record: Record) -> Shown:
         """Never fails: where the frame cannot be had again it is a thumbnail, an alert's picture, or a sentence."""
@@ -121,8 +122,6 @@ class Pictures:
 
     def _thumbnail(self, record: Record) -> Shown | None:
         """The nearest in time that is whole, black where `privacy` was when it was taken."""
-        if self._thumbnails is None:
-            return None
         _, epoch, seq = record.frame.rsplit("/", 2)
         for each in self._thumbnails.near(record.camera, int(epoch), record.rule_time_ns, NEAR_NS):
             try:

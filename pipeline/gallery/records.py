@@ -15,7 +15,10 @@ MAGIC = b"dinogal1"
 _FRAME = struct.Struct("<II")
 """Length and CRC-32 of what follows."""
 
-Tap = Literal["subject", "frame"]
+Tap = Literal["subject", "frame", "words"]
+"""A thing, a whole frame by its class token, or a whole frame as sentences are compared with."""
+FIRST_OF_WORDS = 1000
+"""Number of a frame's first `words` record: beyond every subject's."""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,7 +27,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     frame: str
     """`camera/epoch/seq`, as published."""
     part: int
-    """Which subject of the frame; 0 of a whole frame."""
+    """Which subject of the frame; 0 of a whole frame, `FIRST_OF_WORDS` and up of its `words`."""
     camera: str
     tap: Tap
     space: str

@@ -167,7 +167,7 @@ class EvidenceConfig(Section):
     """Where alert pictures and clips lie."""
 
     store: str = "state/evidence"
-    """A folder, or an address that fsspec knows such as `s3://bucket/prefix` (needs `dinostream[s3]`, no thumbnails)"""
+    """A folder, or an address that fsspec knows such as `s3://bucket/prefix` (needs `dinostream[s3]`)."""
     keep: Seconds = 30 * 86400.0
     """Longer than the brokers keep alerts, so that each file outlives the messages that name it."""
     max_bytes: ByteSize = 20 * 2**30

@@ -70,11 +70,11 @@ def save(path: Path, rgb: np.ndarray) -> Path:
     Raises:
         OSError: it cannot be written.
     """
+    if not cv2.haveImageWriter(path.name):
+        raise OSError(f"cannot encode {path}: expected a suffix such as .jpg, got {path.suffix!r}")
     path.parent.mkdir(parents=True, exist_ok=True)
     how = [cv2.IMWRITE_JPEG_QUALITY, 92] if path.suffix == ".jpg" else []  # OpenCV complains of it elsewhere
-    is_encoded, data = cv2.imencode(path.suffix, cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), how)
-    if not is_encoded:
-        raise OSError(f"cannot encode {path}: expected a suffix such as .jpg, got {path.suffix!r}")
+    _, data = cv2.imencode(path.suffix, cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), how)
     fresh = path.with_name(f".{path.name}.new")
     fresh.write_bytes(data.tobytes())
     fresh.replace(path)

@@ -75,7 +75,7 @@ def test_mistakes_are_one_sentence_and_an_exit_code(config: Path, tmp_path: Path
     empty = tmp_path / "empty.yaml"
     empty.write_text(config.read_text().replace("/gallery", "/nowhere"))
 
-    def refused(query: str, path: Path = config, **options: object) -> tuple[str, int]:
+    def refused(query: str, path: Path | None = config, **options: object) -> tuple[str, int]:
         with pytest.raises(UserError) as caught:
             search(query, path, out=tmp_path / "found.png", **options)  # pyright: ignore[reportArgumentType]
         return str(caught.value), caught.value.exit_code
@@ -92,9 +92,16 @@ def test_mistakes_are_one_sentence_and_an_exit_code(config: Path, tmp_path: Path
         (refused(asked, box="middle"), 2, "--box: expected X0,Y0,X1,Y1"),
         (refused("dock-1/17/1", empty), 3, "no gallery at"),
         (refused(asked), 2, "vectors of different spaces"),
+        (refused("dock-1/17/1", None), 2, "expected IMAGE or FRAME and then CONFIG"),
     ):
         assert sentence in said
         assert code == expected
+
+
+def test_a_sheet_of_no_known_format_is_refused(config: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"--out: .*found.text cannot be written: .*suffix") as caught:
+        search("dock-1/17/1", config, part=0, out=tmp_path / "found.text")
+    assert caught.value.exit_code == 3
 
 
 def test_a_gallery_needs_a_broker(config: Path) -> None:

@@ -59,6 +59,19 @@ def test_one_is_due_until_a_frame_with_something_in_view_brings_it_and_again_aft
     assert path.read_bytes() == b"three"
 
 
+def test_where_evidence_lies_in_no_folder_they_lie_in_the_state(tmp_path, monkeypatch):
+    monkeypatch.setattr("tests.fakes_publisher.EvidenceConfig", lambda **_: EvidenceConfig(store="memory://evidence/b"))
+    made = opened(tmp_path)
+    assert made.attach(CAMERA, 17).is_thumbnail_due
+    assert not due_after(made, frame(3, 4.0, preview=b"three"))
+    made.close(1.0)
+    path = thumbnail_path(frame(3, 4.0).ticket, START_NS + 600_000_000)
+    assert (tmp_path / "state" / path).read_bytes() == b"three"
+    several = EvidenceStore(EvidenceConfig(store="memory://evidence/b"), state_dir=tmp_path / "run")
+    several.thumbnails.put(path, b"of one of several publishers")
+    assert (tmp_path / "run" / path).exists()
+
+
 def test_without_a_learnt_view_any_frame_will_do(tmp_path):
     made = opened(tmp_path)
     unlearnt = replace(frame(0, None, preview=b"x").analysis, view=None)

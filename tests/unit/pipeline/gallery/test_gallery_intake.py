@@ -70,6 +70,30 @@ def test_frames_alone_where_that_is_asked_for(config: GalleryConfig) -> None:
     assert [shelf.space for shelf in gallery.shelves()] == [FRAME_SPACE]
 
 
+def test_words_vectors_are_records_beside_the_others(config: GalleryConfig) -> None:
+    words = {"scene": ("w" * 64, direction(7, 32)), "other": ("w" * 64, direction(7, 32))}
+    done, gallery = take(
+        config,
+        result(1, subject(direction(1)), subject(direction(2)), words=words),
+        result(2, subject(direction(3)), words={"scene": ("w" * 64, direction(7, 32))}),
+        result(3, view=None, words={"scene": ("v" * 64, direction(8, 32))}),
+        result(4, words=words),
+    )
+    assert done == {"kept": 5, "same_again": 1, "empty": 1}, "one of equal towers; none of an empty scene"
+    assert {shelf.space[0]: (shelf.tap, shelf.num_records) for shelf in gallery.shelves()} == {
+        SUBJECT_SPACE[0]: ("subject", 3),
+        "w": ("words", 1),
+        "v": ("words", 1),
+    }
+    (found,) = gallery.search(direction(7, 32), "w" * 64, 9)
+    assert (found.record.frame, found.times, found.record.box) == ("dock-1/17/1", 2, None)
+    assert len(gallery.search(direction(1), SUBJECT_SPACE, 9, apart_ns=0)) == 3, "spaces do not meet"
+    assert [(each.frame, each.tap) for each in gallery.records_of("dock-1/17/2")] == [
+        ("dock-1/17/1", "words"),
+        ("dock-1/17/2", "subject"),
+    ]
+
+
 def test_what_gives_no_vector_is_counted_by_why(config: GalleryConfig) -> None:
     done, gallery = take(
         config,

@@ -9,7 +9,7 @@ import pytest
 
 from operators.frames import Ticket
 from operators.preview import preview_jpeg
-from pipeline.frame_path.evidence import evidence_path
+from pipeline.frame_path.evidence import EvidenceStore, evidence_path
 from pipeline.frame_path.thumbnail_store import thumbnail_path
 from pipeline.gallery.config import GalleryConfig
 from pipeline.gallery.intake import Intake
@@ -18,6 +18,7 @@ from pipeline.gallery.records import Record
 from pipeline.gallery.store import GalleryStore
 from pipeline.kafka_client import KafkaSecurity
 from pipeline.secrets import Secrets
+from pipeline.sinks.config import EvidenceConfig
 from pipeline.sources.config import SourceConfig
 from pipeline.sources.simulated import dock_for, frame_at
 from tests.fakes_gallery import SECOND, direction, result, subject
@@ -37,9 +38,9 @@ def record(tmp_path: Path) -> Record:
     return found
 
 
-def pictures(source: SourceConfig, evidence: Path, **more: object) -> Pictures:
+def pictures(source: SourceConfig, evidence: Path | str, state_dir: Path = Path("none"), **more: object) -> Pictures:
     camera = CameraPictures(source, **more)  # pyright: ignore[reportArgumentType]
-    return Pictures({"dock-1": camera}, Secrets({}), (), KafkaSecurity(), evidence=str(evidence))
+    return Pictures({"dock-1": camera}, Secrets({}), (), KafkaSecurity(), evidence=str(evidence), state_dir=state_dir)
 
 
 def test_a_simulated_dock_is_drawn_again_with_its_privacy(record: Record, tmp_path: Path) -> None:
@@ -115,6 +116,16 @@ def test_of_a_live_camera_there_is_the_frame_s_own_thumbnail_else_the_nearest(re
     assert (round(float(shown.rgb.mean())), shown.why) == (60, "4.9 s before 2026-01-01 00:00:07Z")
     (tmp_path / thumbnail_path(Ticket("dock-1", 17, 17, 2), record.rule_time_ns - 4_900_000_000)).unlink()
     assert finder.of(record).why == "start of alert too_close 12", "what is 5.1 s away is another moment"
+
+
+def test_thumbnails_beside_evidence_that_lies_in_no_folder_are_found(record: Record, tmp_path: Path) -> None:
+    rgb = np.full((224, 392, 3), 90, np.uint8)
+    store = EvidenceStore(EvidenceConfig(store="memory://evidence/c"), state_dir=tmp_path)
+    store.thumbnails.put(thumbnail_path(Ticket("dock-1", 17, 17, 7), record.rule_time_ns), preview_jpeg(rgb))
+    shown = pictures(LIVE, "memory://evidence/c", tmp_path).of(record)
+    assert shown.why == ""
+    assert shown.rgb is not None
+    assert abs(int(shown.rgb.mean()) - 90) < 3
 
 
 def test_a_thumbnail_stands_for_a_file_that_is_gone_and_not_for_another_lease(record: Record, tmp_path: Path) -> None:
