@@ -307,7 +307,7 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class LedgerSnapshot:
-    """What became of every frame of one camera under one lease. See `frame_path/ledger.py` for the identities."""
+    """What became of every frame of one camera under one lease. See `frame_path/owner/ledger.py` for the identities."""
 
     camera: str
     lease: int

@@ -12,8 +12,8 @@ from operators.camera import CameraSpec
 from operators.frames import Item, Placement, Ticket, Times
 from operators.results import Analysis
 from pipeline.errors import AnalyzeError, PublishError, SourceError
-from pipeline.frame_path.config import SampleConfig
-from pipeline.frame_path.handles import OwnedCamera
+from pipeline.frame_path.owner.config import SampleConfig
+from pipeline.frame_path.owner.handles import OwnedCamera
 from pipeline.messages import (
     Analysed,
     ArtefactVersion,

@@ -7,8 +7,8 @@ from collections.abc import Generator, Mapping, Sequence
 import msgspec
 import numpy as np
 
-from pipeline.frame_path.wire import encode_array
-from pipeline.frame_path.wire_schema import (
+from pipeline.frame_path.publisher.wire import encode_array
+from pipeline.frame_path.publisher.wire_schema import (
     ResultBody,
     WireLabel,
     WireModel,

@@ -16,7 +16,7 @@ from operators.results import Analysis, Depth, Label, LineDistance, ModelInfo, S
 from operators.rules.config import RuleConfig
 from operators.scene.config import ViewConfig
 from pipeline.clock import Clock
-from pipeline.frame_path.publisher import PublishedCamera, Publisher
+from pipeline.frame_path.publisher.publisher import PublishedCamera, Publisher
 from pipeline.messages import Analysed, Delivery, Entry, Message, Outcome, Picture, Receipt, Reused, Settlement, Tick
 from pipeline.sinks.base import OnSettled, Sink, SinkHealth
 from pipeline.sinks.config import EvidenceConfig, OutboxConfig

@@ -9,7 +9,7 @@ import typer
 from pipeline.cli.act import ByOption, ReasonOption, act, who
 from pipeline.cli.app import UserError
 from pipeline.cli.running_pipeline import TOKEN_PLACE, AddressOption, ConfigOption, TokenOption
-from pipeline.frame_path.action_request import ActionRequest
+from pipeline.frame_path.publisher.action_request import ActionRequest
 
 
 def ack(

@@ -13,7 +13,7 @@ import typer
 from operators.units import parse_seconds
 from pipeline.cli.app import UserError
 from pipeline.cli.running_pipeline import running_pipeline
-from pipeline.frame_path.action_request import ActionRequest
+from pipeline.frame_path.publisher.action_request import ActionRequest
 
 ANSWER_SECONDS = 30.0
 

@@ -27,7 +27,7 @@ from operators.retrieval.vectors import Vote
 from pipeline.cli.app import UserError
 from pipeline.cli.pictures.panels import contact_sheet
 from pipeline.control.bank_folder import PICTURES
-from pipeline.frame_path.artefacts import write_whole
+from pipeline.frame_path.publisher.artefacts import write_whole
 
 SHEET = "weakest.png"
 _COLUMNS = 4

@@ -8,7 +8,7 @@ import typer
 
 from pipeline.cli.act import ByOption, CameraArgument, ReasonOption, RuleOption, act, seconds_of, who
 from pipeline.cli.running_pipeline import TOKEN_PLACE, AddressOption, ConfigOption, TokenOption
-from pipeline.frame_path.action_request import ActionRequest
+from pipeline.frame_path.publisher.action_request import ActionRequest
 
 
 def mute(

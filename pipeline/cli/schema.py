@@ -23,7 +23,7 @@ def schema(
     if what == "config":
         found = config_schema()
     else:
-        from pipeline.frame_path.wire import wire_schema
+        from pipeline.frame_path.publisher.wire import wire_schema
 
         found = wire_schema()
     typer.echo(json.dumps(found, indent=2, ensure_ascii=False))

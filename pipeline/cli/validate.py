@@ -114,7 +114,7 @@ def _rules(found: CameraConfig) -> str:
 def _light(config: Config, camera: str) -> str:
     """How far the empty view is learnt, from the artefacts of an earlier run."""
     from operators.scene.empty_view import EmptyView
-    from pipeline.frame_path.artefacts import ArtefactStore
+    from pipeline.frame_path.publisher.artefacts import ArtefactStore
 
     store = ArtefactStore(Path(config.runtime.state_dir) / "artefacts")
     newest = store.latest(f"view/{camera}")

@@ -15,7 +15,7 @@ from pipeline.config.check_model import is_path
 from pipeline.config.loader import Config
 from pipeline.config.problems import ConfigError, Place, Problem
 from pipeline.config.schema import CameraConfig, Span
-from pipeline.frame_path.evidence_shelves import store_complaint
+from pipeline.frame_path.publisher.evidence_shelves import store_complaint
 
 Findings = Iterator[tuple[Place, str]]
 

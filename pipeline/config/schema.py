@@ -11,7 +11,7 @@ from operators.heads.config import HeadConfig
 from operators.rules.config import RuleConfig
 from operators.scene.config import Line, Polygon, SceneConfig, ViewConfig
 from operators.section import Section
-from pipeline.frame_path.config import SampleConfig
+from pipeline.frame_path.owner.config import SampleConfig
 from pipeline.gallery.config import GalleryConfig
 from pipeline.sinks.config import EvidenceConfig, OutboxConfig, SinksConfig
 from pipeline.sources.config import SourceConfig

@@ -33,8 +33,8 @@ from pipeline.control.bank_request import Added, AddRequest, banks_of, checked, 
 from pipeline.control.snapshot import ActorKind
 from pipeline.control.starters import SupervisedWorker
 from pipeline.errors import PipelineError
-from pipeline.frame_path.artefacts import ArtefactStore
-from pipeline.frame_path.publisher import PublisherSnapshot
+from pipeline.frame_path.publisher.artefacts import ArtefactStore
+from pipeline.frame_path.publisher.publisher import PublisherSnapshot
 
 log = logging.getLogger(__name__)
 

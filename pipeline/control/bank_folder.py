@@ -17,7 +17,7 @@ from operators.backbone.preprocess import decode_picture
 from operators.preview import fine_jpeg
 from operators.retrieval.bank import Bank, BankError
 from operators.retrieval.build_bank import LabelledPicture
-from pipeline.frame_path.artefacts import write_whole
+from pipeline.frame_path.publisher.artefacts import write_whole
 
 PICTURES = "pictures"
 CLASS_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_ -]{0,62}")

@@ -20,10 +20,10 @@ from pipeline.config.loader import Config
 from pipeline.control.bank_folder import kept_name
 from pipeline.control.bank_request import mistake
 from pipeline.errors import SourceError
-from pipeline.frame_path.collection import MAX_PICTURES, Collected, evenly, only_subject
-from pipeline.frame_path.evidence import evidence_path, preview_path
-from pipeline.frame_path.evidence_shelves import shelf_of
-from pipeline.frame_path.model_picture import model_picture
+from pipeline.frame_path.owner.model_picture import model_picture
+from pipeline.frame_path.publisher.collection import MAX_PICTURES, Collected, evenly, only_subject
+from pipeline.frame_path.publisher.evidence import evidence_path, preview_path
+from pipeline.frame_path.publisher.evidence_shelves import shelf_of
 from pipeline.sources.base import Decoded
 from pipeline.sources.video_file import FileFeed
 

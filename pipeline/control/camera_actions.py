@@ -8,7 +8,7 @@ from operators.spelling import did_you_mean
 from pipeline.config.loader import Config
 from pipeline.control.starters import SupervisedWorker
 from pipeline.errors import PipelineError
-from pipeline.frame_path.action_request import Acted, ActionRequest
+from pipeline.frame_path.publisher.action_request import Acted, ActionRequest
 
 
 class Crew(Protocol):

@@ -15,9 +15,9 @@ from pipeline.control.actor_base import Actor
 from pipeline.control.actor_calls import ActorWorker, RayAnalyzer, RayPublisher
 from pipeline.control.actor_log import log_to
 from pipeline.errors import PipelineError
-from pipeline.frame_path.batching import BatchLimits
-from pipeline.frame_path.handles import FeedPlan
-from pipeline.frame_path.owner import Owner
+from pipeline.frame_path.owner.batching import BatchLimits
+from pipeline.frame_path.owner.handles import FeedPlan
+from pipeline.frame_path.owner.owner import Owner
 from pipeline.messages import CameraSnapshot
 
 SWITCH_INTERVAL_SECONDS = 0.0005

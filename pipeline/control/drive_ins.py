@@ -12,7 +12,7 @@ from operators.rules.measure_table import parse_measure
 from operators.scene.residuals import MeasuredMetres, metres_fingerprint
 from operators.units import Threshold
 from pipeline.config.problems import Place
-from pipeline.frame_path.artefacts import ArtefactStore
+from pipeline.frame_path.publisher.artefacts import ArtefactStore
 
 JITTERS_APART = 4.0
 """Enter and exit closer than this many standard deviations of one reading: noise alone would end an episode."""

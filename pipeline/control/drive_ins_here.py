@@ -12,7 +12,7 @@ from pipeline.config.loader import Config
 from pipeline.config.problems import Problem
 from pipeline.control.drive_ins import DriveIns, drive_ins, too_tight
 from pipeline.control.head_faults import is_here
-from pipeline.frame_path.artefacts import ArtefactStore
+from pipeline.frame_path.publisher.artefacts import ArtefactStore
 from pipeline.simulation.depth_heads import head_for_view_here, simulated_head_here
 from pipeline.sources.known_size import size_without_connecting
 

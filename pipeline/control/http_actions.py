@@ -10,8 +10,8 @@ from fastapi import Body, FastAPI, Header, Response
 
 from pipeline.control.http_errors import refusal, wrong_request
 from pipeline.errors import PipelineError
-from pipeline.frame_path.action_request import Acted, ActionRequest
-from pipeline.frame_path.wire_actions import Action
+from pipeline.frame_path.publisher.action_request import Acted, ActionRequest
+from pipeline.frame_path.publisher.wire_actions import Action
 
 Act = Callable[[str, ActionRequest], Acted]
 

@@ -27,7 +27,7 @@ from pipeline.config.loader import Config
 from pipeline.config.problems import ConfigError, Problem
 from pipeline.control.drive_ins import drive_ins, head_of, too_tight
 from pipeline.errors import PipelineError
-from pipeline.frame_path.artefacts import ArtefactStore
+from pipeline.frame_path.publisher.artefacts import ArtefactStore
 from pipeline.simulation.depth_heads import PICTURES_PER_FIT, head_for_view, simulated_head
 from pipeline.sources.known_size import size_without_connecting
 

@@ -14,10 +14,10 @@ from pipeline.control.actor_calls import ActorWorker
 from pipeline.control.actor_log import log_to
 from pipeline.control.cluster import STATE_RESOURCE
 from pipeline.control.topology import publisher_index
-from pipeline.frame_path.action_request import Acted, ActionRequest
-from pipeline.frame_path.artefacts import ArtefactStore
-from pipeline.frame_path.collection import Collected
-from pipeline.frame_path.publisher import PublishedCamera, Publisher, PublisherSnapshot
+from pipeline.frame_path.publisher.action_request import Acted, ActionRequest
+from pipeline.frame_path.publisher.artefacts import ArtefactStore
+from pipeline.frame_path.publisher.collection import Collected
+from pipeline.frame_path.publisher.publisher import PublishedCamera, Publisher, PublisherSnapshot
 from pipeline.messages import Attachment, Delivery, Receipt
 from pipeline.secrets import Secrets
 from pipeline.sinks.config import EvidenceConfig, OutboxConfig, SinksConfig

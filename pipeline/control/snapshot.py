@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from operators.results import ModelInfo
-from pipeline.frame_path.publisher import PublisherSnapshot
+from pipeline.frame_path.publisher.publisher import PublisherSnapshot
 from pipeline.messages import CameraSnapshot, LedgerSnapshot
 
 ActorKind = Literal["decode", "analyze", "publish"]

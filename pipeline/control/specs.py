@@ -13,8 +13,8 @@ from pipeline.config.schema import CameraConfig
 from pipeline.control.model import ModelSpec
 from pipeline.control.publish_actor import PublishSpec
 from pipeline.control.topology import Plan, Wish
-from pipeline.frame_path.handles import FeedPlan, OwnedCamera
-from pipeline.frame_path.publisher import PublishedCamera
+from pipeline.frame_path.owner.handles import FeedPlan, OwnedCamera
+from pipeline.frame_path.publisher.publisher import PublishedCamera
 from pipeline.kafka_client import KafkaSecurity
 from pipeline.sources.registry import build_feed, group_feeds
 

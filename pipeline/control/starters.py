@@ -11,8 +11,8 @@ from pipeline.control.member import Worker
 from pipeline.control.model import ModelSpec
 from pipeline.control.publish_actor import PublishSpec
 from pipeline.control.topology import AnalyzerPlan
-from pipeline.frame_path.batching import BatchLimits
-from pipeline.frame_path.handles import FeedPlan
+from pipeline.frame_path.owner.batching import BatchLimits
+from pipeline.frame_path.owner.handles import FeedPlan
 
 
 class SupervisedWorker(Worker, Protocol):

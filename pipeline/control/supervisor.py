@@ -22,9 +22,9 @@ from pipeline.control.specs import RunSpec
 from pipeline.control.starters import Starters, SupervisedWorker
 from pipeline.control.topology import Plan
 from pipeline.errors import PipelineError
-from pipeline.frame_path.batching import BatchLimits
-from pipeline.frame_path.ledger import ledger_path, prune_ledgers, read_ledger
-from pipeline.frame_path.publisher import PublisherSnapshot
+from pipeline.frame_path.owner.batching import BatchLimits
+from pipeline.frame_path.owner.ledger import ledger_path, prune_ledgers, read_ledger
+from pipeline.frame_path.publisher.publisher import PublisherSnapshot
 from pipeline.messages import CameraSnapshot, LedgerSnapshot
 
 log = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ from pipeline.clock import Clock
 from pipeline.config.loader import Config
 from pipeline.control.starters import SupervisedWorker
 from pipeline.errors import PipelineError
-from pipeline.frame_path.artefacts import ArtefactStore
-from pipeline.frame_path.publisher import PublisherSnapshot
+from pipeline.frame_path.publisher.artefacts import ArtefactStore
+from pipeline.frame_path.publisher.publisher import PublisherSnapshot
 
 LEAST_SECONDS, MOST_SECONDS = 2.0, 600.0
 MARGIN_SECONDS = 20.0

@@ -19,10 +19,10 @@ import numpy as np
 from operators.backbone.preprocess import decode_picture
 from operators.scene.config import Polygon
 from pipeline.errors import PipelineError
-from pipeline.frame_path.evidence import evidence_path
-from pipeline.frame_path.evidence_shelves import shelf_of
-from pipeline.frame_path.model_picture import blacked_out
-from pipeline.frame_path.thumbnail_store import ThumbnailStore, thumbnails_root
+from pipeline.frame_path.owner.model_picture import blacked_out
+from pipeline.frame_path.publisher.evidence import evidence_path
+from pipeline.frame_path.publisher.evidence_shelves import shelf_of
+from pipeline.frame_path.publisher.thumbnail_store import ThumbnailStore, thumbnails_root
 from pipeline.gallery.records import Record
 from pipeline.kafka_client import KafkaSecurity
 from pipeline.secrets import Secrets

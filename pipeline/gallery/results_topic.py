@@ -13,7 +13,7 @@ from kafka.structs import TopicPartition
 
 from pipeline import kafka_log
 from pipeline.errors import SinkError
-from pipeline.frame_path.wire import event_type
+from pipeline.frame_path.publisher.wire import event_type
 from pipeline.kafka_client import client_settings
 from pipeline.secrets import Secrets
 from pipeline.sinks.config import KafkaSinkConfig, RedisSinkConfig

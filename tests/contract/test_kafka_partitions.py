@@ -9,11 +9,11 @@ from kafka import KafkaConsumer, KafkaProducer
 from kafka.structs import TopicPartition
 
 from pipeline.clock import SystemClock
-from pipeline.frame_path.batching import BatchLimits
-from pipeline.frame_path.config import SampleConfig
-from pipeline.frame_path.handles import FeedPlan
-from pipeline.frame_path.owner import Owner
-from pipeline.frame_path.published import PublishedCamera
+from pipeline.frame_path.owner.batching import BatchLimits
+from pipeline.frame_path.owner.config import SampleConfig
+from pipeline.frame_path.owner.handles import FeedPlan
+from pipeline.frame_path.owner.owner import Owner
+from pipeline.frame_path.publisher.published import PublishedCamera
 from tests.contract.source_contract import CAMERA
 from tests.contract.test_source_kafka import create, feed_of, jpeg
 from tests.fakes import FakeAnalyzer, owned

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import pytest
 
-from pipeline.frame_path.action_request import ActionRequest
+from pipeline.frame_path.publisher.action_request import ActionRequest
 from pipeline.messages import Delivery, Kind
 from pipeline.secrets import Secrets
 from pipeline.sinks.base import Sink

@@ -24,11 +24,11 @@ from operators.preview import preview_jpeg
 from operators.results import Analysis, Label, ModelInfo
 from operators.rules.config import RuleConfig
 from pipeline.clock import SystemClock
-from pipeline.frame_path.batching import BatchLimits
-from pipeline.frame_path.config import SampleConfig
-from pipeline.frame_path.handles import FeedPlan, OwnedCamera
-from pipeline.frame_path.owner import Owner
-from pipeline.frame_path.publisher import PublishedCamera, Publisher
+from pipeline.frame_path.owner.batching import BatchLimits
+from pipeline.frame_path.owner.config import SampleConfig
+from pipeline.frame_path.owner.handles import FeedPlan, OwnedCamera
+from pipeline.frame_path.owner.owner import Owner
+from pipeline.frame_path.publisher.publisher import PublishedCamera, Publisher
 from pipeline.local.rtsp import RtspPublisher, RtspServer
 from pipeline.secrets import Secrets
 from pipeline.sinks.config import EvidenceConfig, JsonlSinkConfig, OutboxConfig, SinksConfig

@@ -19,7 +19,7 @@ from pipeline.cli.drive_in.measuring import Reader, read_stop
 from pipeline.cli.drive_in.pictures import simulated
 from pipeline.config.loader import load_config
 from pipeline.control.model import ModelSpec, build_analyzer, load_engine, model_spec
-from pipeline.frame_path.artefacts import ArtefactStore
+from pipeline.frame_path.publisher.artefacts import ArtefactStore
 from pipeline.sources.simulated import dock_for
 
 VIEW_HEAD = ASSETS / "depth-be62014196720a8d1f07c573.safetensors"

@@ -26,11 +26,11 @@ from pipeline.clock import SystemClock
 from pipeline.config import load_config
 from pipeline.control.model import build_analyzer, model_spec
 from pipeline.control.topology import Plan, PublisherPlan
-from pipeline.frame_path.batching import BatchLimits
-from pipeline.frame_path.owner import Owner
-from pipeline.frame_path.publisher import Publisher
-from pipeline.frame_path.wire import encode_array, encode_event
-from pipeline.frame_path.wire_schema import ResultBody
+from pipeline.frame_path.owner.batching import BatchLimits
+from pipeline.frame_path.owner.owner import Owner
+from pipeline.frame_path.publisher.publisher import Publisher
+from pipeline.frame_path.publisher.wire import encode_array, encode_event
+from pipeline.frame_path.publisher.wire_schema import ResultBody
 from pipeline.local.rtsp import RtspPublisher, RtspServer
 from pipeline.messages import Message
 from pipeline.secrets import Secrets

@@ -11,10 +11,10 @@ import pytest
 
 from pipeline.clock import SystemClock
 from pipeline.errors import StreamStalled
-from pipeline.frame_path.batching import BatchLimits
-from pipeline.frame_path.config import SampleConfig
-from pipeline.frame_path.handles import FeedPlan
-from pipeline.frame_path.owner import Owner
+from pipeline.frame_path.owner.batching import BatchLimits
+from pipeline.frame_path.owner.config import SampleConfig
+from pipeline.frame_path.owner.handles import FeedPlan
+from pipeline.frame_path.owner.owner import Owner
 from pipeline.secrets import Secrets
 from pipeline.sources.base import Decoded
 from pipeline.sources.config import BackoffConfig, SourceConfig

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from operators.results import ModelInfo
 from pipeline.clock import SystemClock
-from pipeline.frame_path.batching import BatchLimits
-from pipeline.frame_path.config import GateConfig, SampleConfig
-from pipeline.frame_path.handles import FeedPlan
-from pipeline.frame_path.ledger import ledger_path, read_ledger
-from pipeline.frame_path.owner import Owner
-from pipeline.frame_path.publisher import PublishedCamera, Publisher
+from pipeline.frame_path.owner.batching import BatchLimits
+from pipeline.frame_path.owner.config import GateConfig, SampleConfig
+from pipeline.frame_path.owner.handles import FeedPlan
+from pipeline.frame_path.owner.ledger import ledger_path, read_ledger
+from pipeline.frame_path.owner.owner import Owner
+from pipeline.frame_path.publisher.publisher import PublishedCamera, Publisher
 from pipeline.secrets import Secrets
 from pipeline.sinks.config import EvidenceConfig, JsonlSinkConfig, OutboxConfig, SinksConfig
 from pipeline.sinks.registry import build_sinks
@@ -106,10 +106,10 @@ KILLED = """
 import sys, threading
 from pathlib import Path
 from pipeline.clock import SystemClock
-from pipeline.frame_path.batching import BatchLimits
-from pipeline.frame_path.config import SampleConfig
-from pipeline.frame_path.handles import FeedPlan
-from pipeline.frame_path.owner import Owner
+from pipeline.frame_path.owner.batching import BatchLimits
+from pipeline.frame_path.owner.config import SampleConfig
+from pipeline.frame_path.owner.handles import FeedPlan
+from pipeline.frame_path.owner.owner import Owner
 from tests.fakes import FakeAnalyzer, FakePublisher, Script, Show, owned
 
 scripts = [Script("archive", [Show(10**9)], is_replayable=True), Script("dock-03", [Show(10**9)])]

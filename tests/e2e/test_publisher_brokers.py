@@ -12,7 +12,7 @@ import redis
 from confluent_kafka import Consumer, TopicPartition
 
 from pipeline.clock import SystemClock
-from pipeline.frame_path.wire import decode_array
+from pipeline.frame_path.publisher.wire import decode_array
 from pipeline.messages import Delivery, Status
 from pipeline.secrets import Secrets
 from pipeline.sinks.config import KafkaSinkConfig, OutboxConfig, RedisSinkConfig, SinksConfig

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import pytest
 
 from pipeline.clock import SystemClock
-from pipeline.frame_path.batching import BatchLimits
-from pipeline.frame_path.config import SampleConfig
-from pipeline.frame_path.owner import FeedPlan, Owner
-from pipeline.frame_path.publisher import PublishedCamera, Publisher
+from pipeline.frame_path.owner.batching import BatchLimits
+from pipeline.frame_path.owner.config import SampleConfig
+from pipeline.frame_path.owner.owner import FeedPlan, Owner
+from pipeline.frame_path.publisher.publisher import PublishedCamera, Publisher
 from pipeline.sinks.config import OutboxConfig
 from pipeline.sources.config import BackoffConfig
 from tests.fakes import End, FakeAnalyzer, Script, Show, Silence, owned

@@ -18,8 +18,8 @@ from operators.scene.empty_view import build_view
 from operators.scene.view_learner import ViewLearner
 from pipeline.config.loader import Config
 from pipeline.control.model import ModelSpec, build_analyzer, load_engine, model_spec
-from pipeline.frame_path.artefacts import ArtefactStore
-from pipeline.frame_path.model_picture import model_picture
+from pipeline.frame_path.owner.model_picture import model_picture
+from pipeline.frame_path.publisher.artefacts import ArtefactStore
 from pipeline.sources.picture import ArrayPicture
 
 Progress = Callable[[str, int, int], None]

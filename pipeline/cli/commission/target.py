@@ -23,7 +23,7 @@ from pipeline.config.loader import Config, load_config
 from pipeline.config.problems import ConfigError
 from pipeline.config.schema import CameraConfig
 from pipeline.config.written import written
-from pipeline.frame_path.artefacts import write_whole
+from pipeline.frame_path.publisher.artefacts import write_whole
 
 
 @dataclass(frozen=True, slots=True)

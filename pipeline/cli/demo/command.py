@@ -37,7 +37,7 @@ from pipeline.config.loader import load_config
 from pipeline.control.bare_model import bare_rate
 from pipeline.control.model import ModelSpec, build_analyzer, load_engine, model_spec
 from pipeline.errors import PipelineError
-from pipeline.frame_path.artefacts import ArtefactStore
+from pipeline.frame_path.publisher.artefacts import ArtefactStore
 from pipeline.local.child import ServerError
 from pipeline.redaction import RedactedOutput, redact_logs
 

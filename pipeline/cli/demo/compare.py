@@ -17,7 +17,7 @@ from pipeline.cli.demo.recording import Recording
 from pipeline.cli.demo.stage import DOCK_FPS, SHAPE
 from pipeline.config.loader import Config, load_config
 from pipeline.control.model import Progress, build_analyzer, load_engine, model_spec
-from pipeline.frame_path.artefacts import ArtefactStore
+from pipeline.frame_path.publisher.artefacts import ArtefactStore
 
 JUDGED_METRES = 8.0
 RULE = "too_close"

@@ -16,8 +16,8 @@ from operators.retrieval.build_bank import LabelledPicture, build_bank
 from operators.scene.empty_view import build_view
 from operators.scene.view_learner import ViewLearner
 from pipeline.control.model import Progress
-from pipeline.frame_path.artefacts import ArtefactStore
-from pipeline.frame_path.model_picture import model_picture
+from pipeline.frame_path.owner.model_picture import model_picture
+from pipeline.frame_path.publisher.artefacts import ArtefactStore
 from pipeline.simulation.dock import DockScene
 from pipeline.simulation.lights import Light
 from pipeline.simulation.pose import Pose

@@ -13,7 +13,7 @@ import numpy as np
 from pipeline.cli.pictures.depth import coloured, upsampled
 from pipeline.cli.pictures.lettering import paper, save, write
 from pipeline.cli.pictures.panels import contact_sheet, resized
-from pipeline.frame_path.wire import decode_array
+from pipeline.frame_path.publisher.wire import decode_array
 
 CELL = (180, 320)
 """(height, width) of one picture on the sheet."""

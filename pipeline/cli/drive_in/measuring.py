@@ -23,8 +23,8 @@ from operators.scene.residuals import (
 )
 from pipeline.control.drive_ins import head_of, is_fitted_at_view
 from pipeline.control.model import ModelSpec
-from pipeline.frame_path.artefacts import ArtefactStore
-from pipeline.frame_path.model_picture import model_picture
+from pipeline.frame_path.owner.model_picture import model_picture
+from pipeline.frame_path.publisher.artefacts import ArtefactStore
 from pipeline.sources.picture import ArrayPicture
 
 Told = Callable[[int, float | None], None]

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from pipeline.cli.explain.plot import Point, draw
 from pipeline.cli.explain.story import AFTER_NS, BEFORE_NS, Body, Story
-from pipeline.frame_path.evidence_shelves import read_evidence
-from pipeline.frame_path.wire import rfc3339
+from pipeline.frame_path.publisher.evidence_shelves import read_evidence
+from pipeline.frame_path.publisher.wire import rfc3339
 
 _INDENT = "  "
 _EARLIEST_NS = 10**17

@@ -10,7 +10,7 @@ import msgspec
 from operators.rules.config import NotifyConfig, RuleConfig
 from operators.rules.measures import Reading
 from operators.units import Threshold
-from pipeline.frame_path.wire_schema import WireRule
+from pipeline.frame_path.publisher.wire_schema import WireRule
 
 NEVER = Threshold(">", float("inf"))
 """In place of a threshold that is still being learnt; its readings are unknown."""

@@ -11,7 +11,7 @@ from operators.units import Threshold
 from pipeline.cli.replay.curve import Curve
 from pipeline.cli.replay.recorded import Alerts, Recorded, reading_of, rule_of
 from pipeline.cli.replay.what_if import Change, changed, margin_of
-from pipeline.frame_path.wire_schema import WireRule
+from pipeline.frame_path.publisher.wire_schema import WireRule
 
 
 @dataclass(frozen=True, slots=True)

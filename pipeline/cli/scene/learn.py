@@ -22,7 +22,7 @@ from pipeline.control.bank_request import parse_span
 from pipeline.control.http_scene import SCENE_LEARN
 from pipeline.control.view_lessons import LEAST_SECONDS, MARGIN_SECONDS, MOST_SECONDS
 from pipeline.errors import PipelineError
-from pipeline.frame_path.collection import evenly
+from pipeline.frame_path.publisher.collection import evenly
 
 PICTURES = 6
 """Of one light; a median of five survives two passers-by."""

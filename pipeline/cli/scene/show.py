@@ -18,7 +18,7 @@ from pipeline.cli.config_argument import load
 from pipeline.cli.pictures.depth import draw_depth
 from pipeline.cli.pictures.lettering import save
 from pipeline.cli.scene.named import camera_of
-from pipeline.frame_path.artefacts import ArtefactStore
+from pipeline.frame_path.publisher.artefacts import ArtefactStore
 
 _PANEL_WIDTH_PX = 560
 

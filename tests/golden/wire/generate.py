@@ -15,8 +15,8 @@ import msgspec
 import numpy as np
 
 from operators.results import ViewSample
-from pipeline.frame_path.action_request import ActionRequest
-from pipeline.frame_path.wire import wire_schema
+from pipeline.frame_path.publisher.action_request import ActionRequest
+from pipeline.frame_path.publisher.wire import wire_schema
 from pipeline.messages import Delivery, Gone, Message, Picture, Status
 from tests.fakes_publisher import CAMERA, GRID, START_NS, HandSink, camera, frame, publisher, reused, rule, tick
 

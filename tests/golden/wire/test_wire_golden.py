@@ -6,8 +6,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pipeline.frame_path.wire import event_type, wire_schema
-from pipeline.frame_path.wire_schema import BODIES
+from pipeline.frame_path.publisher.wire import event_type, wire_schema
+from pipeline.frame_path.publisher.wire_schema import BODIES
 from tests.golden.wire.generate import messages, written
 
 HERE = Path(__file__).parent

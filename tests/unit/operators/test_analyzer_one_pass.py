@@ -31,7 +31,7 @@ from operators.heads.kinds import HEAD_KINDS
 from operators.heads.segment import PatchSegments, SegmentLinear
 from operators.results import Segments
 from operators.scene.config import ViewConfig
-from pipeline.frame_path.model_picture import model_picture
+from pipeline.frame_path.owner.model_picture import model_picture
 from pipeline.sources.picture import ArrayPicture
 
 SHAPE, GRID = (56, 98), (4, 7)

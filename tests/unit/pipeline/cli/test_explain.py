@@ -13,7 +13,7 @@ import pytest
 from pipeline.cli import app as command_line
 from pipeline.cli.explain.plot import Point, draw, level_of
 from pipeline.cli.explain.story import parse_id
-from pipeline.frame_path.action_request import ActionRequest
+from pipeline.frame_path.publisher.action_request import ActionRequest
 from pipeline.messages import Delivery, Picture
 from pipeline.sinks.config import JsonlSinkConfig
 from pipeline.sinks.jsonl import JsonLines

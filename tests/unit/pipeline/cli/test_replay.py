@@ -14,7 +14,7 @@ from operators.rules.config import RuleConfig
 from pipeline.cli.app import build
 from pipeline.cli.replay.what_if import parse_change
 from pipeline.clock import Clock
-from pipeline.frame_path.action_request import ActionRequest
+from pipeline.frame_path.publisher.action_request import ActionRequest
 from pipeline.messages import Delivery, Message
 from pipeline.sinks import envelope
 from tests.fakes_publisher import CAMERA, HandClock, HandSink, camera, frame, publisher, reused, rule, tick

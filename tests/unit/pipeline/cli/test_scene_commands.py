@@ -14,7 +14,7 @@ from operators.scene.subjects import view_tokens
 from pipeline.cli.app import UserError
 from pipeline.cli.scene.learn import learn
 from pipeline.cli.scene.show import show
-from pipeline.frame_path.artefacts import ArtefactStore
+from pipeline.frame_path.publisher.artefacts import ArtefactStore
 
 SITE = """\
 version: 1

@@ -20,8 +20,8 @@ from pipeline.control.bank_request import AddRequest, parse_span
 from pipeline.control.http import build_app
 from pipeline.control.snapshot import PipelineSnapshot
 from pipeline.errors import PipelineError
-from pipeline.frame_path.artefacts import ArtefactStore
-from pipeline.frame_path.published import PublishedCamera
+from pipeline.frame_path.publisher.artefacts import ArtefactStore
+from pipeline.frame_path.publisher.published import PublishedCamera
 from pipeline.messages import Delivery
 from tests.fakes_publisher import CAMERA, HandClock, HandSink, frame, publisher, subject
 

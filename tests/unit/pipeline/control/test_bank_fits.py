@@ -10,7 +10,7 @@ from operators.retrieval.bank import Bank
 from operators.retrieval.vectors import VectorSet
 from pipeline.control.model import ModelSpec, build_analyzer
 from pipeline.errors import PipelineError
-from pipeline.frame_path.artefacts import ArtefactStore
+from pipeline.frame_path.publisher.artefacts import ArtefactStore
 
 
 @dataclass

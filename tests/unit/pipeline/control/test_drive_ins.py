@@ -7,7 +7,7 @@ from operators.rules.config import RuleConfig
 from operators.scene.config import ViewConfig
 from operators.scene.residuals import Stop, measured, metres_fingerprint
 from pipeline.control.drive_ins import drive_ins, head_of, is_fitted_at_view, too_tight
-from pipeline.frame_path.artefacts import ArtefactStore
+from pipeline.frame_path.publisher.artefacts import ArtefactStore
 
 VIEW = ViewConfig.model_validate({"hfov": "74deg", "height": "3.5m", "pitch": "32deg"})
 GATE = ((0.0, 4.0), (2.0, 4.0))

@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.control.health import is_ready, judge
 from pipeline.control.snapshot import ActorStatus, PipelineSnapshot
-from pipeline.frame_path.published import PublisherSnapshot
+from pipeline.frame_path.publisher.published import PublisherSnapshot
 from pipeline.messages import CameraSnapshot, LedgerSnapshot
 from pipeline.sinks.base import SinkHealth
 

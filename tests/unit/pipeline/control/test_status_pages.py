@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pipeline.control.http import HttpServer, build_app
 from pipeline.control.snapshot import ActorStatus, PipelineSnapshot, add_ledgers, close_ledger
 from pipeline.errors import PipelineError
-from pipeline.frame_path.published import PublisherSnapshot
+from pipeline.frame_path.publisher.published import PublisherSnapshot
 from pipeline.messages import CameraSnapshot, LedgerSnapshot, SinkLedger
 from pipeline.sinks.base import SinkHealth
 

@@ -13,8 +13,8 @@ from pipeline.config import load_config
 from pipeline.control.model import ModelSpec
 from pipeline.control.topology import AnalyzerPlan, DecoderPlan, Plan, PublisherPlan
 from pipeline.errors import PipelineError
-from pipeline.frame_path.ledger import Ledger, ledger_path
-from pipeline.frame_path.publisher import PublisherSnapshot
+from pipeline.frame_path.owner.ledger import Ledger, ledger_path
+from pipeline.frame_path.publisher.publisher import PublisherSnapshot
 from pipeline.messages import CameraSnapshot, LedgerSnapshot
 from tests.fakes import FakeClock
 

@@ -4,7 +4,7 @@ from prometheus_client import generate_latest
 
 from pipeline.control.snapshot import PipelineSnapshot
 from pipeline.control.telemetry import registry
-from pipeline.frame_path.published import PublisherSnapshot
+from pipeline.frame_path.publisher.published import PublisherSnapshot
 
 
 def test_thumbnails_are_counted_by_camera_and_outcome():

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from pipeline.frame_path.artefacts import KEPT_VERSIONS, ArtefactStore
+from pipeline.frame_path.publisher.artefacts import KEPT_VERSIONS, ArtefactStore
 
 
 def test_versions_count_up_and_never_change(tmp_path):

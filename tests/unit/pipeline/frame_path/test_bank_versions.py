@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from pipeline.errors import PublishError
-from pipeline.frame_path.artefacts import ArtefactStore
-from pipeline.frame_path.collection import MAX_PICTURES, Collection
-from pipeline.frame_path.versions import Versions
-from pipeline.frame_path.wishes import Wishes
+from pipeline.frame_path.owner.versions import Versions
+from pipeline.frame_path.owner.wishes import Wishes
+from pipeline.frame_path.publisher.artefacts import ArtefactStore
+from pipeline.frame_path.publisher.collection import MAX_PICTURES, Collection
 from pipeline.messages import Analysed, ArtefactVersion, CameraReceipt, Delivery
 from tests.fakes_publisher import CAMERA, HandSink, camera, frame, publisher, subject
 

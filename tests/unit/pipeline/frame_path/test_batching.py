@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from pipeline.frame_path.batching import BatchLimits, Candidate, FairShare
+from pipeline.frame_path.owner.batching import BatchLimits, Candidate, FairShare
 
 SHAPE = (224, 392)
 BYTES = 224 * 392 * 3

@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 
 from operators.frames import Ticket
-from pipeline.frame_path.camera_flow import CameraFlow
-from pipeline.frame_path.camera_state import CameraStatus, RuleClock
-from pipeline.frame_path.config import SampleConfig
-from pipeline.frame_path.full_size import FullSize, FullSizePictures
-from pipeline.frame_path.mailbox import Frame
-from pipeline.frame_path.positions import PositionFile, ResumeLine
-from pipeline.frame_path.versions import Versions
+from pipeline.frame_path.owner.camera_flow import CameraFlow
+from pipeline.frame_path.owner.camera_state import CameraStatus, RuleClock
+from pipeline.frame_path.owner.config import SampleConfig
+from pipeline.frame_path.owner.full_size import FullSize, FullSizePictures
+from pipeline.frame_path.owner.mailbox import Frame
+from pipeline.frame_path.owner.positions import PositionFile, ResumeLine
+from pipeline.frame_path.owner.versions import Versions
 from pipeline.messages import (
     Analysed,
     ArtefactVersion,

@@ -5,10 +5,10 @@ import pytest
 
 from operators.frames import Placement
 from pipeline.errors import AnalyzeError
-from pipeline.frame_path.batching import BatchLimits
-from pipeline.frame_path.camera_flow import CameraFlow
-from pipeline.frame_path.dispatch import REPLAYABLE_TRIES, Dispatch, Seat
-from pipeline.frame_path.mailbox import Frame
+from pipeline.frame_path.owner.batching import BatchLimits
+from pipeline.frame_path.owner.camera_flow import CameraFlow
+from pipeline.frame_path.owner.dispatch import REPLAYABLE_TRIES, Dispatch, Seat
+from pipeline.frame_path.owner.mailbox import Frame
 from tests.fakes import SHAPE, FakeAnalyzer, FakeClock, owned, ticket, times
 
 

@@ -8,10 +8,10 @@ from operators.frames import Placement
 from operators.geometry import FloorCamera, beside_line, signed_distance
 from operators.preview import MAX_BYTES, preview_jpeg
 from operators.scene.config import ViewConfig
-from pipeline.frame_path.alert_drawing import drawn_preview
 from pipeline.frame_path.drawing import Sight, draw
-from pipeline.frame_path.full_size import FullSize, evidence
-from pipeline.frame_path.model_picture import model_picture
+from pipeline.frame_path.owner.full_size import FullSize, evidence
+from pipeline.frame_path.owner.model_picture import model_picture
+from pipeline.frame_path.publisher.alert_drawing import drawn_preview
 from pipeline.messages import Drawing, FloorMark, Outline, PictureWanted
 from pipeline.sources.picture import ArrayPicture
 from tests.fakes import ticket

@@ -5,8 +5,8 @@ from __future__ import annotations
 import fsspec
 import pytest
 
-from pipeline.frame_path.evidence import EvidenceStore, StillNamed, evidence_path
-from pipeline.frame_path.evidence_shelves import read_evidence, shelf_of, store_complaint
+from pipeline.frame_path.publisher.evidence import EvidenceStore, StillNamed, evidence_path
+from pipeline.frame_path.publisher.evidence_shelves import read_evidence, shelf_of, store_complaint
 from pipeline.messages import Delivery, Picture
 from pipeline.sinks.config import EvidenceConfig
 from tests.fakes_publisher import CAMERA, HandSink, body, camera, frame, publisher, rule

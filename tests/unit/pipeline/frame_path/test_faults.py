@@ -9,15 +9,15 @@ import threading
 import pytest
 
 from pipeline.errors import AnalyzeError, PublishError
-from pipeline.frame_path.admission import Admission
-from pipeline.frame_path.batching import BatchLimits
-from pipeline.frame_path.camera_flow import CameraFlow
-from pipeline.frame_path.config import GateConfig, SampleConfig
-from pipeline.frame_path.dispatch import Dispatch, Seat
-from pipeline.frame_path.handles import FeedPlan
-from pipeline.frame_path.ledger import read_ledger
-from pipeline.frame_path.publish_lane import PublishLane
-from pipeline.frame_path.reader_watch import ReaderWatch
+from pipeline.frame_path.owner.admission import Admission
+from pipeline.frame_path.owner.batching import BatchLimits
+from pipeline.frame_path.owner.camera_flow import CameraFlow
+from pipeline.frame_path.owner.config import GateConfig, SampleConfig
+from pipeline.frame_path.owner.dispatch import Dispatch, Seat
+from pipeline.frame_path.owner.handles import FeedPlan
+from pipeline.frame_path.owner.ledger import read_ledger
+from pipeline.frame_path.owner.publish_lane import PublishLane
+from pipeline.frame_path.owner.reader_watch import ReaderWatch
 from pipeline.messages import Gone
 from pipeline.sources.base import Decoded, Undecodable
 from tests.fakes import BrokenPicture, FakeAnalyzer, FakeClock, FakePublisher, PlainPicture, PublisherState, owned

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from operators.scene.change_gate import SIZE, ChangeGate
-from pipeline.frame_path.config import GateConfig, SampleConfig
-from pipeline.frame_path.intake import Intake
-from pipeline.frame_path.model_picture import blacked_out, model_picture
-from pipeline.frame_path.sampling import FrozenWatch, Sampler
+from pipeline.frame_path.owner.config import GateConfig, SampleConfig
+from pipeline.frame_path.owner.intake import Intake
+from pipeline.frame_path.owner.model_picture import blacked_out, model_picture
+from pipeline.frame_path.owner.sampling import FrozenWatch, Sampler
 from tests.fakes import SHAPE, PlainPicture, owned, times
 
 RNG = np.random.default_rng(3)

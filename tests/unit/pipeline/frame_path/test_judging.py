@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfoNotFoundError
 import pytest
 
 from operators.rules.measures import Reading
-from pipeline.frame_path.judging import MAX_HISTORY, Judge, is_engaged, period_of
+from pipeline.frame_path.publisher.judging import MAX_HISTORY, Judge, is_engaged, period_of
 from tests.fakes_publisher import START_NS, camera, rule
 
 SECOND = 1_000_000_000

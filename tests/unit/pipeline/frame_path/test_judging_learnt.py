@@ -7,8 +7,8 @@ import numpy as np
 from operators.camera import CameraSpec
 from operators.rules.config import RuleConfig
 from operators.rules.measures import Reading
-from pipeline.frame_path.judging import Judge, Judged
-from pipeline.frame_path.stored_camera import StoredCamera
+from pipeline.frame_path.publisher.judging import Judge, Judged
+from pipeline.frame_path.publisher.stored_camera import StoredCamera
 
 S = 1_000_000_000
 RULE = RuleConfig.model_validate({"measure": "similarity(wanted)", "enter": {"false_alarms": "2 per hour"}})

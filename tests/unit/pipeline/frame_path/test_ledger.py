@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from pipeline.frame_path.ledger import (
+from pipeline.frame_path.owner.ledger import (
     KEPT_LEDGERS,
     SLOTS,
     Ledger,
@@ -20,7 +20,7 @@ COUNTING = """
 import sys
 from pathlib import Path
 from operators.frames import Ticket
-from pipeline.frame_path.ledger import Ledger
+from pipeline.frame_path.owner.ledger import Ledger
 
 ledger = Ledger(Path(sys.argv[1]), "dock-03", 7)
 print("counting", flush=True)

@@ -5,9 +5,9 @@ import random
 import pytest
 
 from pipeline.errors import PublishError
-from pipeline.frame_path.offers import Offers
-from pipeline.frame_path.outbox import Outbox
-from pipeline.frame_path.state_db import StateDatabase
+from pipeline.frame_path.publisher.offers import Offers
+from pipeline.frame_path.publisher.outbox import Outbox
+from pipeline.frame_path.publisher.state_db import StateDatabase
 from pipeline.messages import Delivery, Settlement
 from pipeline.sinks.dead_letters import dead_letter
 from tests.fakes_publisher import HandSink, body, camera, frame, publisher

@@ -9,12 +9,12 @@ import pytest
 
 from pipeline.clock import SystemClock
 from pipeline.errors import AnalyzeError, ConnectError, PipelineError, PublishError, SourceError, StreamStalled
-from pipeline.frame_path.batching import BatchLimits
-from pipeline.frame_path.camera_flow import CameraFlow
-from pipeline.frame_path.config import GateConfig, SampleConfig
-from pipeline.frame_path.ledger import ledger_path, read_ledger
-from pipeline.frame_path.owner import FeedPlan, Owner
-from pipeline.frame_path.reader import Reader
+from pipeline.frame_path.owner.batching import BatchLimits
+from pipeline.frame_path.owner.camera_flow import CameraFlow
+from pipeline.frame_path.owner.config import GateConfig, SampleConfig
+from pipeline.frame_path.owner.ledger import ledger_path, read_ledger
+from pipeline.frame_path.owner.owner import FeedPlan, Owner
+from pipeline.frame_path.owner.reader import Reader
 from pipeline.messages import Analysed, Drawing, Gone, PictureWanted, Reused
 from pipeline.sources.config import BackoffConfig
 from tests.fakes import (

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from operators.frames import Ticket
-from pipeline.frame_path.camera_flow import CameraFlow
-from pipeline.frame_path.positions import ResumeLine
-from pipeline.frame_path.publish_lane import PublishLane
-from pipeline.frame_path.published import PublishedCamera
-from pipeline.frame_path.settling import Settling
+from pipeline.frame_path.owner.camera_flow import CameraFlow
+from pipeline.frame_path.owner.positions import ResumeLine
+from pipeline.frame_path.owner.publish_lane import PublishLane
+from pipeline.frame_path.publisher.published import PublishedCamera
+from pipeline.frame_path.publisher.settling import Settling
 from pipeline.messages import Delivery, Message
 from tests.fakes import FakeClock, owned
 from tests.fakes_publisher import CAMERA, HandSink, camera, frame, publisher

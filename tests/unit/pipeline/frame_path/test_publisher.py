@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from pipeline.errors import PublishError
-from pipeline.frame_path.wire import decode_array
+from pipeline.frame_path.publisher.wire import decode_array
 from pipeline.messages import Gone, Status
 from tests.fakes_publisher import (
     CAMERA,

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from pipeline.errors import PublishError
-from pipeline.frame_path.action_request import ActionRequest
-from pipeline.frame_path.state_db import translate
+from pipeline.frame_path.publisher.action_request import ActionRequest
+from pipeline.frame_path.publisher.state_db import translate
 from pipeline.messages import Delivery
 from tests.fakes_publisher import CAMERA, START_NS, HandClock, HandSink, body, camera, frame, ids, publisher, rule, tick
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from operators.preview import preview_jpeg
-from pipeline.frame_path.evidence import EvidenceStore, StillNamed, clip_path, evidence_path, preview_path
+from pipeline.frame_path.publisher.evidence import EvidenceStore, StillNamed, clip_path, evidence_path, preview_path
 from pipeline.messages import ClipPart, Delivery, FloorMark, Outline, Picture
 from pipeline.sinks.config import EvidenceConfig
 from tests.fakes_publisher import (

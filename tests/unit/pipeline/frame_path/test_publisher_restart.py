@@ -5,7 +5,7 @@ import sqlite3
 import pytest
 
 from pipeline.errors import PublishError
-from pipeline.frame_path.state_db import translate
+from pipeline.frame_path.publisher.state_db import translate
 from pipeline.messages import Status
 from tests.fakes_publisher import CAMERA, START_NS, HandSink, body, camera, deliver, frame, ids, publisher, tick
 

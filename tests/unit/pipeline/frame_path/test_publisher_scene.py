@@ -11,7 +11,7 @@ from operators.results import ViewSample
 from operators.scene.empty_view import build_view
 from operators.scene.view_learner import ViewLearner
 from pipeline.errors import PublishError
-from pipeline.frame_path.artefacts import ArtefactStore
+from pipeline.frame_path.publisher.artefacts import ArtefactStore
 from tests.fakes_publisher import (
     CAMERA,
     GRID,

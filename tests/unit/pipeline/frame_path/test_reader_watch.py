@@ -4,10 +4,10 @@ import threading
 
 import pytest
 
-from pipeline.frame_path.camera_flow import CameraFlow
-from pipeline.frame_path.handles import FeedPlan
-from pipeline.frame_path.reader import Reader
-from pipeline.frame_path.reader_watch import ReaderWatch
+from pipeline.frame_path.owner.camera_flow import CameraFlow
+from pipeline.frame_path.owner.handles import FeedPlan
+from pipeline.frame_path.owner.reader import Reader
+from pipeline.frame_path.owner.reader_watch import ReaderWatch
 from pipeline.sources.base import EndOfStream, Quiet, SourceInfo
 from tests.fakes import FakeClock, owned
 

@@ -13,11 +13,11 @@ import pytest
 from operators.frames import Ticket, Times
 from operators.results import Label
 from pipeline.errors import PublishError
-from pipeline.frame_path.camera_flow import CameraFlow
-from pipeline.frame_path.doubts import LAST_PATIENCE, Doubt
-from pipeline.frame_path.mailbox import Frame
-from pipeline.frame_path.publish_lane import PublishLane
-from pipeline.frame_path.published import PublishedCamera
+from pipeline.frame_path.owner.camera_flow import CameraFlow
+from pipeline.frame_path.owner.doubts import LAST_PATIENCE, Doubt
+from pipeline.frame_path.owner.mailbox import Frame
+from pipeline.frame_path.owner.publish_lane import PublishLane
+from pipeline.frame_path.publisher.published import PublishedCamera
 from pipeline.messages import Gone, Picture
 from tests.fakes import FakeClock, analysis_of, owned, placement
 from tests.fakes_publisher import HandSink, body, publisher

@@ -7,7 +7,7 @@ import pytest
 from operators.results import Label
 from operators.rules.episodes import Transition
 from operators.rules.measures import parse_measure
-from pipeline.frame_path.sentences import nearest_subject, start_sentence
+from pipeline.frame_path.publisher.sentences import nearest_subject, start_sentence
 from tests.fakes_publisher import rule, subject
 
 

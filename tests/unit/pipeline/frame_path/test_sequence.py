@@ -3,8 +3,8 @@
 import logging
 
 from operators.frames import Ticket
-from pipeline.frame_path.sequence import MANY_REPEATED, Repetitions, note_position
-from pipeline.frame_path.stored_camera import StoredCamera
+from pipeline.frame_path.publisher.sequence import MANY_REPEATED, Repetitions, note_position
+from pipeline.frame_path.publisher.stored_camera import StoredCamera
 
 
 def test_each_partition_rises_for_itself():

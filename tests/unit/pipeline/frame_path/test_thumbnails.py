@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from operators.frames import Ticket
-from pipeline.frame_path.evidence import EvidenceStore, evidence_path
-from pipeline.frame_path.thumbnail_store import ThumbnailStore, thumbnail_path
-from pipeline.frame_path.thumbnails import WAITING, Thumbnails
-from pipeline.frame_path.wishes import Wishes
+from pipeline.frame_path.owner.wishes import Wishes
+from pipeline.frame_path.publisher.evidence import EvidenceStore, evidence_path
+from pipeline.frame_path.publisher.thumbnail_store import ThumbnailStore, thumbnail_path
+from pipeline.frame_path.publisher.thumbnails import WAITING, Thumbnails
 from pipeline.messages import Analysed, Delivery
 from pipeline.sinks.config import EvidenceConfig
 from tests.fakes_publisher import CAMERA, START_NS, HandSink, camera, frame, publisher, reused, tick

@@ -9,7 +9,7 @@ import pytest
 
 from operators.results import Label, LineDistance, Segments, Subject
 from operators.run_lengths import from_run_lengths
-from pipeline.frame_path.wire import (
+from pipeline.frame_path.publisher.wire import (
     decode_array,
     encode_array,
     encode_event,
@@ -18,7 +18,7 @@ from pipeline.frame_path.wire import (
     wire_segments,
     wire_subject,
 )
-from pipeline.frame_path.wire_schema import SceneBody
+from pipeline.frame_path.publisher.wire_schema import SceneBody
 from tests.fakes_publisher import segments
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from operators.frames import Ticket
 from operators.preview import preview_jpeg
-from pipeline.frame_path.evidence import EvidenceStore, evidence_path
-from pipeline.frame_path.thumbnail_store import thumbnail_path
+from pipeline.frame_path.publisher.evidence import EvidenceStore, evidence_path
+from pipeline.frame_path.publisher.thumbnail_store import thumbnail_path
 from pipeline.gallery.config import GalleryConfig
 from pipeline.gallery.intake import Intake
 from pipeline.gallery.pictures import CameraPictures, Pictures

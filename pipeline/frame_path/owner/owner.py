@@ -1,0 +1,240 @@
+"""Answers for each frame of its cameras until it is settled."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.clock import Clock
+from pipeline.errors import PipelineError
+from pipeline.frame_path.owner.batching import BatchLimits
+from pipeline.frame_path.owner.camera_flow import CameraFlow
+from pipeline.frame_path.owner.dispatch import Dispatch
+from pipeline.frame_path.owner.handles import AnalyzerHandle, FeedPlan, OwnedCamera, PublisherHandle, PublisherOf
+from pipeline.frame_path.owner.positions import SettledPositions
+from pipeline.frame_path.owner.publish_lanes import PublishLanes
+from pipeline.frame_path.owner.reader import Reader
+from pipeline.messages import CameraSnapshot
+
+__all__ = ["AnalyzerHandle", "FeedPlan", "OwnedCamera", "Owner", "PublisherHandle", "PublisherOf"]
+
+log = logging.getLogger(__name__)
+
+PULSE_SECONDS = 0.25
+UNREACHED_SECONDS = 10.0
+_SAVE_EVERY = 4
+MAX_ABANDONED = 2
+"""Readers that may hang for ever before the whole process should be replaced."""
+
+
+class Owner:
+    """Readers, credits and publishing lanes around the flows of some cameras; all public methods are thread-safe.
+
+    One lock guards all flows; it is held for microseconds and never over a call, a conversion or a wait.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        feeds: Sequence[FeedPlan],
+        *,
+        analyzers: Sequence[tuple[AnalyzerHandle, int]],
+        publisher_of: PublisherOf,
+        clock: Clock,
+        state_dir: Path,
+        limits: BatchLimits,
+        unreached_seconds: float = UNREACHED_SECONDS,
+    ) -> None:
+        """`analyzers` with their credits: calls that may be under way at once. Without a `beat` for
+        `unreached_seconds` the readers stop.
+        """
+        self.name = name
+        self._clock = clock
+        self._analyzers = list(analyzers)
+        self._publisher_of = publisher_of
+        self._unreached_seconds = unreached_seconds
+        self._guard = threading.Condition(threading.RLock())
+        self._moved = threading.Event()
+        self._flows: dict[str, CameraFlow] = {}
+        for plan in feeds:
+            newest_read: dict[int, tuple[int, str]] = {}
+            for owned in plan.cameras:
+                self._flows[owned.camera] = CameraFlow(owned, state_dir, clock, newest_read)
+        feed_names = [plan.cameras[0].camera for plan in feeds]
+        self._positions = SettledPositions(state_dir / "positions", feed_names)
+        self._lanes = PublishLanes(self._flows, self._guard, clock, self._on_receipt)
+        self._readers = {plan.cameras[0].camera: self._reader(plan) for plan in feeds}
+        self._feed_of = {owned.camera: plan.cameras[0].camera for plan in feeds for owned in plan.cameras}
+        self._dispatch = Dispatch(self._flows, limits, self._guard, clock, self._lanes.wake)
+        self._reached_at = clock.monotonic()
+        self._is_closing = threading.Event()
+        self._is_stopped = threading.Event()
+        self._num_abandoned = 0
+        self._fault = ""
+        self._pulse = threading.Thread(target=self._run_pulse, name=f"pulse-{name}", daemon=True)
+
+    def start(self) -> None:
+        """Starts every thread; returns at once. Cameras that are down and missing publishers hold up nobody."""
+        self._reached_at = self._clock.monotonic()
+        self._lanes.assign(self._publisher_of)
+        self._dispatch.seat(self._analyzers)
+        for reader in self._readers.values():
+            reader.start()
+        self._pulse.start()
+
+    def beat(self) -> None:
+        """The supervisor is there.
+
+        Raises:
+            PipelineError: code `fault`: this owner is broken and must be replaced.
+        """
+        self._reached_at = self._clock.monotonic()
+        if self._fault:
+            raise PipelineError(self._fault, code="fault", where=self.name)
+
+    def replace_analyzers(self, analyzers: Sequence[tuple[AnalyzerHandle, int]]) -> None:
+        """The analyzers from now on; calls under way at others end first."""
+        self._dispatch.seat(analyzers)
+
+    def replace_publisher(self, publisher_of: PublisherOf | None = None) -> None:
+        """The publishers from now on; what the old ones had not settled goes to the new ones."""
+        self._publisher_of = publisher_of or self._publisher_of
+        self._lanes.assign(self._publisher_of)
+
+    def snapshot(self) -> list[CameraSnapshot]:
+        """Every camera, now."""
+        with self._guard:
+            return [flow.snapshot() for flow in self._flows.values()]
+
+    def drain(self, timeout_seconds: float) -> bool:
+        """Readers stop, what is in flight is analysed, published and (replayable) settled; True if nothing is left."""
+        deadline = self._clock.monotonic() + timeout_seconds
+        self._is_closing.set()
+        self._quiet_readers(deadline)
+        with self._guard:
+            for flow in self._flows.values():
+                if flow.status.state not in {"ended", "failed"}:
+                    flow.change("ended", code="stopped", reason="the pipeline was stopped")
+        self._lanes.wake()
+        while not self._is_idle():
+            left = deadline - self._clock.monotonic()
+            if left <= 0:
+                return False
+            self._moved.clear()
+            if not self._is_idle():
+                self._clock.wait(self._moved, min(left, PULSE_SECONDS))
+        self._positions.save(self._guard)
+        return True
+
+    def stop(self, timeout_seconds: float) -> None:
+        """Ends every thread; what is still in flight is lost, counted as `drained`. `drain` first for a clean end."""
+        deadline = self._clock.monotonic() + timeout_seconds
+        self._is_closing.set()
+        self._quiet_readers(deadline)
+        self._dispatch.stop()
+        self._lanes.stop()
+        ended = [self._dispatch.join(deadline - self._clock.monotonic())]
+        ended += [self._lanes.join(deadline)]
+        for reader in self._readers.values():
+            reader.release()
+        ended += [reader.join(deadline - self._clock.monotonic()) for reader in self._readers.values()]
+        if not all(ended):
+            log.warning("%s: some calls did not return in time; their threads are left behind", self.name)
+        self._positions.save(self._guard)
+        with self._guard:
+            for flow in self._flows.values():
+                flow.lose_all("drained")
+                flow.book.ledger.close()
+        self._is_stopped.set()
+
+    # --- parts --------------------------------------------------------------------------------------------------
+
+    def _reader(self, plan: FeedPlan) -> Reader:
+        key = plan.cameras[0].camera
+        flows = {owned.camera: self._flows[owned.camera] for owned in plan.cameras}
+        resume = self._positions.of(key)
+        return Reader(plan, flows, self._guard, self._clock, resume=resume, on_news=self._lanes.wake)
+
+    def _on_receipt(self, settled: dict[str, list[str]]) -> None:
+        """On a lane's thread, outside the guard."""
+        for camera, moved in settled.items():
+            key = self._feed_of[camera]
+            with self._guard:
+                self._positions.note(key, camera, moved[-1])
+                reader = self._readers[key]
+            for resume in moved:
+                reader.commit({camera: resume})
+        self._moved.set()
+
+    def _is_idle(self) -> bool:
+        with self._guard:
+            return all(flow.is_over or flow.is_idle for flow in self._flows.values())
+
+    def _quiet_readers(self, deadline: float) -> None:
+        readers = list(self._readers.values())
+        for reader in readers:
+            reader.stop()
+        for reader in readers:
+            if not reader.wait_quiet(deadline - self._clock.monotonic()):
+                with self._guard:
+                    reader.abandon()
+
+    # --- the pulse ----------------------------------------------------------------------------------------------
+
+    def _run_pulse(self) -> None:
+        beats = 0
+        while not self._clock.wait(self._is_stopped, PULSE_SECONDS):
+            beats += 1
+            with self._guard:
+                for flow in self._flows.values():
+                    flow.expire(self._clock.monotonic())
+                self._dispatch.expire()
+                for reader in self._readers.values():
+                    reader.watch.mark_stalled()
+                self._guard.notify_all()
+            if not self._is_closing.is_set():
+                self._look_after_readers()
+            if beats % _SAVE_EVERY == 0:
+                self._positions.save(self._guard)
+            self._lanes.wake()
+
+    def _look_after_readers(self) -> None:
+        if self._clock.monotonic() - self._reached_at > self._unreached_seconds:
+            self._give_up()
+            return
+        for key, reader in list(self._readers.items()):
+            if reader.watch.is_hung:
+                self._replace_reader(key, reader)
+        crashed = [key for key, reader in self._readers.items() if reader.has_crashed]
+        crashed += self._lanes.crashed
+        with self._guard:
+            crashed += self._dispatch.crashed
+        if crashed:
+            self._fault = f"a thread ended by itself ({', '.join(crashed)}); see the log"
+
+    def _give_up(self) -> None:
+        """Nobody knows this owner any more: perhaps another one reads its cameras already."""
+        self._is_closing.set()
+        log.warning("%s: no beat for %g s; the readers stop", self.name, self._unreached_seconds)
+        for reader in self._readers.values():
+            reader.stop()
+        with self._guard:
+            for flow in self._flows.values():
+                flow.change("failed", code="unreached", reason="the supervisor has not been heard")
+        self._fault = "stopped reading: the supervisor was not heard in time"
+
+    def _replace_reader(self, key: str, reader: Reader) -> None:
+        log.warning("%s: the reader hangs and is left behind", key)
+        with self._guard:
+            reader.abandon()
+            self._readers[key] = self._reader(reader.plan)
+            for owned in reader.plan.cameras:
+                flow = self._flows[owned.camera]
+                flow.pass_over()
+                flow.change("backoff", code="hung", reason="the source does not answer, not even to say so")
+        self._num_abandoned += 1
+        if self._num_abandoned >= MAX_ABANDONED:
+            self._fault = f"{self._num_abandoned} readers hang in their sources"
+        self._readers[key].start()

@@ -1,0 +1,291 @@
+"""What a publisher does, one call at a time: lease, order, rules, one transaction, receipts."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from operators.camera import CameraSpec
+from pipeline.clock import Clock
+from pipeline.errors import PublishError
+from pipeline.frame_path.publisher.action_request import Acted, ActionRequest
+from pipeline.frame_path.publisher.artefacts import ArtefactStore
+from pipeline.frame_path.publisher.camera_book import CameraBook
+from pipeline.frame_path.publisher.collection import Collected, Collections
+from pipeline.frame_path.publisher.draft import Draft, Letterhead
+from pipeline.frame_path.publisher.entries import camera_of, enter_into, lease_of
+from pipeline.frame_path.publisher.evidence import StillNamed
+from pipeline.frame_path.publisher.offers import Offers
+from pipeline.frame_path.publisher.published import PublishedCamera, PublisherSnapshot
+from pipeline.frame_path.publisher.records import Records
+from pipeline.frame_path.publisher.thumbnails import Thumbnails
+from pipeline.messages import Attachment, CameraReceipt, Delivery, Receipt, Settlement
+from pipeline.sinks.base import Sink
+
+
+class Desk:
+    """The publisher without threads: its caller serialises every call but `on_settled`."""
+
+    def __init__(
+        self,
+        records: Records,
+        sinks: Sequence[Sink],
+        *,
+        letterhead: Letterhead,
+        artefacts: ArtefactStore,
+        thumbnails: Thumbnails,
+        clock: Clock,
+    ) -> None:
+        self._records = records
+        self._letterhead = letterhead
+        self._artefacts = artefacts
+        self._thumbnails = thumbnails
+        self._clock = clock
+        self._offers = {sink.name: Offers(sink, records.outbox, records.newest_row) for sink in sinks}
+        self._cameras: dict[str, PublishedCamera] = {}
+        self._books: dict[str, CameraBook] = {}
+        self._settled: deque[Settlement] = deque()
+        self._num_fenced = 0
+        self._collections = Collections()
+
+    def allow(self, cameras: Sequence[PublishedCamera]) -> None:
+        """Answers for these cameras too, or for them in another configuration."""
+        for published in cameras:
+            camera = published.spec.camera
+            self._cameras[camera] = published
+            self._thumbnails.allow(camera, published.thumbnail_seconds)
+            earlier = self._books.pop(camera, None)
+            book = self._book(camera)
+            if earlier is not None:
+                book.settling = earlier.settling
+            else:
+                self._records.restore_settling(book)
+            self._transact(book.end_removed_rules, [camera])
+
+    def end_removed_cameras(self) -> None:
+        """Cameras that are stored and no longer configured: their episodes end."""
+        for camera in set(self._records.stored_cameras()) - set(self._cameras):
+            self.allow([PublishedCamera(CameraSpec(camera, (0, 0)), is_replayable=False)])
+            del self._cameras[camera], self._books[camera]
+
+    # --- calls of owners ---------------------------------------------------------------------------------------------
+
+    def attach(self, camera: str, lease: int) -> Attachment:
+        """An owner takes a camera over; lower leases are fenced from here on."""
+        self.drain_settled()
+        book = self._book(camera)
+        is_fenced = lease < book.stored.lease
+        if not is_fenced:
+
+            def enter(draft: Draft) -> None:
+                book.attach(lease)
+                self._records.pictures.give_up_owner(camera, lease, book.published.spec.labels, draft)
+
+            self._transact(enter, [camera])
+        return Attachment(
+            camera=camera,
+            lease=book.stored.lease,
+            refused="fenced" if is_fenced else None,
+            last_position=book.stored.last_position,
+            settled_upto=tuple(book.settling.upto.items()),
+            last_rule_time_ns=book.stored.rule_time_ns,
+            artefacts=book.artefacts_now(),
+            is_armed=book.is_armed,
+            view_sample_wanted=book.wants_sample,
+            is_thumbnail_due=self._thumbnails.is_due(camera, book.stored.rule_time_ns),
+        )
+
+    def publish(self, delivery: Delivery) -> Receipt:
+        """Takes one delivery, all of it or nothing."""
+        self.drain_settled()
+        by_entry = [(camera_of(entry), entry) for entry in delivery.entries]
+        named = (*delivery.pictures, *delivery.clips)
+        cameras = list(dict.fromkeys([name for name, _ in by_entry] + [p.ticket.camera for p in named]))
+        fenced = {name for name, entry in by_entry if lease_of(entry) < self._book(name).stored.lease}
+
+        def enter(draft: Draft) -> None:
+            for camera, entry in by_entry:
+                if camera not in fenced:
+                    enter_into(self._book(camera), entry, draft)
+            for picture in delivery.pictures:
+                labels = self._book(picture.ticket.camera).published.spec.labels
+                self._records.pictures.receive(picture, labels, draft)
+            for part in delivery.clips:
+                labels = self._book(part.ticket.camera).published.spec.labels
+                self._records.pictures.receive_part(part, labels, draft)
+
+        self._transact(enter, [name for name in cameras if name not in fenced])
+        self._num_fenced += sum(name in fenced for name, _ in by_entry)
+        accepted = [entry for camera, entry in by_entry if camera not in fenced]
+        self._collections.see(accepted)
+        self._thumbnails.see(accepted)
+        return Receipt(tuple(self._receipt(name, is_fenced=name in fenced) for name in cameras))
+
+    def _receipt(self, camera: str, *, is_fenced: bool) -> CameraReceipt:
+        book = self._book(camera)
+        if is_fenced:
+            return CameraReceipt(camera, None, (), refused="fenced")
+        return CameraReceipt(
+            camera=camera,
+            accepted_upto=book.stored.last_position,
+            settled_upto=tuple(each for each in book.settling.upto.items() if each[0] in book.stored.delivered),
+            artefacts=book.views.announced + book.heads.announced,
+            view_sample_wanted=book.wants_sample,
+            pictures_wanted=self._records.pictures.to_ask(camera),
+            is_armed=book.is_armed,
+            is_collecting=camera in self._collections,
+            is_thumbnail_due=self._thumbnails.is_due(camera, book.stored.rule_time_ns),
+        )
+
+    # --- calls of the supervisor -------------------------------------------------------------------------------------
+
+    def adopt(self, version: str) -> None:
+        """Every camera with the head of `head/vehicles@8` is asked with it from its next frame on."""
+        for book in self._books.values():
+            book.heads.adopt(version)
+
+    def collect(self, camera: str) -> None:
+        """Keeps the pictures of the frames to come, until `collected`."""
+        self._book(camera)
+        self._collections.begin(camera)
+
+    def collected(self, camera: str) -> Collected:
+        """Ends a collection."""
+        return self._collections.end(camera)
+
+    def act(self, camera: str, request: ActionRequest) -> Acted:
+        """What a person asks: state and event are one transaction, as for everything else."""
+        book = self._book(camera)
+        book.actions.check(request)
+        done: list[Acted] = []
+        self._transact(lambda draft: done.append(book.actions.carry_out(request, draft)), [camera])
+        return done[0]
+
+    def teach_view(self, camera: str, seconds: float, *, is_anew: bool) -> None:
+        """The camera's next frames show the empty place."""
+        book = self._book(camera)
+        self._transact(lambda draft: book.teach_view(seconds, draft, is_anew=is_anew), [camera])
+
+    # --- state -------------------------------------------------------------------------------------------------------
+
+    def _book(self, camera: str) -> CameraBook:
+        if camera not in self._books:
+            published = self._cameras.get(camera)
+            if published is None:
+                known = ", ".join(self._cameras) or "none"
+                msg = f"camera {camera!r} is not published here: expected one of {known}"
+                raise PublishError(msg, code="unknown_camera")
+            stored, learner = self._records.load(camera)
+            self._books[camera] = CameraBook(published, stored, learner, self._letterhead, self._artefacts)
+        return self._books[camera]
+
+    def _transact(self, enter: Callable[[Draft], None], cameras: Sequence[str]) -> None:
+        """Runs `enter`, stores what it says, then hands it to the sinks; all or nothing."""
+        draft = Draft(self._clock.wall_ns())
+        books = {name: self._book(name) for name in cameras}
+        try:
+            with self._records.transaction().transaction():
+                enter(draft)
+                routed = self._records.write(draft, books)
+        except BaseException as error:
+            self._roll_back(books)
+            if isinstance(error, OSError):  # of the artefact store: nobody's entry is at fault
+                raise PublishError(f"state cannot be written: {error}. Free space", code="state_unwritable") from None
+            raise
+        self._records.commit(draft.counted)
+        results = {message.ticket for message in draft.messages if message.ticket is not None}
+        for ticket in draft.accepted:
+            waits_for = self._records.required if ticket in results else ()
+            self._books[ticket.camera].settling.add(ticket.position, waits_for)
+        for name, messages in routed.items():
+            if messages:
+                self._offers[name].put(messages)
+
+    def _roll_back(self, books: dict[str, CameraBook]) -> None:
+        """Forgets what the failed call changed in memory."""
+        self._records.reload()
+        for name, book in books.items():
+            del self._books[name]
+            self._book(name).settling = book.settling
+
+    # --- what comes back from sinks ----------------------------------------------------------------------------------
+
+    def on_settled(self, settlements: Sequence[Settlement]) -> bool:
+        """On a sink's thread, beside any other call; returns whether a backlog may move now."""
+        self._settled.extend(settlements)
+        return any(offers.has_backlog for offers in self._offers.values())
+
+    def drain_settled(self) -> None:
+        """Notes what the sinks have settled; on disk with the next transaction."""
+        while self._settled:
+            settlement = self._settled.popleft()
+            message = settlement.message
+            self._records.settle(settlement)
+            book = self._books.get(message.camera)
+            if book is not None and message.ticket is not None:
+                book.settling.settle(message.ticket.position, settlement.sink)
+
+    def turn(self) -> bool:
+        """What needs no owner: settled rows leave the disk, late pictures are given up, mutes end, backlogs move.
+
+        Returns:
+            Whether a backlog can go on at once.
+        """
+        self.write_settled()
+        self._expire()
+        can_go_on = [offers.catch_up() for offers in self._offers.values()]
+        return any(can_go_on)
+
+    def _expire(self) -> None:
+        """What people have set ends by the wall clock also on a camera that sends nothing."""
+        now_ns = self._clock.wall_ns()
+        due = [book for book in self._books.values() if book.actions.is_due(now_ns)]
+
+        def enter(draft: Draft) -> None:
+            for book in due:
+                book.actions.expire(book.stored.rule_time_ns, draft)
+
+        if due:
+            self._transact(enter, [book.camera for book in due])
+
+    def write_settled(self) -> None:
+        """Settled rows leave the disk, stored evidence is announced, what is late is given up."""
+        self.drain_settled()
+        if self._records.has_unwritten:
+            labels = {name: published.spec.labels for name, published in self._cameras.items()}
+
+            def enter(draft: Draft) -> None:
+                self._records.pictures.announce(labels, draft)
+                self._records.pictures.give_up_late(labels, draft)
+
+            self._transact(enter, [])
+
+    def still_named(self) -> StillNamed:
+        """Evidence that must not be deleted yet."""
+        memories = (memory for book in self._books.values() for memory in book.stored.rules.values())
+        return self._records.still_named(memory.opened for memory in memories if memory.opened is not None)
+
+    # --- for people --------------------------------------------------------------------------------------------------
+
+    def snapshot(self, sinks: Sequence[Sink]) -> PublisherSnapshot:
+        """Now."""
+        self.drain_settled()
+        outbox, books = self._records.outbox, self._books
+        return PublisherSnapshot(
+            sinks=[sink.health() for sink in sinks],
+            ledgers=list(self._records.tallies.ledgers()),
+            outbox_rows=outbox.num_rows,
+            outbox_bytes=outbox.num_bytes,
+            is_outbox_full=outbox.is_full,
+            alerts_refused=outbox.refused,
+            active=[alert for book in books.values() for alert in book.active_alerts()],
+            rules={name: book.rule_values() for name, book in books.items()},
+            views={name: book.views.newest for name, book in books.items()},
+            view_lights={name: book.view_lights for name, book in books.items()},
+            scenes={name: scene for name, book in books.items() if (scene := book.scene_now) is not None},
+            heads={name: dict(book.stored.heads) for name, book in books.items() if book.stored.heads},
+            actions={name: book.stored.actions for name, book in books.items() if book.stored.actions.is_any},
+            retries=sum(book.retries for book in books.values()),
+            thumbnails=self._thumbnails.counts(),
+            fenced=self._num_fenced,
+        )
