@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import quote
 
@@ -12,25 +12,53 @@ import typer
 
 from operators.units import parse_seconds
 from pipeline.cli.app import UserError
-from pipeline.cli.running_pipeline import running_pipeline
+from pipeline.cli.running_pipeline import TOKEN_PLACE, AddressOption, ConfigOption, TokenOption, running_pipeline
 from pipeline.frame_path.publisher.action_request import ActionRequest
+from pipeline.frame_path.publisher.wire_actions import Action
 
 ANSWER_SECONDS = 30.0
 
 CameraArgument = Annotated[str, typer.Argument(metavar="CAMERA", help="Its id.")]
 RuleOption = Annotated[str | None, typer.Option(help="One rule of it; left out: all.")]
-ReasonOption = Annotated[str, typer.Option(help="Why; it stands in the event.")]
-ByOption = Annotated[str | None, typer.Option(help="Who; left out: the name that you are logged in with.")]
 
 
-def act(camera: str, request: ActionRequest, config: Path | None, address: str | None, token: str) -> None:
-    """Asks the running pipeline, and prints what was done."""
-    pipeline = running_pipeline(config, address, token, "/cameras")
-    asked = {name: value for name, value in msgspec.structs.asdict(request).items() if value is not None}
-    action = asked.pop("action")
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who asks, why, and which pipeline: options of every command of this kind."""
+
+    reason: Annotated[str, typer.Option(help="Why; it stands in the event.")] = ""
+    by: Annotated[str | None, typer.Option(help="Who; left out: the name that you are logged in with.")] = None
+    config: ConfigOption = None
+    address: AddressOption = None
+    token: TokenOption = TOKEN_PLACE
+
+
+def act(
+    camera: str, action: Action, asked: Asked, *, rule: str | None = None, duration: str | None = None,
+    alert: str | None = None,
+) -> None:  # fmt: skip
+    """Asks the running pipeline, and prints what was done.
+
+    Args:
+        camera: Its id.
+        action: What to do.
+        asked: Who asks, and whom.
+        rule: One rule; None: all.
+        duration: Such as `2h`; None: until something ends it.
+        alert: Of an ack.
+
+    Raises:
+        UserError: nobody knows who asks, the duration is none, or the pipeline does not answer or refuses.
+    """
+    request = ActionRequest(
+        action=action, by=who(asked.by), reason=asked.reason, rule=rule, for_seconds=seconds_of(duration), alert=alert
+    )
+    pipeline = running_pipeline(asked.config, asked.address, asked.token, "/cameras")
+    sent = {name: value for name, value in msgspec.structs.asdict(request).items() if value is not None}
+    del sent["action"]
     answer = pipeline.ask(
         f"/cameras/{quote(camera, safe='')}/{action}",
-        asked,
+        sent,
         wait_seconds=ANSWER_SECONDS,
         failed=f"{action}: nothing was changed",
     )

@@ -6,54 +6,21 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.act import ByOption, CameraArgument, ReasonOption, RuleOption, act, seconds_of, who
-from pipeline.cli.running_pipeline import TOKEN_PLACE, AddressOption, ConfigOption, TokenOption
-from pipeline.frame_path.publisher.action_request import ActionRequest
+from pipeline.cli.act import Asked, CameraArgument, RuleOption, act
+from pipeline.cli.grouped_options import grouped
+
+_For = Annotated[
+    str | None, typer.Option("--for", help="How long, such as 2h; left out: until its hours change, or the opposite.")
+]
 
 
-def arm(
-    camera: CameraArgument,
-    *,
-    rule: RuleOption = None,
-    for_: Annotated[
-        str | None, typer.Option("--for", help="How long, such as 2h; left out: until its hours change.")
-    ] = None,
-    reason: ReasonOption = "",
-    by: ByOption = None,
-    config: ConfigOption = None,
-    address: AddressOption = None,
-    token: TokenOption = TOKEN_PLACE,
-) -> None:
+@grouped
+def arm(camera: CameraArgument, *, rule: RuleOption = None, for_: _For = None, asked: Asked) -> None:
     """Let a camera's rules watch, whatever their hours say."""
-    request = ActionRequest(
-        action="arm",
-        by=who(by),
-        reason=reason,
-        rule=rule,
-        for_seconds=seconds_of(for_),
-    )
-    act(camera, request, config, address, token)
+    act(camera, "arm", asked, rule=rule, duration=for_)
 
 
-def disarm(
-    camera: CameraArgument,
-    *,
-    rule: RuleOption = None,
-    for_: Annotated[
-        str | None, typer.Option("--for", help="How long, such as 2h; left out: until its hours change, or arm.")
-    ] = None,
-    reason: ReasonOption = "",
-    by: ByOption = None,
-    config: ConfigOption = None,
-    address: AddressOption = None,
-    token: TokenOption = TOKEN_PLACE,
-) -> None:
+@grouped
+def disarm(camera: CameraArgument, *, rule: RuleOption = None, for_: _For = None, asked: Asked) -> None:
     """Let a camera's rules rest; an alert that is on ends."""
-    request = ActionRequest(
-        action="disarm",
-        by=who(by),
-        reason=reason,
-        rule=rule,
-        for_seconds=seconds_of(for_),
-    )
-    act(camera, request, config, address, token)
+    act(camera, "disarm", asked, rule=rule, duration=for_)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -10,19 +11,36 @@ import typer
 from operators.heads.fit_grid import ITERATIONS
 from pipeline.cli.app import UserError
 from pipeline.cli.fitting.output import check_out, fit_shapes
+from pipeline.cli.grouped_options import grouped
 
 app = typer.Typer(no_args_is_help=True)
 
-Out = Annotated[
-    Path, typer.Option("--out", help="The head: a file that ends in .safetensors; its picture lies beside.")
-]
-Backbone = Annotated[str, typer.Option(help="Architecture.")]
-Weights = Annotated[str, typer.Option(help="official, standin, random, or the path of a file.")]
-Precision = Annotated[str, typer.Option(help="auto, fp32 or bf16.")]
-Shape = Annotated[list[str] | None, typer.Option(help="Height x width such as 224x392; may be repeated.")]
-Licence = Annotated[str | None, typer.Option(help="Of the head; default: that of the weights.")]
-Seed = Annotated[int, typer.Option(min=0, help="Of the order in which pictures are dealt into parts.")]
 Steps = Annotated[int, typer.Option(min=1, help="Batches of 256 that each head of the grid is trained on.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """What every head is fitted with: options of every command here."""
+
+    out: Annotated[
+        Path, typer.Option("--out", help="The head: a file that ends in .safetensors; its picture lies beside.")
+    ]
+    backbone: Annotated[str, typer.Option(help="Architecture.")] = "dinov2_vits14"
+    weights: Annotated[str, typer.Option(help="official, standin, random, or the path of a file.")] = "official"
+    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto"
+    shape: Annotated[list[str] | None, typer.Option(help="Height x width such as 224x392; may be repeated.")] = None
+    licence: Annotated[str | None, typer.Option(help="Of the head; default: that of the weights.")] = None
+    seed: Annotated[int, typer.Option(min=0, help="Of the order in which pictures are dealt into parts.")] = 0
+
+    @property
+    def model(self) -> tuple[str, str, str]:
+        """(backbone, weights, precision) as written."""
+        return self.backbone, self.weights, self.precision
+
+    @property
+    def shapes(self) -> tuple[tuple[int, int], ...]:
+        """(H, W) of the pictures that it is fitted on. Raises: UserError: they are none of the backbone's."""
+        return fit_shapes(self.shape or [], self.backbone)
 
 
 @app.callback()
@@ -37,19 +55,14 @@ def _group() -> None:
 
 
 @app.command()
+@grouped
 def classify(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="One subfolder of pictures per class.")],
     *,
-    out: Out,
-    backbone: Backbone = "dinov2_vits14",
-    weights: Weights = "official",
-    precision: Precision = "auto",
-    shape: Shape = None,
     things: Annotated[bool, typer.Option("--things", help="Label things: every NAME.jpg has NAME.mask.png.")] = False,
     crops: Annotated[bool, typer.Option("--crops", help="Label things: each picture shows its thing alone.")] = False,
-    licence: Licence = None,
     steps: Steps = ITERATIONS,
-    seed: Seed = 0,
+    fit: Fit,
 ) -> None:
     """Classes of whole pictures, or of things in them.
 
@@ -59,23 +72,18 @@ def classify(
     """
     from pipeline.cli.fitting.classify import Wanted, fit_classes
 
-    check_out(out)
+    check_out(fit.out)
     if things and crops:
         raise UserError("--things and --crops: expected one of them")
     subject = "masks" if things else "crops" if crops else "pictures"
-    shapes, wanted = fit_shapes(shape or [], backbone), Wanted(subject, licence, steps, seed)
-    fit_classes(folder, out, (backbone, weights, precision), shapes, wanted)
+    fit_classes(folder, fit.out, fit.model, fit.shapes, Wanted(subject, fit.licence, steps, fit.seed))
 
 
 @app.command()
+@grouped
 def depth(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Pictures with their depth, or one empty scene.")],
     *,
-    out: Out,
-    backbone: Backbone = "dinov2_vits14",
-    weights: Weights = "official",
-    precision: Precision = "auto",
-    shape: Shape = None,
     hfov: Annotated[str | None, typer.Option(help="Horizontal field of view such as 74deg, of all pictures.")] = None,
     floor: Annotated[
         list[str] | None,
@@ -86,8 +94,7 @@ def depth(
     floor_area: Annotated[
         str | None, typer.Option(metavar="X,Y X,Y ...", help="Polygon of bare floor; default: between the four points.")
     ] = None,
-    licence: Licence = None,
-    seed: Seed = 0,
+    fit: Fit,
 ) -> None:
     """Metres along the optical axis.
 
@@ -98,25 +105,20 @@ def depth(
     from pipeline.cli.fitting.depth import Wanted, fit_metres
     from pipeline.cli.fitting.truths import parse_area, parse_mark
 
-    check_out(out)
+    check_out(fit.out)
     marks = tuple(parse_mark(text) for text in floor or [])
-    wanted = Wanted(hfov, marks, parse_area(floor_area), licence, seed)
-    fit_metres(folder, out, (backbone, weights, precision), fit_shapes(shape or [], backbone), wanted)
+    wanted = Wanted(hfov, marks, parse_area(floor_area), fit.licence, fit.seed)
+    fit_metres(folder, fit.out, fit.model, fit.shapes, wanted)
 
 
 @app.command()
+@grouped
 def segment(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Pictures with their masks.")],
     *,
-    out: Out,
     names: Annotated[Path | None, typer.Option(help="Classes, one a line; default: DIR/classes.txt.")] = None,
-    backbone: Backbone = "dinov2_vits14",
-    weights: Weights = "official",
-    precision: Precision = "auto",
-    shape: Shape = None,
-    licence: Licence = None,
     steps: Steps = ITERATIONS,
-    seed: Seed = 0,
+    fit: Fit,
 ) -> None:
     """A class for each patch.
 
@@ -125,6 +127,5 @@ def segment(
     """
     from pipeline.cli.fitting.segment import Wanted, fit_masks
 
-    check_out(out)
-    wanted = Wanted(names, licence, steps, seed)
-    fit_masks(folder, out, (backbone, weights, precision), fit_shapes(shape or [], backbone), wanted)
+    check_out(fit.out)
+    fit_masks(folder, fit.out, fit.model, fit.shapes, Wanted(names, fit.licence, steps, fit.seed))
