@@ -36,7 +36,7 @@ def validate(
     """
     loaded = load(config)
     from pipeline.config.readiness import not_built, not_there  # brings torch, which a mistake need not wait for
-    from pipeline.control.drive_ins_here import drive_ins_here, tight_rules
+    from pipeline.control.drive_ins_here import drive_ins_here, out_of_range, tight_rules
 
     answers = _probe(loaded) if probe else []
     sizes = {camera: size for each in answers for camera, size in each.sizes.items()}
@@ -55,7 +55,7 @@ def validate(
     drive_ins = drive_ins_here(loaded, engine)
     for line in _metres_lines(loaded, drive_ins):
         typer.echo(line)
-    unbuilt += tight_rules(loaded, drive_ins)
+    unbuilt += [*tight_rules(loaded, drive_ins), *out_of_range(loaded, drive_ins)]
     plan = _plan(loaded, engine if measure else None)
     for each in answers:
         typer.echo(f"{'ok  ' if each.is_good else 'FAIL'} {each.name}: {each.said}")
@@ -80,8 +80,10 @@ def _camera_lines(config: Config, camera: str, found: CameraConfig, size: tuple[
         f"  {camera}: {found.source.shown}, {rate} ({found.sample.policy}), {shape_shown(config, size)}, "
         f"heads {' '.join(found.heads)}{_rules(found)}"
     )
-    if spec.needs_subjects:
-        yield f"    {_light(config, camera)}"
+    if light := _light(config, camera, is_needed=spec.needs_subjects):
+        yield f"    {light}"
+    if not found.rules:
+        yield "    note: no rules yet: its results are published, and nothing raises an alert"
     for note in head_notes(config, camera, size):
         yield f"    note: {note}"
     floor = floor_of(config, camera, size)
@@ -111,13 +113,15 @@ def _rules(found: CameraConfig) -> str:
     return f", rules {' '.join(found.rules)}" if found.rules else ""
 
 
-def _light(config: Config, camera: str) -> str:
-    """How far the empty view is learnt, from the artefacts of an earlier run."""
+def _light(config: Config, camera: str, *, is_needed: bool) -> str:
+    """How far the empty view is learnt, from the artefacts of an earlier run; empty: not at all, and unneeded."""
     from operators.scene.empty_view import EmptyView
     from pipeline.frame_path.publisher.artefacts import ArtefactStore
 
     store = ArtefactStore(Path(config.runtime.state_dir) / "artefacts")
     newest = store.latest(f"view/{camera}")
+    if newest is None and not is_needed:
+        return ""
     if newest is None:
         return "empty view: learning, 0 of 2 lights; rules that need subjects are unknown until it has seen two"
     view = EmptyView.from_bytes(store.get(newest))

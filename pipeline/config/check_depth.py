@@ -11,6 +11,7 @@ from operators.geometry import FloorCamera, canonical_scale
 from operators.heads.config import DepthHead, HeadConfig
 from operators.heads.depth_published import TrainedOn, data_set
 from operators.heads.official_heads import OFFICIAL_HEAD_NAMES, official_head
+from operators.rules.margins import margin_metres, with_margin
 from operators.rules.measures import parse_measure
 from operators.units import Threshold
 from pipeline.config.problems import Place
@@ -70,11 +71,11 @@ def _trained(model: ModelConfig, head: DepthHead) -> TrainedOn | None:
 def beyond_range(
     place: Place, spec: CameraSpec, head: str, largest_metres: float, reference_focal_px: float
 ) -> Findings:
-    """Thresholds in metres beyond what the head can tell at this camera.
+    """Thresholds in metres beyond what the head can tell at this camera: those that rules fire at, margin included.
 
     Args:
         place: of the camera.
-        spec: the camera.
+        spec: the camera; its drive-ins give the margins that are `auto`.
         head: its depth head, for the message.
         largest_metres: of the head's range, at its own focal length.
         reference_focal_px: that focal length; 0: not known.
@@ -83,20 +84,23 @@ def beyond_range(
     if spec.view is not None and reference_focal_px > 0:
         scale = canonical_scale(FloorCamera(spec.view, spec.shape).focal[1], reference_focal_px)
     limit = USABLE_SHARE * largest_metres * scale
-    for rule, key, threshold in _thresholds_in_metres(spec):
+    for rule, key, threshold, margin in _thresholds_in_metres(spec):
         if threshold.value > limit:
+            asked = f"{threshold.value - margin:g} m asked and {margin:g} m of margin: " if margin else ""
             yield (
                 (*place, "rules", rule, key),
                 (
-                    f"{threshold} is beyond what head {head} can tell: expected at most {limit:.1f} m "
+                    f"{asked}{threshold} is beyond what head {head} can tell: expected at most {limit:.1f} m "
                     f"({USABLE_SHARE:.0%} of its range of {largest_metres * scale:.1f} m at this camera)"
                 ),
             )
 
 
-def _thresholds_in_metres(spec: CameraSpec) -> Iterable[tuple[str, str, Threshold]]:
-    for rule, each in spec.rules.items():
-        if parse_measure(each.measure).needs.depth:
-            for key, threshold in (("enter", each.enter), ("exit", each.exit)):
+def _thresholds_in_metres(spec: CameraSpec) -> Iterable[tuple[str, str, Threshold, float]]:
+    """(rule, `enter` or `exit`, what readings are compared with, the margin within it)."""
+    for rule, asked in spec.rules.items():
+        if parse_measure(asked.measure).needs.depth:
+            fires, margin = with_margin(asked, spec.metres), margin_metres(asked, spec.metres)
+            for key, threshold in (("enter", fires.enter), ("exit", fires.exit)):
                 if isinstance(threshold, Threshold) and threshold.unit == "m":
-                    yield rule, key, threshold
+                    yield rule, key, threshold, margin

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from operators.backbone import Engine
 from operators.backbone.checkpoints import default_cache_dir
 from operators.heads.config import MADE_HERE, DepthHead
 from operators.heads.depth_files import load_depth_head
+from operators.heads.fit_depth import RANGE_METRES, REFERENCE_FOCAL_PX
+from pipeline.config.check_depth import beyond_range, check_named_ranges
 from pipeline.config.loader import Config
-from pipeline.config.problems import Problem
+from pipeline.config.problems import Place, Problem
 from pipeline.control.drive_ins import DriveIns, drive_ins, too_tight
 from pipeline.control.head_faults import is_here
 from pipeline.frame_path.publisher.artefacts import ArtefactStore
@@ -40,6 +43,44 @@ def tight_rules(config: Config, found: dict[str, DriveIns]) -> list[Problem]:
             for place, message in too_tight(("cameras", camera), config.camera_spec(camera), each.metres):
                 problems.append(Problem(config.mark(place), place, message))
     return problems
+
+
+def out_of_range(config: Config, found: dict[str, DriveIns]) -> list[Problem]:
+    """Rules that fire beyond what the camera's depth head can tell, the margins of its drive-ins included."""
+    ranges: dict[str, _Range | None] = {}
+    problems: list[Problem] = []
+    for camera, each in found.items():
+        size = size_without_connecting(camera, config.cameras[camera].source)
+        spec = replace(config.camera_spec(camera, size), metres=each.metres)
+        place: Place = ("cameras", camera)
+        findings = [*check_named_ranges(place, spec, config.model, config.heads)]
+        for name in spec.heads if spec.rules else ():
+            if name not in ranges:
+                ranges[name] = _range_here(config, name)
+            if (known := ranges[name]) is not None:
+                findings += beyond_range(place, spec, name, *known)
+        problems += [Problem(config.mark(at), at, message) for at, message in findings]
+    return problems
+
+
+_Range = tuple[float, float]
+"""The largest metres that a head tells, and the focal length in pixels at which it does."""
+
+
+def _range_here(config: Config, name: str) -> _Range | None:
+    """Of a depth head that is made here or lies in a file; None: it is told by its name, or cannot be had."""
+    head = config.heads.get(name)
+    if not isinstance(head, DepthHead):
+        return None
+    if head.checkpoint in MADE_HERE:
+        return RANGE_METRES[1], REFERENCE_FOCAL_PX
+    if not Path(head.checkpoint).exists():
+        return None
+    try:
+        about = load_depth_head(head.checkpoint, config.model.backbone, config.model.weights).about
+    except (ValueError, OSError):
+        return None  # `head_faults` says so
+    return (about.range_metres[1], about.reference_focal_px) if about.output == "metric" else None
 
 
 def _head(config: Config, engine: Engine, camera: str, name: str) -> bytes | None:

@@ -104,8 +104,8 @@ def model_spec(config: Config, engine: Engine | None = None, progress: Progress 
 
     _store_banks(config, ArtefactStore(artefacts), loaded)
     depth = _depth_heads(config, specs, loaded, progress)
-    _check_ranges(config, specs, depth)
     specs = with_drive_ins(config, specs, depth, ArtefactStore(artefacts))
+    _check_ranges(config, specs, depth)
     return ModelSpec(config.model, config.heads, specs, artefacts, depth)
 
 
