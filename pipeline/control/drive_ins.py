@@ -42,6 +42,8 @@ def drive_ins(spec: CameraSpec, head: bytes | None, store: ArtefactStore) -> Dri
         metres = MeasuredMetres.from_bytes(store.get(version), version)
     except ValueError as error:
         return DriveIns(None, f"{error}: not used. Measure again with `drive-in`")
+    if not metres.stops:
+        return DriveIns(None)  # somebody took them all out
     days = sorted({stop.measured_at[:10] for stop in metres.stops})
     named = f"{version} ({len(metres.stops)} stops, {' and '.join((days[0], days[-1]) if len(days) > 1 else days)})"
     if head is None or spec.view is None:

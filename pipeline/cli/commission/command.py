@@ -14,11 +14,12 @@ from operators.backbone.checkpoints import default_cache_dir
 from operators.backbone.config import ModelConfig
 from operators.backbone.official import OFFICIAL
 from pipeline.cli.app import UserError
-from pipeline.cli.commission.learning import Model
+from pipeline.cli.camera_model import Model
 from pipeline.cli.commission.new_camera import NewCamera
-from pipeline.cli.commission.session import VIEW_EVERY_SECONDS, Session
+from pipeline.cli.commission.session import Session
 from pipeline.cli.commission.step_state import Step
-from pipeline.cli.commission.target import Target, added, existing
+from pipeline.cli.commission.target import added, existing
+from pipeline.cli.commission.teaching import VIEW_EVERY_SECONDS
 from pipeline.cli.source_argument import parse_source
 from pipeline.config.schema import CAMERA_ID
 from pipeline.errors import PipelineError
@@ -55,7 +56,7 @@ def commission(
         float, typer.Option(metavar="SECONDS", help="Between the pictures of the empty view.", min=0.1)
     ] = VIEW_EVERY_SECONDS,
 ) -> None:
-    """Set up a camera: how it hangs, zones, lines and privacy masks, a depth head for its view, its empty view.
+    """Set up a camera: how it hangs, zones, lines and masks, a depth head for its view, its empty view, drive-ins.
 
     Opens the camera and serves a page on this machine, where all of it is drawn with the mouse. With --no-browser the
     same from prompts, which a script can answer. Writes the camera's file at the end, after showing what would change.
@@ -121,8 +122,12 @@ def _serve(session: Session, port: int) -> None:
 def _ending(session: Session) -> str:
     if session.steps[Step.FILE].status != "done":
         return f"nothing was written to {session.target.file}"
-    return f"{session.steps[Step.FILE].said}\ncheck it: {_validate(session.target)}"
-
-
-def _validate(target: Target) -> str:
-    return f"python main.py validate {target.config}"
+    config = session.target.config
+    return "\n".join(
+        (
+            session.steps[Step.FILE].said,
+            *session.notes,
+            f"check it: python main.py validate {config}",
+            f"run it:   python main.py run {config}",
+        )
+    )

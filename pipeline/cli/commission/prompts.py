@@ -7,11 +7,13 @@ from typing import TextIO
 
 from pipeline.cli.app import UserError
 from pipeline.cli.commission.answers import USAGE, Answers
+from pipeline.cli.commission.asked import LEARN, asked_of_words, span_of
 from pipeline.cli.commission.draft import Draft
+from pipeline.cli.commission.drive_ins import NOT_MEASURED, stop_rows
 from pipeline.cli.commission.gridded import gridded, zoomed
 from pipeline.cli.commission.overlay import advice, lines_shown, pose_shown
 from pipeline.cli.commission.session import Answer, Session
-from pipeline.cli.commission.step_state import Step
+from pipeline.cli.commission.step_state import Step, StepAsked
 from pipeline.cli.commission.work import run_step
 from pipeline.cli.pictures.lettering import save
 
@@ -20,6 +22,7 @@ _ASKED: tuple[tuple[Step, str], ...] = (
     (Step.AREAS, "zones, lines, privacy"),
     (Step.DEPTH, "fit the depth head for this view now, some minutes? y or n"),
     (Step.EMPTY_VIEW, "learn the empty view now, with nobody in the picture? y or n"),
+    (Step.DRIVE_IN, "drive-ins: `stop 3.5m NAME` once a vehicle stands there; nothing skips them"),
     (Step.FILE, "write the camera's file? y or n"),
 )
 _QUESTIONS = (Step.DEPTH, Step.EMPTY_VIEW, Step.FILE)
@@ -27,6 +30,8 @@ _MORE = {
     "zoom": "zoom X,Y      a fifth of the picture round that point, enlarged",
     "picture": "picture       a new picture from the camera",
     "undo": "undo          the last answer that changed something",
+    "stop": "stop 3.5m NAME [LINE]   reads the vehicle that stands now with its body 3.5 m from the line",
+    "forget": "forget NUMBER   takes a stop out again",
     "help": "help          these lines",
 }
 
@@ -68,10 +73,12 @@ class Prompts:
         if not answer:
             if step in _QUESTIONS:
                 raise UserError("expected y or n")
+            if step is Step.DRIVE_IN and self._session.teaching.metres is None:
+                self._say(f"skipped: {NOT_MEASURED}")
             return 1
         verb = answer.split(maxsplit=1)[0]
-        if step in _QUESTIONS and answer.lower() in {"y", "yes", "n", "no"}:
-            return self._question(step, is_yes=answer[0].lower() == "y")
+        if step in _QUESTIONS and verb.lower() in {"y", "yes", "n", "no"}:
+            return self._question(step, answer.split()[1:], is_yes=answer[0].lower() == "y")
         match verb:
             case "help":
                 self._help()
@@ -82,24 +89,48 @@ class Prompts:
                 self._draw()
             case "zoom":
                 self._zoom(answer.split()[1:])
+            case "stop":
+                self._long(asked_of_words(answer.split()[1:], self._session.line_names))
+                self._stops()
+            case "forget":
+                self._forget(answer.split()[1:])
             case _:
                 draft = self._understood.take(self._session.draft, answer)
                 self._earlier.append(self._session.draft)
                 self._redraw(draft)
         return 0
 
-    def _question(self, step: Step, *, is_yes: bool) -> int:
+    def _question(self, step: Step, words: list[str], *, is_yes: bool) -> int:
+        if len(words) > 1 or (words and (step is not Step.EMPTY_VIEW or ".." not in words[0])):
+            raise UserError(f"expected y or n, or of a file the seconds without anybody, such as `{LEARN}`")
         if step is Step.FILE:
             if is_yes:
                 self._save()
             self._is_over = True
         elif is_yes:
-            run_step(self._session, step, self._told)
-            state = self._session.steps[step]
-            if state.status == "failed":
-                raise UserError(state.said, 1)
-            self._say(state.said)
+            self._long(StepAsked(step, span_of(*words[0].split("..", 1)) if words else None))
+            self._say(self._session.steps[step].said)
         return 1
+
+    def _long(self, asked: StepAsked) -> None:
+        run_step(self._session, asked, self._told)
+        state = self._session.steps[asked.step]
+        if state.status == "failed":
+            raise UserError(state.said, 1)
+
+    def _stops(self) -> None:
+        for row in stop_rows(self._session.teaching.metres):
+            self._say(
+                f"  stop {row.number}: {row.vehicle} at {row.known} from {row.line}: read {row.read}, off {row.off}, "
+                f"jitter {row.scatter}"
+            )
+        self._say(self._session.steps[Step.DRIVE_IN].said)
+
+    def _forget(self, words: list[str]) -> None:
+        if len(words) != 1 or not words[0].isdigit():
+            raise UserError(f"expected: {_MORE['forget']}")
+        self._session.forget(int(words[0]))
+        self._stops()
 
     def _save(self) -> None:
         saved = self._session.save()
@@ -108,8 +139,6 @@ class Prompts:
             if self._ask("that file is there; change it like this? y or n").lower() not in {"y", "yes"}:
                 return
             saved = self._session.save(may_replace=True)
-        for note in saved.notes:
-            self._say(f"note: {note}")
 
     def _redraw(self, draft: Draft) -> None:
         self._session.redraw(draft)
@@ -141,7 +170,6 @@ class Prompts:
     def _help(self) -> None:
         for line in (*USAGE.values(), *_MORE.values(), "an empty answer goes on"):
             self._say(f"  {line}")
-        self._say("drive-ins and jitter are not part of this yet: distances stay unchecked")
 
     def _ask(self, question: str) -> str:
         self._out.write(f"{question}> ")

@@ -8,22 +8,27 @@ from enum import StrEnum
 import numpy as np
 
 from operators.geometry import FloorCamera
-from operators.heads.config import DepthHead
 from operators.scene.config import ViewConfig
 from pipeline.cli.app import UserError
+from pipeline.cli.camera_model import Model
 from pipeline.cli.commission.draft import Draft, Posed, camera_values, drawn_line, mistakes, posed
-from pipeline.cli.commission.learning import Model, learn_view
-from pipeline.cli.commission.step_state import Step, StepState, Told
+from pipeline.cli.commission.new_camera import example, example_rule, with_example
+from pipeline.cli.commission.remaining import remaining
+from pipeline.cli.commission.step_state import Step, StepAsked, StepState, Told
 from pipeline.cli.commission.target import Target
-from pipeline.config.check_pose import CLEAR, reaches
+from pipeline.cli.commission.teaching import VIEW_EVERY_SECONDS, Teaching
 from pipeline.config.loader import Config
 from pipeline.config.problems import ConfigError
 
-VIEW_PICTURES = 6
-"""A median of five survives two passers-by; one more, since the first may be the one that somebody leaves in."""
-VIEW_EVERY_SECONDS = 2.0
 _APART_PICTURES = 5
 """Seconds between the picture that is shown and the next one that is asked for, of a file."""
+
+
+_ANEW = {
+    Step.DEPTH: "the pose has changed since: do it again",
+    Step.EMPTY_VIEW: "the pose or a mask has changed since: learn it anew",
+    Step.DRIVE_IN: "the pose or a mask has changed since: measure again; what was read before does not count",
+}
 
 
 class Answer(StrEnum):
@@ -55,15 +60,17 @@ class Session:
             UserError: the camera cannot be opened.
         """
         self.target = target
-        self._model = model
-        self._view_every_seconds = view_every_seconds
         self._num_taken = 0
         self.picture: np.ndarray = self._taken()
         """uint8 (H, W, 3) RGB at full size."""
         self.draft = self._first_draft()
         self.posed: Posed = posed(self.draft, self.size, self._written_view)
+        self.notes: tuple[str, ...] = ()
+        """What is still to do, once it was saved."""
         self.steps: dict[Step, StepState] = {step: StepState() for step in Step}
         self._refresh()
+        self.teaching = Teaching(target.camera, model, view_every_seconds)
+        self.steps |= self.teaching.recall(self._written())
 
     @property
     def size(self) -> tuple[int, int]:
@@ -92,15 +99,21 @@ class Session:
             )
         self.picture = picture
 
+    @property
+    def line_names(self) -> tuple[str, ...]:
+        """All lines that are drawn."""
+        return (*self.draft.lines, *self.draft.kept_lines)
+
     def redraw(self, draft: Draft) -> None:
         """Takes what was drawn; steps that were done with another view are to be done again."""
         before = self.posed.view, draft.privacy != self.draft.privacy
         self.draft = draft
         self.posed = posed(draft, self.size, self._written_view)
         if before != (self.posed.view, False):
-            for step in (Step.DEPTH, Step.EMPTY_VIEW):
-                if self.steps[step].status == "done":
-                    self.steps[step] = StepState(said="drawn anew since: do it again")
+            for step in (Step.DEPTH, Step.EMPTY_VIEW, Step.DRIVE_IN):
+                is_learnt = step is Step.EMPTY_VIEW and self.teaching.is_learnt
+                if self.steps[step].status == "done" or is_learnt:
+                    self.steps[step] = StepState(said=_ANEW[step])
         self._refresh()
 
     def mistakes(self) -> list[str]:
@@ -117,9 +130,12 @@ class Session:
         if found := self.mistakes():
             raise UserError("; ".join(found))
         try:
-            return self.target.with_values(camera_values(self.draft, self.posed.view, self.size))
+            text = self.target.with_values(camera_values(self.draft, self.posed.view, self.size))
         except ValueError as error:
             raise UserError(f"{self.target.file}: {error}") from None
+        metres = self.teaching.metres
+        jitter = metres.jitter_metres if metres else 0.0
+        return with_example(text, example(example_rule(self.line_names, list(self.draft.zones), self.floor, jitter)))
 
     def candidate(self) -> Config:
         """The configuration as it would be.
@@ -132,26 +148,13 @@ class Session:
         except ConfigError as error:
             raise UserError(f"the file would not be right:\n{error}") from None
 
-    def run(self, step: Step, told: Told) -> str:
-        """Does a step that takes its time; returns what came of it.
+    def run(self, asked: StepAsked, told: Told) -> str:
+        """Does a step that takes its time; returns what came of it. Raises as `Teaching.do` does."""
+        return self.teaching.do(asked, self.candidate(), self._written(), told)
 
-        Raises:
-            UserError: it cannot be done yet, or the camera fails.
-            Exception: as `Model.fitted` raises.
-        """
-        config = self.candidate()
-        if config.cameras[self.target.name].view is None:
-            raise UserError(
-                "metres need a pose: mark something of known size on the floor, or type height, pitch, hfov"
-            )
-        fitted = self._model.fitted(config, self.target.name, told)
-        if step is Step.DEPTH:
-            return _depth_said(config, self.target.name)
-        pictures = self.target.camera.pictures(VIEW_PICTURES, self._view_every_seconds)
-        learnt = learn_view(fitted, pictures, VIEW_PICTURES, told)
-        lights = "one light" if learnt.num_lights == 1 else f"{learnt.num_lights} lights"
-        again = "; do this once more under another light" if learnt.num_lights == 1 else ""
-        return f"{learnt.version} from {learnt.num_pictures} pictures, {lights}{again}"
+    def forget(self, number: int) -> None:
+        """Takes drive-in `number` out, from 1. Raises: UserError: there is none of that number."""
+        self.steps[Step.DRIVE_IN] = self.teaching.forget(number, self.candidate())
 
     def save(self, *, may_replace: bool = False) -> Saved:
         """Checks the whole configuration and writes the camera's file.
@@ -170,19 +173,12 @@ class Session:
         except OSError as error:
             raise UserError(f"cannot write {self.target.file}: {error.strerror}", 3) from None
         self.steps[Step.FILE] = StepState("done", f"written: {', '.join(map(str, files))}")
-        return Saved(Answer.WRITTEN, text, tuple(map(str, files)), tuple(self._notes(config)))
+        self.notes = tuple(remaining(config, self.target.name, self.floor, self.teaching.metres))
+        return Saved(Answer.WRITTEN, text, tuple(map(str, files)), self.notes)
 
-    def _notes(self, config: Config) -> list[str]:
-        """What a correct file still says about the pose: rules that begin where little is seen."""
-        found, floor = config.cameras[self.target.name], self.floor
-        if floor is None:
-            return ["no pose: distances in metres are not available"]
-        notes = [f"the nearest floor in view is {floor.nearest_visible_floor():.2f} m ahead of the camera's foot"]
-        for each in reaches(found, floor):
-            if each.is_blind or each.is_poor:
-                least = CLEAR * each.nearest_metres
-                notes.append(f"rule {each.rule} starts at {each.enter}: raise it to at least {least:.2f} m")
-        return notes
+    def _written(self) -> Config | None:
+        """The configuration as it was when this began, where it has the camera."""
+        return None if self.target.before is None else self.target.candidate(self.target.text)
 
     def _taken(self) -> np.ndarray:
         (picture,) = self.target.camera.pictures(1, skip=self._num_taken * _APART_PICTURES)
@@ -221,12 +217,3 @@ class Session:
         found = mistakes(self.draft, view, self.size)
         done = "failed" if found else "done" if self.draft.zones or num_lines else "open"
         self.steps[Step.AREAS] = StepState(done, "; ".join(found) or said)
-
-
-def _depth_said(config: Config, camera: str) -> str:
-    heads = [head for name in config.cameras[camera].heads if isinstance(head := config.heads.get(name), DepthHead)]
-    if not heads:
-        return "the camera has no depth head under `heads`: nothing to fit"
-    if any(head.checkpoint == "fit_for_view" for head in heads):
-        return "the depth head is fitted to this view; `run` finds it"
-    return "its depth head is not one that is fitted to a view: nothing to fit"

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from pipeline.cli.commission.draft_json import draft_to_json
+from pipeline.cli.commission.drive_ins import stop_rows
 from pipeline.cli.commission.overlay import advice, floor_grid, lines_shown, pose_shown
 from pipeline.cli.commission.session import Session
 
@@ -25,6 +26,9 @@ def shown_state(session: Session, *, is_busy: bool) -> dict[str, Any]:
         "advice": advice(session.posed.pose),
         "grid": [] if floor is None else [asdict(line) for line in floor_grid(floor)],
         "lines": lines_shown(session),
+        "stops": [asdict(row) for row in stop_rows(session.teaching.metres)],
+        "is_file": session.target.camera.source.file is not None,
+        "is_simulated": session.target.camera.source.simulated is not None,
         "mistakes": session.mistakes(),
         "steps": {step: asdict(each) for step, each in session.steps.items()},
         "is_busy": is_busy,

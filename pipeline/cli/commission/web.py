@@ -14,10 +14,10 @@ from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse
 
 from pipeline.cli.app import UserError
 from pipeline.cli.commission.access import COOKIE, Access, is_here
+from pipeline.cli.commission.asked import asked_of_page
 from pipeline.cli.commission.draft_json import DraftError, draft_from_json
 from pipeline.cli.commission.session import Session
 from pipeline.cli.commission.shown import shown_state
-from pipeline.cli.commission.step_state import LONG_STEPS, Step
 from pipeline.cli.commission.work import Worker
 
 _PAGE = Path(__file__).parent / "page"
@@ -26,6 +26,7 @@ _PARTS = {
     "commission.js": "text/javascript",
     "stage.js": "text/javascript",
     "lists.js": "text/javascript",
+    "lessons.js": "text/javascript",
     "commission.css": "text/css",
 }
 _POLICY = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'"
@@ -112,12 +113,17 @@ def _add_actions(app: FastAPI, session: Session, finished: threading.Event) -> N
             return shown_state(session, is_busy=False)
 
     @app.post("/steps/{name}")
-    def step(name: str) -> dict[str, Any]:
+    def step(name: str, value: dict[str, Any]) -> dict[str, Any]:
         with lock:
-            if name not in LONG_STEPS:
-                raise UserError(f"expected a step of {', '.join(LONG_STEPS)}, got {name!r}")
-            worker.start(Step(name))
+            worker.start(asked_of_page(name, value))
             return shown_state(session, is_busy=True)
+
+    @app.post("/stops/{number}/forget")
+    def forget(number: int) -> dict[str, Any]:
+        with lock:
+            _check_idle(worker)
+            session.forget(number)
+            return shown_state(session, is_busy=False)
 
     @app.post("/save")
     def save(value: dict[str, Any]) -> dict[str, Any]:

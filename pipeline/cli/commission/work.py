@@ -8,18 +8,18 @@ from dataclasses import replace
 from operators.backbone import WeightsError
 from pipeline.cli.app import UserError
 from pipeline.cli.commission.session import Session
-from pipeline.cli.commission.step_state import Step, StepState, Told
+from pipeline.cli.commission.step_state import Step, StepAsked, StepState, Told
 from pipeline.config.problems import ConfigError
 from pipeline.errors import PipelineError
 
 
-def run_step(session: Session, step: Step, told: Told) -> None:
+def run_step(session: Session, asked: StepAsked, told: Told) -> None:
     """Does the step and keeps its state; what a person can do something about is its sentence."""
-    session.steps[step] = StepState("running", "begins")
+    session.steps[asked.step] = StepState("running", "begins")
     try:
-        session.steps[step] = StepState("done", session.run(step, told))
+        session.steps[asked.step] = StepState("done", session.run(asked, told))
     except (UserError, WeightsError, PipelineError, ConfigError) as error:
-        session.steps[step] = StepState("failed", str(error))
+        session.steps[asked.step] = StepState("failed", str(error))
 
 
 class StepTold:
@@ -45,7 +45,7 @@ class Worker:
     def is_busy(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
 
-    def start(self, step: Step) -> None:
+    def start(self, asked: StepAsked) -> None:
         """Begins a step.
 
         Raises:
@@ -53,14 +53,16 @@ class Worker:
         """
         if self.is_busy:
             raise UserError("another step is under way: wait until it ends")
-        self._session.steps[step] = StepState("running", "begins")
-        work = (self._session, step, StepTold(self._session, step))
+        self._session.steps[asked.step] = StepState("running", "begins")
+        work = (self._session, asked, StepTold(self._session, asked.step))
         self._thread = threading.Thread(target=self._run, args=work, name="commission-step", daemon=True)
         self._thread.start()
 
-    def _run(self, session: Session, step: Step, told: StepTold) -> None:
+    def _run(self, session: Session, asked: StepAsked, told: StepTold) -> None:
         try:
-            run_step(session, step, told)
+            run_step(session, asked, told)
         except Exception as error:
-            session.steps[step] = StepState("failed", f"a mistake of this program: {type(error).__name__}: {error}")
+            session.steps[asked.step] = StepState(
+                "failed", f"a mistake of this program: {type(error).__name__}: {error}"
+            )
             raise

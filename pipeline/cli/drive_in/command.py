@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -16,14 +15,14 @@ from operators.scene.residuals import Stop
 from operators.spelling import did_you_mean
 from operators.units import parse_metres
 from pipeline.cli.app import UserError
+from pipeline.cli.camera_model import Model
 from pipeline.cli.commission.snapshot import Camera
 from pipeline.cli.config_argument import load
 from pipeline.cli.drive_in.measuring import Reader, UnsteadyError, read_stop, store_stops
-from pipeline.cli.drive_in.pictures import Span, live, of_span, parse_span_time, simulated
+from pipeline.cli.drive_in.pictures import Span, parse_span_time, stop_pictures
 from pipeline.cli.drive_in.report import conclusion, rule_lines, stop_table
 from pipeline.config.loader import Config
 from pipeline.config.schema import CameraConfig
-from pipeline.control.model import build_analyzer, load_engine, model_spec
 from pipeline.errors import PipelineError
 
 _INTERRUPTED = 130
@@ -66,7 +65,10 @@ def drive_in(
     try:
         for number, known in enumerate(wanted):
             opened = Camera(camera, found.source, loaded.secrets)
-            pictures = _pictures(opened, known, seconds, spans[number] if spans else None, vehicle)
+            span = spans[number] if spans else None
+            pictures = stop_pictures(opened, (name, found.lines[name]), vehicle, known, seconds=seconds, span=span)
+            if found.source.simulated is not None:
+                print(f"simulated: a vehicle is put with its body {known:g} m from the edge", flush=True)
             if found.source.kind == "url" and len(wanted) > 1:
                 _ask(known, name)
             stops.append(_read(reader, pictures, name, known, vehicle))
@@ -143,11 +145,9 @@ def _reader(config: Config, camera: str) -> Reader:
     import torch
 
     torch.set_num_threads(1)
-    alone = replace(config, cameras={camera: config.cameras[camera].model_copy(update={"rules": {}})})
     try:
-        engine = load_engine(config.model)
-        model = model_spec(alone, engine, _told)
-        reader = Reader.of(model, build_analyzer(model, engine=engine), camera)
+        fitted = Model().fitted(config, camera, _told, has_rules=False)
+        reader = Reader.of(fitted.model, fitted.analyzer, camera)
     except (PipelineError, ValueError) as error:  # WeightsError is a ValueError
         raise UserError(str(error), 3) from None
     if reader.store.latest(f"view/{camera}") is None:
@@ -158,13 +158,6 @@ def _reader(config: Config, camera: str) -> Reader:
 def _told(what: str, done: int, of: int) -> None:
     if done in {0, of} or done % max(1, of // 4) == 0:
         print(f"{what}: {done} of {of}", flush=True)
-
-
-def _pictures(camera: Camera, known: float, seconds: float, span: Span | None, vehicle: str) -> Iterator[np.ndarray]:
-    if camera.source.simulated is not None:
-        print(f"simulated: a vehicle is put with its body {known:g} m from the edge", flush=True)
-        return simulated(camera.source.seed, vehicle, known, seconds)
-    return live(camera, seconds) if span is None else of_span(camera, span)
 
 
 def _ask(known: float, line: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -175,3 +175,41 @@ def store_stops(reader: Reader, stops: Iterable[Stop], *, is_fresh: bool = False
     kept = [each for each in earlier if reader.spec.lines.get(each.line) == each.floor]
     data = measured(fingerprint, [*kept, *stops], is_fitted_here=reader.is_fitted_here).to_bytes()
     return MeasuredMetres.from_bytes(data, reader.store.put(name, data))
+
+
+def newest_stops(store: ArtefactStore, camera: str) -> MeasuredMetres | None:
+    """What lies there of a camera, whatever read it; None: nothing, or somebody took all stops out.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    newest = store.latest(f"metres/{camera}")
+    metres = None if newest is None else MeasuredMetres.from_bytes(store.get(newest), newest)
+    return metres if metres is not None and metres.stops else None
+
+
+def forget_stop(store: ArtefactStore, camera: str, number: int) -> MeasuredMetres | None:
+    """Stores the camera's drive-ins without one stop: it was typed or parked wrong.
+
+    Args:
+        store: Where they lie.
+        camera: Its id.
+        number: Of the stop, from 0, as the newest version has them.
+
+    Returns:
+        What is left; None: nothing.
+
+    Raises:
+        ValueError: there is no such stop.
+    """
+    before = newest_stops(store, camera)
+    if before is None or not 0 <= number < len(before.stops):
+        raise ValueError(f"no stop {number + 1}: there are {0 if before is None else len(before.stops)}")
+    kept = (*before.stops[:number], *before.stops[number + 1 :])
+    left = (
+        measured(before.fingerprint, kept, is_fitted_here=before.is_fitted_here)
+        if kept
+        else replace(before, stops=(), jitter_metres=0.0, offsets_metres={})
+    )
+    store.put(f"metres/{camera}", left.to_bytes())
+    return newest_stops(store, camera)

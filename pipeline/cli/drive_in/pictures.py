@@ -10,6 +10,7 @@ from zlib import crc32
 
 import numpy as np
 
+from operators.scene.config import Line
 from operators.units import parse_seconds
 from pipeline.cli.app import UserError
 from pipeline.cli.commission.snapshot import Camera
@@ -34,6 +35,32 @@ class Span:
 
     begin: float
     end: float
+
+
+def stop_pictures(
+    camera: Camera, line: tuple[str, Line], vehicle: str, known_metres: float, *, seconds: float, span: Span | None
+) -> Iterator[np.ndarray]:
+    """uint8 (H, W, 3) RGB of a vehicle that stands, half a second apart.
+
+    Args:
+        camera: To be opened.
+        line: (name, where it lies on the floor), from which it was measured.
+        vehicle: Of a simulated dock: gives its looks.
+        known_metres: Of a simulated dock: where it is put.
+        seconds: How much to give, but for files.
+        span: Of a file.
+
+    Raises:
+        UserError: the camera cannot be opened, fails, or ends before; no such place in a simulated dock.
+    """
+    if camera.source.simulated is None:
+        return live(camera, seconds) if span is None else of_span(camera, span)
+    if line[1] != "here":
+        raise UserError(
+            f"line {line[0]}: a simulated vehicle is put before the dock's edge: expected a line `here`, from which it "
+            "can be measured, got one that is drawn"
+        )
+    return simulated(camera.source.seed, vehicle, known_metres, seconds)
 
 
 def live(camera: Camera, seconds: float) -> Iterator[np.ndarray]:

@@ -1,6 +1,7 @@
 // What was drawn lives here and is sent whole after every change; what follows from it (pose, grid, mistakes) comes back.
 import { Stage } from "/page/stage.js";
 import { showLists } from "/page/lists.js";
+import { asked, showLessons } from "/page/lessons.js";
 
 const byId = (id) => document.getElementById(id);
 const HINTS = {
@@ -116,6 +117,11 @@ function setMode(mode) {
 function draw() {
   stage.show(draft, byId("show-grid").checked ? state.grid : []);
   showLists(draft, state, { keep, changed });
+  showLessons(state, draft, forget);
+}
+
+function forget(number) {
+  attempt(async () => show(await call("POST", `/stops/${number}/forget`)));
 }
 
 function show(found) {
@@ -187,7 +193,8 @@ for (const button of document.querySelectorAll("[data-mode]")) {
 }
 for (const button of document.querySelectorAll("[data-run]")) {
   button.addEventListener("click", () => attempt(async () => {
-    show(await call("POST", `/steps/${button.dataset.run}`));
+    byId("error").hidden = true;
+    show(await call("POST", `/steps/${button.dataset.run}`, asked(button.dataset.run)));
     await watch();
   }));
 }

@@ -16,19 +16,21 @@ import pytest
 from operators.scene.config import ViewConfig
 from operators.scene.floor_markings import Rectangle
 from pipeline.cli.app import UserError
+from pipeline.cli.camera_model import Model
 from pipeline.cli.commission.access import Access
 from pipeline.cli.commission.answers import Answers
 from pipeline.cli.commission.draft import Draft, drawn_line, floor_line, mistakes, posed
 from pipeline.cli.commission.draft_json import DraftError, draft_from_json, draft_to_json
-from pipeline.cli.commission.learning import LearntView, Model, learn_view
 from pipeline.cli.commission.new_camera import NewCamera
 from pipeline.cli.commission.overlay import advice, floor_grid
 from pipeline.cli.commission.prompts import Prompts
 from pipeline.cli.commission.session import Answer, Session
 from pipeline.cli.commission.snapshot import Camera
-from pipeline.cli.commission.step_state import Step
+from pipeline.cli.commission.step_state import Step, StepAsked
 from pipeline.cli.commission.target import added, existing
 from pipeline.cli.commission.web import build_page
+from pipeline.cli.demo.learning import item_of
+from pipeline.cli.scene.lesson import learn
 from pipeline.config.loader import load_config
 from pipeline.secrets import Secrets
 from pipeline.sources.config import SourceConfig
@@ -178,6 +180,7 @@ class Darker:
 
     def __init__(self, camera: Camera) -> None:
         self._camera = camera
+        self.name, self.source = camera.name, camera.source
 
     def pictures(self, count: int, every_seconds: float) -> Iterator[np.ndarray]:
         return (
@@ -191,13 +194,14 @@ def test_depth_head_and_empty_view_come_before_the_file_is_there(tmp_path: Path)
     session = Session(added(tmp_path / "site", new), Model(), view_every_seconds=0.2)
     session.redraw(Draft(typed={"hfov": 74.0, "height": 3.5, "pitch": 32.0}))
     told: list[tuple[str, int, int]] = []
-    assert "fitted to this view" in session.run(Step.DEPTH, lambda *news: told.append(news))
-    first = session.run(Step.EMPTY_VIEW, lambda *news: told.append(news))
-    assert first.startswith("view/gate@1 from 6 pictures, ")
+    assert "fitted to this view" in session.run(StepAsked(Step.DEPTH), lambda *news: told.append(news))
+    first = session.run(StepAsked(Step.EMPTY_VIEW), lambda *news: told.append(news))
+    assert first.startswith("view/gate@1 knows 1 light (brightness ")
+    assert "A second light is still asked for" in first
     assert told[-1] == ("learning the empty view", 6, 6)
-    session.target = replace(session.target, camera=Darker(session.target.camera))  # type: ignore[arg-type]
-    second = session.run(Step.EMPTY_VIEW, lambda *_: None)
-    assert re.fullmatch(r"view/gate@2 from 6 pictures, \d lights", second)
+    session.teaching.camera = Darker(session.teaching.camera)  # type: ignore[assignment]
+    second = session.run(StepAsked(Step.EMPTY_VIEW), lambda *_: None)
+    assert re.fullmatch(r"view/gate@2 knows 2 lights \(brightness \d+, \d+ of 255\)", second)
     assert not (tmp_path / "site" / "cameras").exists()
     assert (tmp_path / "site" / "state" / "artefacts" / "learner" / "gate@2").is_file()
 
@@ -207,8 +211,13 @@ def test_pictures_of_one_sitting_are_one_light_however_they_differ(tmp_path: Pat
     session = Session(added(tmp_path / "site", new), Model())
     session.redraw(Draft(typed={"hfov": 74.0, "height": 3.5, "pitch": 32.0}))
     fitted = Model().fitted(session.candidate(), "gate", lambda *_: None)
-    shades = [(session.picture * share).astype(np.uint8) for share in (1.0, 0.1, 0.6, 0.25)]
-    assert learn_view(fitted, shades, len(shades), lambda *_: None) == LearntView("view/gate@1", 1, 4)
+    shades = [1.0, 0.1, 0.6, 0.25]
+    items = [
+        item_of("gate", n, (session.picture * share).astype(np.uint8), (224, 392), wants_view_sample=True)
+        for n, share in enumerate(shades)
+    ]
+    learnt = learn(fitted, items, len(items), lambda *_: None)
+    assert (learnt.version, learnt.num_lights) == ("view/gate@1", 1)
 
 
 def test_steps_that_were_done_for_another_view_are_to_be_done_again(session: Session) -> None:
@@ -216,8 +225,10 @@ def test_steps_that_were_done_for_another_view_are_to_be_done_again(session: Ses
     session.steps[Step.DEPTH] = replace(session.steps[Step.DEPTH], status="done")
     session.redraw(replace(session.draft, zones={}))
     assert session.steps[Step.DEPTH].status == "done"
+    session.steps[Step.DRIVE_IN] = replace(session.steps[Step.DRIVE_IN], status="done")
     session.redraw(replace(session.draft, typed={"hfov": 60.0}))
-    assert session.steps[Step.DEPTH].status == "open"
+    assert session.steps[Step.DEPTH].status == session.steps[Step.DRIVE_IN].status == "open"
+    assert "measure again" in session.steps[Step.DRIVE_IN].said
 
 
 # prompts
@@ -238,7 +249,7 @@ def test_prompts_answered_by_a_script_write_the_same_file(session: Session, tmp_
         f"rectangle 3m 5m {percent(seen(POSE, BAY))}", "zoom 50,50", "",
         f"zone apron {percent(ZONE)}", "zone wrong 1,1 2,2 3,5", "undo",
         "line dock here", "line edge 128px,324px 80,92",
-        "privacy 1,1 2,1 20,20", "delete privacy 1", "", "n", "n", "y",
+        "privacy 1,1 2,1 20,20", "delete privacy 1", "", "n", "n", "", "y",
     ]  # fmt: skip
     said = prompted(session, tmp_path / "out", "\n".join(answers) + "\n")
     found = load_config(tmp_path / "site").cameras["gate"]
@@ -249,13 +260,15 @@ def test_prompts_answered_by_a_script_write_the_same_file(session: Session, tmp_
     assert found.privacy == ()
     assert "wrong" not in found.zones
     assert "pitch 25 deg" in said
+    assert "skipped: not measured: how far distances are off" in said
+    assert "`margin: auto` is 0 m" in said
     for name in ("grid.png", "zoom.png"):
         assert (tmp_path / "out" / name).is_file()
 
 
 def test_a_script_with_a_wrong_answer_stops_and_writes_nothing(session: Session, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"answer 'zones a 1,1': 'zones': expected one of .*did you mean 'zone'"):
-        prompted(session, tmp_path, "zones a 1,1\n\n\nn\nn\ny\n")
+        prompted(session, tmp_path, "zones a 1,1\n\n\nn\nn\n\ny\n")
     with pytest.raises(UserError, match="the answers ended at"):
         prompted(session, tmp_path, "\n\n")
     assert not (tmp_path / "site").exists()
@@ -265,7 +278,7 @@ def test_a_file_that_is_there_is_replaced_after_a_yes_alone(session: Session, tm
     session.redraw(drawn())
     session.save()
     before = (tmp_path / "site" / "cameras" / "gate.yaml").read_text()
-    said = prompted(Session(existing(tmp_path / "site", "gate"), Model()), tmp_path, "\nheight 3m\nhfov 60deg\npitch 30deg\n\nn\nn\ny\nn\n")  # fmt: skip  # noqa: E501
+    said = prompted(Session(existing(tmp_path / "site", "gate"), Model()), tmp_path, "\nheight 3m\nhfov 60deg\npitch 30deg\n\nn\nn\n\ny\nn\n")  # fmt: skip  # noqa: E501
     assert "-view: {hfov: 66deg, height: 2.5m, pitch: 25deg}" in said
     assert (tmp_path / "site" / "cameras" / "gate.yaml").read_text() == before
 
@@ -319,7 +332,7 @@ def test_a_page_of_somebody_else_is_not_served(session: Session) -> None:
     assert page.get("/state", headers={"Host": "evil.example:80"}).status_code == 403
     assert page.get("/").headers["content-security-policy"].startswith("default-src 'self'")
     assert page.get("/page/..%2Fweb.py").status_code == 404
-    for name in ("commission.js", "stage.js", "lists.js", "commission.css"):
+    for name in ("commission.js", "stage.js", "lists.js", "lessons.js", "commission.css"):
         assert page.get(f"/page/{name}").status_code == 200
 
 
@@ -334,7 +347,7 @@ def test_what_is_drawn_comes_back_with_pose_grid_and_mistakes(session: Session, 
     wrong = page.put("/draft", json={"zones": {"a": [[0, 2]]}})
     assert wrong.status_code == 400
     assert "0..1" in wrong.json()["error"]
-    assert page.post("/steps/nap").json()["error"].startswith("expected a step of depth")
+    assert page.post("/steps/nap", json={}).json()["error"].startswith("expected a step of depth")
     assert page.post("/save", json={}).json()["saved"]["answer"] == "written"
     assert page.post("/save", json={}).json()["saved"]["answer"] == "written"  # nothing has changed
     page.put("/draft", json=draft_to_json(replace(drawn(), privacy=(ZONE,))))
