@@ -31,13 +31,18 @@ class Case:
         return f"{self.arch.name}x{self.arch.depth}/{self.size[0]}x{self.size[1]}"
 
 
-_G2 = replace(ARCHITECTURES["dinov2_vitg14"], depth=2)
-"""SwiGLU at the true width of ViT-g, but two blocks: covered cheaply."""
+def _shallow(name: str, depth: int) -> Architecture:
+    """At its true width, but of few blocks: covered cheaply."""
+    return replace(ARCHITECTURES[name], depth=depth)
+
 
 CASES = (
     *(Case(ARCHITECTURES["dinov2_vits14"], size, (2, 11)) for size in SIZES),
     *(Case(ARCHITECTURES["dinov2_vits14_reg4"], size, (2, 11)) for size in SIZES),
-    Case(_G2, (224, 294), (0, 1)),
+    Case(_shallow("dinov2_vitg14", 2), (224, 294), (0, 1)),
+    Case(ARCHITECTURES["dinov2_vitb14"], (238, 322), (11,)),
+    Case(ARCHITECTURES["dinov2_vitl14"], (98, 182), (23,)),
+    *(Case(_shallow(f"dinov2_vit{letter}14_reg4", 2), (322, 126), (1,)) for letter in "blg"),
 )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,8 +12,6 @@ from operators.backbone.architectures import ARCHITECTURES, Architecture
 
 FILE = Path(__file__).with_name("meta_classify.npz")
 SEED = 21
-JPEG_SIZE = (301, 437)
-"""Of the picture whose file bytes are kept beside the logits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +45,6 @@ CASES = (
     ),
     *(Case(_shallow(name), layers, (112, 154)) for name in ("dinov2_vitl14", "dinov2_vitg14") for layers in (1, 4)),
 )
-
-
-def picture(size: tuple[int, int]) -> np.ndarray:
-    """uint8 (H, W, 3): gradients, tiles and grain, the three channels unlike each other."""
-    height, width = size
-    y, x = np.mgrid[0:height, 0:width]
-    rgb = np.stack([x * 255 // width, y * 255 // height, ((x // 40 + y // 30) % 2) * 180], axis=2)
-    grain = np.random.Generator(np.random.PCG64(height * 10_000 + width)).integers(-25, 25, rgb.shape)
-    return np.clip(rgb + grain, 0, 255).astype(np.uint8)
-
-
-def jpeg() -> bytes:
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    Image.fromarray(picture(JPEG_SIZE)).save(buffer, "JPEG", quality=90)
-    return buffer.getvalue()
 
 
 def head_tensors(arch: Architecture, layers: int) -> dict[str, torch.Tensor]:

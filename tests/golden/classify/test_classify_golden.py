@@ -16,7 +16,8 @@ from operators.backbone.preprocess import classification_pixels, decode_picture
 from operators.heads.base import FrameTokens
 from operators.heads.classify_linear import ClassifyLinear, load_classifier
 from operators.heads.head_files import read_head
-from tests.golden.classify.classify_cases import CASES, FILE, SEED, Case, head_tensors, picture
+from tests.golden.classify.classify_cases import CASES, FILE, SEED, Case, head_tensors
+from tests.golden.pictures import JPEG, tiles
 
 TOLERANCE = 1e-4
 """Relative, float32."""
@@ -43,9 +44,8 @@ def classify(head: ClassifyLinear, engine: Engine, pixels: np.ndarray) -> np.nda
 
 def pixels_of(case: Case) -> np.ndarray:
     if case.size is not None:
-        return picture(case.size)
-    with np.load(FILE) as golden:
-        return classification_pixels(decode_picture(golden["jpeg"].tobytes()))
+        return tiles(case.size)
+    return classification_pixels(decode_picture(JPEG.read_bytes()))
 
 
 def head_of(case: Case, folder: Path) -> ClassifyLinear:
@@ -99,7 +99,7 @@ def test_logits_equal_transformers(tmp_path: Path, size: tuple[int, int], regist
     head.about.check_backbone(engine.backbone.fingerprint, engine.backbone.info.published_as)
     assert head.about.classes[2] == "thing 2"
     assert len(head.about.classes) == classes
-    pixels = picture(size)
+    pixels = tiles(size)
     x = (torch.from_numpy(pixels).permute(2, 0, 1)[None] / 255 - mean()) / std()
     with torch.inference_mode():
         expected = theirs(pixel_values=x).logits[0].numpy()

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from operators.backbone.architectures import ARCHITECTURES, Architecture
+from tests.golden.pictures import JPEG_SIZE
 
 FILE = Path(__file__).with_name("depth.npz")
 SEED = 31
@@ -32,6 +33,8 @@ class Case:
     size: tuple[int, int]
     """Of the picture; with `is_network_input` already of the tensor that the network sees."""
     is_network_input: bool = False
+    is_file: bool = False
+    """The picture is that of `picture.jpg`."""
 
     @property
     def is_depth_anything(self) -> bool:
@@ -40,7 +43,7 @@ class Case:
     @property
     def key(self) -> str:
         kind = f"{self.data_set}_{self.kind}" if self.data_set else self.kind
-        given = "tensor" if self.is_network_input else "picture"
+        given = "tensor" if self.is_network_input else "file" if self.is_file else "picture"
         return f"{kind}/{self.arch.name}x{self.arch.depth}/{given}{self.size[0]}x{self.size[1]}"
 
     @property
@@ -69,8 +72,13 @@ CASES = (
     Case("relative", "", S, (240, 320)),
     Case("indoor", "", S, (225, 381)),
     *(Case("linear4", "kitti", arch, (98, 126)) for arch in SMALL),
+    *(Case("linear", "nyu", arch, (98, 126)) for arch in SMALL),
     *(Case("dpt", "nyu", arch, (98, 126)) for arch in SMALL),
     *(Case("relative", "", arch, (98, 126), is_network_input=True) for arch in SMALL[:2]),
+    *(Case("indoor", "", arch, (126, 84), is_network_input=True) for arch in SMALL[:2]),
+    *(Case("outdoor", "", arch, (84, 196), is_network_input=True) for arch in SMALL[:2]),
+    *(Case(kind, "nyu", S, JPEG_SIZE, is_file=True) for kind in ("linear", "dpt")),
+    Case("relative", "", S, JPEG_SIZE, is_file=True),
 )
 
 

@@ -1,30 +1,24 @@
-"""Makes `depth.npz` with the authors' own code:
+"""Makes `depth.npz` with the authors' own code, from the project's root and with torchvision installed:
 
-    python tests/golden/depth/generate.py DINOV2_CHECKOUT COMMIT DEPTH_ANYTHING_V2_CHECKOUT COMMIT
+    python -m tests.golden.depth.generate DINOV2_CHECKOUT DEPTH_ANYTHING_V2_CHECKOUT
 
-Run from the project's root. Both are imported from the given paths and are no part of this project. All sides get the
-same seeded weights, made by `depth_cases.head_tensors` and `operators.backbone.checkpoints.random_tensors`.
+All sides get the same seeded weights, made by `depth_cases.head_tensors` and
+`operators.backbone.checkpoints.random_tensors`.
 """
 
 from __future__ import annotations
 
 import importlib
-import os
 import sys
-import types
-import warnings
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[3]), str(Path(__file__).parent)]
-os.environ["XFORMERS_DISABLED"] = "1"
-
-from operators.backbone.checkpoints import random_tensors  # noqa: E402 - the paths come first
-from tests.golden.depth.depth_cases import (  # noqa: E402 - the same
+from tests.golden.depth.depth_cases import (
     CASES,
     FILE,
     SEED,
@@ -35,54 +29,51 @@ from tests.golden.depth.depth_cases import (  # noqa: E402 - the same
     picture,
     summary,
 )
+from tests.golden.pictures import JPEG
+from tests.golden.upstream import DINOV2, backbone_file, fill, keep, shorten, sources
 
 _NAMES = {384: "vit_small", 768: "vit_base", 1024: "vit_large", 1536: "vit_giant2"}
 _WIDTHS = {384: (64, [48, 96, 192, 384]), 768: (128, [96, 192, 384, 768]), 1024: (256, [256, 512, 1024, 1024])}
 
 
-def fill(module: torch.nn.Module, tensors: dict[str, torch.Tensor], unset: set[str]) -> None:
-    missing, unexpected = module.load_state_dict(tensors, strict=False)
-    if set(missing) - unset or unexpected:
-        raise SystemExit(f"upstream and ours name tensors differently: {missing=} {unexpected=}")
-
-
-def cut(backbone: Any, case: Case) -> None:
-    backbone.blocks = backbone.blocks[: case.arch.depth]
-    backbone.n_blocks = case.arch.depth
-
-
-def metas(case: Case) -> torch.nn.Module:
+def metas(case: Case) -> Any:
     depthers = importlib.import_module("dinov2.hub.depthers")
-    given = {"arch_name": _NAMES[case.arch.dim], "pretrained": False}
+    given: dict[str, Any] = {"arch_name": _NAMES[case.arch.dim], "pretrained": False}
     largest = 10.0 if case.data_set == "nyu" else 80.0
     if case.arch.ffn == "swiglu":
         given["ffn_layer"] = "swiglufused"
-    if case.kind == "dpt":
-        model = depthers._make_dinov2_dpt_depther(depth_range=(0.001, largest), **given)
-    else:
-        model = depthers._make_dinov2_linear_depther(layers=4 if case.kind == "linear4" else 1, **given)
-        model.decode_head.max_depth = largest  # the builder says 80 whatever it is told; the training files say 10
+    layers = 1 if case.kind == "linear" else 4
+    with torch.device("meta"):
+        if case.kind == "dpt":
+            model = depthers._make_dinov2_dpt_depther(depth_range=(0.001, largest), **given)
+        else:
+            model = depthers._make_dinov2_linear_depther(layers=layers, **given)
+            model.decode_head.max_depth = largest  # the builder says 80 whatever it is told; the training files say 10
     if case.arch.depth == 4:
-        cut(model.backbone, case)
+        shorten(model.backbone, 4)
         model.backbone.forward = partial(
             model.backbone.get_intermediate_layers,
-            n=[0, 1, 2, 3],
+            n=list(range(4 - layers, 4)),
             reshape=True,
             return_class_token=True,
             norm=False,
         )
-    if {name: tuple(each.shape) for name, each in model.decode_head.state_dict().items()} != layout(case):
+    return filled(model, model.backbone, model.decode_head, case)
+
+
+def filled(model: Any, backbone: torch.nn.Module, head: torch.nn.Module, case: Case) -> Any:
+    if {name: tuple(each.shape) for name, each in head.state_dict().items()} != layout(case):
         raise SystemExit(f"{case.key}: the layout in depth_cases.py is not upstream's")
-    fill(model.backbone, random_tensors(case.arch, SEED), {"mask_token"})
-    fill(model.decode_head, head_tensors(case), set())
+    fill(backbone, backbone_file(case.arch, SEED))
+    fill(head, head_tensors(case))
     return model.eval()
 
 
-def depth_anythings(case: Case, upstream: str) -> torch.nn.Module:
+def depth_anythings(case: Case, upstream: Path) -> Any:
     """Relative and metric are two packages of one name."""
     for name in [each for each in sys.modules if each.startswith("depth_anything_v2")]:
         del sys.modules[name]
-    folder = upstream if case.kind == "relative" else f"{upstream}/metric_depth"
+    folder = str(upstream if case.kind == "relative" else upstream / "metric_depth")
     sys.path.insert(0, folder)
     dpt = importlib.import_module("depth_anything_v2.dpt")
     sys.path.remove(folder)
@@ -91,45 +82,38 @@ def depth_anythings(case: Case, upstream: str) -> torch.nn.Module:
     largest = {} if case.kind == "relative" else {"max_depth": 20.0 if case.kind == "indoor" else 80.0}
     model = dpt.DepthAnythingV2(encoder=encoder, features=width, out_channels=channels, **largest)
     if case.arch.depth == 4:
-        cut(model.pretrained, case)
+        shorten(model.pretrained, 4)
         model.intermediate_layer_idx = {encoder: [0, 1, 2, 3]}
-    if {name: tuple(each.shape) for name, each in model.depth_head.state_dict().items()} != layout(case):
-        raise SystemExit(f"{case.key}: the layout in depth_cases.py is not upstream's")
-    fill(model.pretrained, random_tensors(case.arch, SEED), {"mask_token"})
-    fill(model.depth_head, head_tensors(case), set())
-    return model.eval()
+    return filled(model, model.pretrained, model.depth_head, case)
 
 
-def depth(case: Case, upstream: str) -> np.ndarray:
+def depth(case: Case, depth_anything: Path) -> np.ndarray:
+    """float32 (H, W). A file is read as either's own scripts read it: by PIL, by cv2."""
     if case.is_depth_anything:
-        model = depth_anythings(case, upstream)
+        model = depth_anythings(case, depth_anything)
         if case.is_network_input:
             return model(network_input(case.size))[0].numpy()
-        return model.infer_image(np.ascontiguousarray(picture(case.size)[:, :, ::-1]))
-    return metas(case).whole_inference(network_input(case.size), None, rescale=True)[0, 0].numpy()
+        bgr = cv2.imread(str(JPEG)) if case.is_file else np.ascontiguousarray(picture(case.size)[:, :, ::-1])
+        return model.infer_image(bgr)
+    seen = metas_input() if case.is_file else network_input(case.size)
+    return metas(case).whole_inference(seen, None, rescale=True)[0, 0].numpy()
 
 
-def main() -> None:
-    dinov2, dinov2_commit, anything, anything_commit = sys.argv[1:5]
-    sys.path.append(dinov2)
-    transforms = types.ModuleType("torchvision.transforms")
-    transforms.Compose = lambda steps: lambda sample: [sample := step(sample) for step in steps][-1]
-    sys.modules["torchvision"], sys.modules["torchvision.transforms"] = types.ModuleType("torchvision"), transforms
-    warnings.filterwarnings("ignore")
-    torch.set_num_threads(1)
-    stored: dict[str, np.ndarray] = {}
-    with torch.inference_mode():
-        for case in CASES:
-            found = depth(case, anything)
-            stored[case.key] = summary(found)
-            ends = np.percentile(found, (0, 10, 50, 90, 100)).round(3)
-            print(case.key, found.shape, ends, flush=True)  # noqa: T201 - a script
-    made_by = (
-        f"facebookresearch/dinov2@{dinov2_commit} DepthAnything/Depth-Anything-V2@{anything_commit} "
-        f"torch {torch.__version__} numpy {np.__version__}"
+def metas_input() -> torch.Tensor:
+    """float32 (1, 3, H, W) of the file, by the steps of Meta's notebook on depth."""
+    from PIL import Image
+    from torchvision import transforms
+
+    steps = transforms.Compose(
+        [
+            transforms.ToTensor(),
+            lambda x: 255.0 * x[:3],
+            transforms.Normalize(mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375)),
+        ]
     )
-    np.savez_compressed(FILE, made_by=np.array(made_by), **stored)
+    return steps(Image.open(JPEG).convert("RGB"))[None]
 
 
 if __name__ == "__main__":
-    main()
+    used = sources(__doc__, DINOV2, "DepthAnything/Depth-Anything-V2")
+    keep(FILE, used, ({case.key: summary(depth(case, used[1].folder))} for case in CASES))

@@ -19,6 +19,7 @@ from operators.heads.base import DepthModel
 from operators.heads.depth_files import read_depth_head
 from operators.heads.depth_recipe import official_depth
 from tests.golden.depth.depth_cases import CASES, FILE, SEED, Case, file_content, network_input, picture, summary
+from tests.golden.pictures import JPEG
 
 TOLERANCE = 1e-5
 """Relative, float32. Promised is 1e-4; this tells Meta's + 0.001 m from nothing."""
@@ -60,6 +61,8 @@ def ours(case: Case, folder: Path) -> np.ndarray:
     if case.is_network_input:
         taps = taps_of(backbone, head, network_input(case.size), is_normed=head.about.is_normed)
         return head.raw_map(taps, (case.size[0] // PATCH, case.size[1] // PATCH), case.size)[0]
+    if case.is_file:
+        return official_depth(backbone, head, decode_picture(JPEG.read_bytes()))
     is_encoded, png = cv2.imencode(".png", np.ascontiguousarray(picture(case.size)[:, :, ::-1]))
     assert is_encoded
     return official_depth(backbone, head, decode_picture(png.tobytes()))

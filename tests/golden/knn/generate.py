@@ -1,4 +1,6 @@
-"""Makes `meta_knn.npz` with Meta's own `KnnModule`: `python tests/golden/knn/generate.py DINOV2_CHECKOUT COMMIT`.
+"""Makes `meta_knn.npz` with Meta's own `KnnModule`, from the project's root:
+
+    python -m tests.golden.knn.generate DINOV2_CHECKOUT
 
 Only that class is taken out of `dinov2/eval/knn.py`, since the module around it wants a cluster.
 """
@@ -6,13 +8,14 @@ Only that class is taken out of `dinov2/eval/knn.py`, since the module around it
 from __future__ import annotations
 
 import ast
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import torch
 from torch.nn import functional as F
+
+from tests.golden.upstream import DINOV2, keep, sources
 
 SIZES = (80, 80, 5)
 KS = (5, 20, 165)
@@ -28,24 +31,18 @@ def upstream(checkout: Path) -> type:
     return space["KnnModule"]
 
 
-def main() -> None:
-    checkout, commit = sys.argv[1:3]
+def values(checkout: Path) -> dict[str, np.ndarray]:
     generator = torch.Generator().manual_seed(7)
     centres = torch.randn(3, 16, generator=generator)
     labels = torch.repeat_interleave(torch.arange(3), torch.tensor(SIZES))
     train = F.normalize(centres[labels] + 1.2 * torch.randn(len(labels), 16, generator=generator), dim=1)
     queries = F.normalize(centres.repeat(4, 1) + 1.2 * torch.randn(12, 16, generator=generator), dim=1)
-    module = upstream(Path(checkout))(train, labels, list(KS), 0.07, torch.device("cpu"), num_classes=3)
+    module = upstream(checkout)(train, labels, list(KS), 0.07, torch.device("cpu"), num_classes=3)
     votes = module(queries)
-    np.savez_compressed(
-        Path(__file__).with_name("meta_knn.npz"),
-        made_by=np.array(f"facebookresearch/dinov2@{commit} torch {torch.__version__}"),
-        train=train.numpy(),
-        labels=labels.numpy(),
-        queries=queries.numpy(),
-        **{f"votes{k}": votes[k].numpy() for k in KS},
-    )
+    asked = {"train": train.numpy(), "labels": labels.numpy(), "queries": queries.numpy()}
+    return asked | {f"votes{k}": votes[k].numpy() for k in KS}
 
 
 if __name__ == "__main__":
-    main()
+    used = sources(__doc__, DINOV2)
+    keep(Path(__file__).with_name("meta_knn.npz"), used, [values(used[0].folder)])

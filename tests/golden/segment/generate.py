@@ -1,17 +1,17 @@
-"""Makes `meta_segment.npz` with the authors' own code.
+"""Makes `meta_segment.npz` with the authors' own code, from the project's root:
 
-`python tests/golden/segment/generate.py DINOV2_CHECKOUT COMMIT MMSEG_FOLDER` from the project's root; the last one
-holds mmsegmentation 0.27.0's `mmseg`, unpacked. mmcv, which it needs to train and to configure, is replaced by empty
-stand-ins: what runs are Meta's backbone, padding and head, and mmsegmentation's windows, resizing and averaging. None
-of it is part of this project. Both sides get the same seeded weights.
+    pip install --no-deps --target MMSEG_FOLDER mmsegmentation==0.27.0
+    python -m tests.golden.segment.generate DINOV2_CHECKOUT MMSEG_FOLDER
+
+mmsegmentation lies beside the environment, not in it: it brings a package `tests` that would hide ours. mmcv, which it
+needs to train and to configure, is replaced by empty stand-ins: what runs are Meta's backbone, padding and head, and
+mmsegmentation's windows, resizing and averaging. Both sides get the same seeded weights.
 """
 
 from __future__ import annotations
 
 import importlib
-import os
 import sys
-import warnings
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -20,25 +20,10 @@ import cv2
 import numpy as np
 import torch
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[3])]
-os.environ["XFORMERS_DISABLED"] = "1"
-
-from operators.backbone.architectures import Architecture  # noqa: E402 - the path comes first
-from operators.backbone.checkpoints import random_tensors  # noqa: E402 - the same
-from tests.golden.segment.segment_cases import CASES, FILE, SEED, Case, head_tensors, picture, summary  # noqa: E402 - the same
-
-_UPSTREAM_NAMES = {384: "vit_small", 768: "vit_base"}
-
-
-def backbone(arch: Architecture) -> torch.nn.Module:
-    vits = importlib.import_module("dinov2.models.vision_transformer")
-    model = getattr(vits, _UPSTREAM_NAMES[arch.dim])(
-        patch_size=14, img_size=518, init_values=1.0, block_chunks=0, interpolate_offset=0.1
-    )
-    missing, unexpected = model.load_state_dict(random_tensors(arch, SEED), strict=False)
-    if missing != ["mask_token"] or unexpected:
-        raise SystemExit(f"upstream and ours name tensors differently: {missing=} {unexpected=}")
-    return model.eval()
+from operators.backbone.architectures import Architecture
+from tests.golden.pictures import JPEG, tiles
+from tests.golden.segment.segment_cases import CASES, FILE, SEED, Case, head_tensors, summary
+from tests.golden.upstream import DINOV2, dinov2_backbone, fill, keep, sources
 
 
 class Padded(torch.nn.Module):
@@ -46,11 +31,11 @@ class Padded(torch.nn.Module):
 
     def __init__(self, arch: Architecture) -> None:
         super().__init__()
-        self.inner = backbone(arch)
+        self.inner = dinov2_backbone(arch, SEED)
         self.pad = importlib.import_module("dinov2.hub.utils").CenterPadding(14)
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        return self.inner.get_intermediate_layers(self.pad(x), n=[8, 9, 10, 11], reshape=True)
+        return self.inner.get_intermediate_layers(self.pad(x), n=4, reshape=True)
 
 
 def stand_ins(mmseg_folder: Path) -> None:
@@ -92,9 +77,8 @@ def segmenter(case: Case) -> Any:
         else SimpleNamespace(mode="slide", crop_size=(side, side), stride=(case.recipe.stride, case.recipe.stride))
     )
     model = models.EncoderDecoder(backbone=Padded(case.arch), decode_head=_head(heads, case), test_cfg=mode)
-    missing, unexpected = model.load_state_dict(head_tensors(case.arch, case.layers, case.classes), strict=False)
-    if unexpected or any(name.startswith("decode_head") for name in missing):
-        raise SystemExit(f"upstream and ours name tensors differently: {missing=} {unexpected=}")
+    head = head_tensors(case.arch, case.layers, case.classes)
+    fill(model.decode_head, {name.removeprefix("decode_head."): tensor for name, tensor in head.items()})
     return model.eval()
 
 
@@ -113,7 +97,7 @@ def _head(heads: ModuleType, case: Case) -> torch.nn.Module:
 
 def shares(case: Case) -> np.ndarray:
     """float32 (C, H, W): the mean over sizes and mirrored ones, as `aug_test` makes it before its argmax."""
-    model, rgb = segmenter(case), picture(case.size)
+    model, rgb = segmenter(case), pixels(case)
     mean, std = np.float32([123.675, 116.28, 103.53]), np.float32([58.395, 57.12, 57.375])
     total, count = np.zeros((case.classes, *case.size), np.float32), 0
     for scale in case.recipe.scales:
@@ -134,22 +118,20 @@ def shares(case: Case) -> np.ndarray:
     return total / count
 
 
-def main() -> None:
-    upstream, commit, mmseg = sys.argv[1:4]
-    sys.path.insert(0, upstream)
-    stand_ins(Path(mmseg))
-    warnings.filterwarnings("ignore")
-    torch.set_num_threads(1)
-    stored: dict[str, np.ndarray] = {}
-    with torch.inference_mode():
-        for case in CASES:
-            print(case.key, flush=True)  # noqa: T201 - a script
-            found = shares(case)
-            stored[f"{case.key}/shares"] = summary(found)
-            stored[f"{case.key}/best"] = found.argmax(axis=0).astype(np.uint8)[::6, ::6]
-    made_by = f"facebookresearch/dinov2@{commit} mmsegmentation 0.27.0 torch {torch.__version__} cv2 {cv2.__version__}"
-    np.savez_compressed(FILE, made_by=np.array(made_by), **stored)
+def pixels(case: Case) -> np.ndarray:
+    """uint8 (H, W, 3) RGB; a file is read by cv2, as mmcv does."""
+    if not case.is_file:
+        return tiles(case.size)
+    return cv2.cvtColor(cv2.imread(str(JPEG)), cv2.COLOR_BGR2RGB)
+
+
+def values(case: Case) -> dict[str, np.ndarray]:
+    found = shares(case)
+    best = found.argmax(axis=0).astype(np.uint8)[::6, ::6]
+    return {f"{case.key}/shares": summary(found), f"{case.key}/best": best}
 
 
 if __name__ == "__main__":
-    main()
+    used = sources(__doc__, DINOV2, "mmsegmentation==0.27.0")
+    stand_ins(used[1].folder)
+    keep(FILE, used, (values(case) for case in CASES))

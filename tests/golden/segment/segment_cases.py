@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ import torch
 
 from operators.backbone.architectures import ARCHITECTURES, Architecture
 from operators.heads.segment_windows import LINEAR_WINDOWS, MS_WINDOWS, SegmentRecipe
+from tests.golden.pictures import JPEG_SIZE
 
 FILE = Path(__file__).with_name("meta_segment.npz")
 SEED = 22
@@ -23,14 +24,19 @@ class Case:
     size: tuple[int, int]
     """(H, W) of the picture."""
     recipe: SegmentRecipe
+    is_file: bool = False
+    """The picture is that of `picture.jpg`."""
 
     @property
     def key(self) -> str:
         recipe = f"{self.recipe.short_side}-{self.recipe.window}-{self.recipe.stride}-{len(self.recipe.scales)}"
-        return f"{self.arch.name}/{self.layers}x{self.classes}/{self.size[0]}x{self.size[1]}/{recipe}"
+        size = "file" if self.is_file else f"{self.size[0]}x{self.size[1]}"
+        return f"{self.arch.name}/{self.layers}x{self.classes}/{size}/{recipe}"
 
 
 _S, _B = ARCHITECTURES["dinov2_vits14"], ARCHITECTURES["dinov2_vitb14"]
+_L, _G = (replace(ARCHITECTURES[name], depth=4) for name in ("dinov2_vitl14", "dinov2_vitg14"))
+"""At their true widths, with four blocks: covered cheaply."""
 
 CASES = (
     Case(_S, 1, 150, (480, 640), LINEAR_WINDOWS),
@@ -41,16 +47,9 @@ CASES = (
     Case(_S, 4, 150, (224, 224), SegmentRecipe(224)),
     Case(_B, 1, 21, (260, 150), SegmentRecipe(200, 200, 133)),
     Case(_B, 4, 150, (150, 260), SegmentRecipe(154)),
+    *(Case(arch, layers, 150, (97, 150), SegmentRecipe(98)) for arch in (_L, _G) for layers in (1, 4)),
+    Case(_S, 1, 21, JPEG_SIZE, SegmentRecipe(224, 224, 149), is_file=True),
 )
-
-
-def picture(size: tuple[int, int]) -> np.ndarray:
-    """uint8 (H, W, 3): gradients, tiles and grain, the three channels unlike each other."""
-    height, width = size
-    y, x = np.mgrid[0:height, 0:width]
-    rgb = np.stack([x * 255 // width, y * 255 // height, ((x // 40 + y // 30) % 2) * 180], axis=2)
-    grain = np.random.Generator(np.random.PCG64(height * 10_000 + width)).integers(-25, 25, rgb.shape)
-    return np.clip(rgb + grain, 0, 255).astype(np.uint8)
 
 
 def head_tensors(arch: Architecture, layers: int, classes: int) -> dict[str, torch.Tensor]:

@@ -13,11 +13,13 @@ import torch
 from operators.backbone import Engine
 from operators.backbone.architectures import Architecture
 from operators.backbone.checkpoints import build, random_tensors
+from operators.backbone.preprocess import decode_picture
 from operators.heads import segment
 from operators.heads.head_files import read_head
 from operators.heads.segment import SegmentLinear
 from operators.heads.segment_windows import SegmentRecipe, score_strips, segment_picture
-from tests.golden.segment.segment_cases import CASES, FILE, SEED, Case, head_tensors, picture, summary
+from tests.golden.pictures import JPEG, tiles
+from tests.golden.segment.segment_cases import CASES, FILE, SEED, Case, head_tensors, summary
 
 TOLERANCE = 1e-4
 """Relative, float32."""
@@ -36,7 +38,8 @@ def head_of(case: Case, folder: Path) -> SegmentLinear:
 
 
 def shares(case: Case, head: SegmentLinear, recipe: SegmentRecipe) -> np.ndarray:
-    return torch.cat(list(score_strips(engine_of(case.arch), picture(case.size), head, recipe)), dim=1).numpy()
+    rgb = decode_picture(JPEG.read_bytes()) if case.is_file else tiles(case.size)
+    return torch.cat(list(score_strips(engine_of(case.arch), rgb, head, recipe)), dim=1).numpy()
 
 
 def relative(ours: np.ndarray, theirs: np.ndarray) -> float:
@@ -56,9 +59,9 @@ def test_a_picture_is_put_together_in_strips_of_any_height(tmp_path: Path, monke
     case = CASES[4]
     recipe = replace(case.recipe, scales=(1.0, 1.3), is_mirrored=True)
     head = head_of(case, tmp_path)
-    whole = segment_picture(engine_of(case.arch), picture(case.size), head, recipe)
+    whole = segment_picture(engine_of(case.arch), tiles(case.size), head, recipe)
     monkeypatch.setattr("operators.heads.segment_windows._CHUNK_BYTES", 4 * case.classes * 234 * 7)
-    strips = list(score_strips(engine_of(case.arch), picture(case.size), head, recipe))
+    strips = list(score_strips(engine_of(case.arch), tiles(case.size), head, recipe))
     assert max(strip.shape[1] for strip in strips) == 7
     assert np.array_equal(torch.cat(strips, dim=1).argmax(dim=0).numpy(), whole)
 
@@ -79,7 +82,7 @@ def test_the_goldens_tell_wrong_recipes_apart(tmp_path: Path, monkeypatch: pytes
 def test_a_map_over_one_window_is_the_patches_enlarged(tmp_path: Path) -> None:
     case = next(each for each in CASES if each.size == (224, 224))
     head, engine = head_of(case, tmp_path), engine_of(case.arch)
-    normed = engine.run(picture(case.size)[None], normed=head.about.blocks).normed
+    normed = engine.run(tiles(case.size)[None], normed=head.about.blocks).normed
     best = head.predict_map(normed, (16, 16), case.size)[0]
     with np.load(FILE) as golden:
         assert (best[::6, ::6] == golden[f"{case.key}/best"]).mean() > 0.9995
