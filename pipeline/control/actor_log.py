@@ -12,6 +12,11 @@ _MAX_BYTES = 4 * 2**20
 _NUM_KEPT = 2
 
 
+def fault_path(state_dir: Path, name: str) -> Path:
+    """Where an actor tells what it died of."""
+    return state_dir / "logs" / f"{name}.fault"
+
+
 def log_to(state_dir: Path, name: str) -> None:
     """Warnings and errors of this process go to `state_dir/logs/NAME.log`; a restarted actor goes on in it."""
     folder = state_dir / "logs"

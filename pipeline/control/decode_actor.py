@@ -13,8 +13,9 @@ from ray.actor import ActorHandle
 from pipeline.clock import SystemClock
 from pipeline.control.actor_base import Actor
 from pipeline.control.actor_calls import ActorWorker, RayAnalyzer, RayPublisher
-from pipeline.control.actor_log import log_to
+from pipeline.control.actor_log import fault_path, log_to
 from pipeline.errors import PipelineError
+from pipeline.faults import watch_faults
 from pipeline.frame_path.owner.batching import BatchLimits
 from pipeline.frame_path.owner.handles import FeedPlan
 from pipeline.frame_path.owner.owner import Owner
@@ -30,6 +31,7 @@ class DecodeActor(Actor):
 
     def __init__(self, name: str, feeds: Sequence[FeedPlan], state_dir: Path, limits: BatchLimits) -> None:
         log_to(state_dir, name)
+        watch_faults(fault_path(state_dir, name))
         sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
         self._name, self._feeds, self._state_dir, self._limits = name, tuple(feeds), state_dir, limits
         self._owner: Owner | None = None

@@ -15,12 +15,13 @@ from typing import Any
 from operators.results import ModelInfo
 from pipeline.clock import Clock
 from pipeline.control import actors
+from pipeline.control.crashes import Crashes
 from pipeline.control.leases import LeaseBook
 from pipeline.control.member import Member
 from pipeline.control.snapshot import ActorKind, PipelineSnapshot, close_ledger
 from pipeline.control.specs import RunSpec
 from pipeline.control.starters import Starters, SupervisedWorker
-from pipeline.control.topology import Plan
+from pipeline.control.topology import Plan, isolate
 from pipeline.errors import PipelineError
 from pipeline.frame_path.owner.batching import BatchLimits
 from pipeline.frame_path.owner.ledger import ledger_path, prune_ledgers, read_ledger
@@ -46,6 +47,7 @@ class Supervisor:
         self._plan = plan
         self._clock = clock
         self._leases = LeaseBook(spec.state_dir / "leases.json", clock)
+        self._crashes = Crashes(spec.state_dir)
         self._model: ModelInfo | None = None
         self._beats: dict[str, list[CameraSnapshot]] = {}
         self._closed: dict[str, tuple[LedgerSnapshot, ...]] = {}
@@ -59,9 +61,7 @@ class Supervisor:
         self._publishers: list[_Member] = [
             self._member(each.name, "publish", partial(self._start_publisher, each.name)) for each in plan.publishers
         ]
-        self._decoders = [
-            self._member(each.name, "decode", partial(self._start_decoder, each.name)) for each in plan.decoders
-        ]
+        self._decoders = [self._decoder(each.name) for each in plan.decoders]
 
     def start(self, progress: Callable[[str], None], stop: threading.Event) -> None:
         """Starts the model, then the publishers, then the readers; returns when all have answered.
@@ -161,6 +161,9 @@ class Supervisor:
     def _member(self, name: str, kind: ActorKind, start: Callable[[], SupervisedWorker]) -> _Member:
         return Member(name, kind, start, self._clock)
 
+    def _decoder(self, name: str) -> _Member:
+        return self._member(name, "decode", partial(self._start_decoder, name))
+
     def _start_publisher(self, name: str) -> SupervisedWorker:
         assert self._model is not None, "the model is loaded first"
         calls = 2 * len(self._plan.decoders)
@@ -199,14 +202,30 @@ class Supervisor:
                 answers[member.name] = answer
 
     def _lose(self, member: _Member, reason: str) -> None:
-        member.lost(reason)
-        if member.kind == "decode":
-            self._beats.pop(member.name, None)
-            for camera in self._plan.decoder(member.name).cameras:
-                path = ledger_path(self._spec.state_dir, camera, self._current_leases[camera])
-                if path.is_file():
-                    ledger = close_ledger(read_ledger(path), "owner_died")
-                    self._closed[camera] = (*self._closed.get(camera, ()), ledger)
+        if member.kind != "decode":
+            member.lost(reason)
+            return
+        crash = self._crashes.note(member.name)
+        member.lost(reason if crash is None else f"{crash[1]} while it read {crash[0]}")
+        self._beats.pop(member.name, None)
+        for camera in self._plan.decoder(member.name).cameras:
+            path = ledger_path(self._spec.state_dir, camera, self._current_leases[camera])
+            if path.is_file():
+                ledger = close_ledger(read_ledger(path), "owner_died")
+                self._closed[camera] = (*self._closed.get(camera, ()), ledger)
+        if crash is not None and self._crashes.is_enough(crash[0]):
+            self._isolate(crash[0])
+
+    def _isolate(self, camera: str) -> None:
+        """Its feed is read in a process of its own from the next start on, so that it takes down nobody else."""
+        feed = self._plan.decoder(self._plan.decoder_of(camera)).feed_of(camera)
+        plan = isolate(self._plan, feed, self._spec.wish().rates)
+        if plan is self._plan:
+            return
+        self._plan = plan
+        name = plan.decoder_of(camera)
+        log.warning("%s has crashed its decoder again: it is read by %s alone from now on", camera, name)
+        self._decoders.append(self._decoder(name))
 
     def _revive(self, members: list[_Member]) -> bool:
         return any([member.step() for member in members])  # noqa: C419 - every member takes its step

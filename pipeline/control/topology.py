@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+DECODER = "decode-"
+"""Decode actors are called so, with a number."""
 READERS_PER_DECODER = 16
 """At most this many reader threads a process. Source: measured, 24 cameras 720p25 took 1.56 cores in threads."""
 GPU_BATCH = 32
@@ -32,6 +34,9 @@ class DecoderPlan:
     @property
     def cameras(self) -> tuple[str, ...]:
         return tuple(camera for feed in self.feeds for camera in feed)
+
+    def feed_of(self, camera: str) -> tuple[str, ...]:
+        return next(feed for feed in self.feeds if camera in feed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +108,20 @@ def make_plan(wish: Wish, offer: Offer) -> Plan:
     return Plan(decoders, analyzers, publishers, _credits(decoders, analyzers, wish.rates))
 
 
+def isolate(plan: Plan, feed: tuple[str, ...], rates: Mapping[str, float]) -> Plan:
+    """The plan with a decode actor for this feed alone; all others stay where they are. The same plan if it is alone
+    already.
+    """
+    crowded = next(each for each in plan.decoders if feed in each.feeds)
+    if len(crowded.feeds) == 1:
+        return plan
+    rest = replace(crowded, feeds=tuple(each for each in crowded.feeds if each != feed))
+    numbers = (int(each.name.removeprefix(DECODER)) for each in plan.decoders)
+    alone = DecoderPlan(f"{DECODER}{max(numbers) + 1}", (feed,))
+    decoders = (*(rest if each is crowded else each for each in plan.decoders), alone)
+    return replace(plan, decoders=decoders, credits=_credits(decoders, plan.analyzers, rates))
+
+
 def _decoders(wish: Wish) -> tuple[DecoderPlan, ...]:
     least = -(-len(wish.feeds) // READERS_PER_DECODER)
     count = max(1, least, min(wish.decoders or 1, len(wish.feeds)))
@@ -113,7 +132,7 @@ def _decoders(wish: Wish) -> tuple[DecoderPlan, ...]:
         lightest = min(range(count), key=lambda n: (len(members[n]) >= READERS_PER_DECODER, loads[n], n))
         members[lightest].append(feed)
         loads[lightest] += sum(wish.rates.get(camera, 1.0) for camera in feed)
-    return tuple(DecoderPlan(f"decode-{n}", tuple(feeds)) for n, feeds in enumerate(members) if feeds)
+    return tuple(DecoderPlan(f"{DECODER}{n}", tuple(feeds)) for n, feeds in enumerate(members) if feeds)
 
 
 def _analyzers(wish: Wish, offer: Offer) -> tuple[AnalyzerPlan, ...]:

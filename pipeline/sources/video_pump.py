@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 import av.error
 
 from pipeline.errors import SourceError
+from pipeline.faults import name_thread
 from pipeline.sources.base import Event, SourceInfo
 from pipeline.sources.video import VideoInput
 from pipeline.sources.video_errors import ended, translate
@@ -37,7 +38,7 @@ class Pump:
         self._decode = decode
         self._items: queue.Queue[Item] = queue.Queue(_QUEUE_EVENTS)
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="video-pump", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"{threading.current_thread().name} pump", daemon=True)
         self._thread.start()
 
     def take(self, timeout_seconds: float) -> Item | None:
@@ -53,6 +54,7 @@ class Pump:
         self._thread.join(_STOP_SECONDS)
 
     def _run(self) -> None:
+        name_thread()
         try:
             video = self._open()
         except SourceError as error:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pipeline.backoff import Backoff
 from pipeline.clock import Clock
 from pipeline.errors import ConnectError, SourceError, StreamStalled
+from pipeline.faults import name_thread
 from pipeline.frame_path.owner.admission import Admission
 from pipeline.frame_path.owner.camera_flow import CameraFlow
 from pipeline.frame_path.owner.camera_state import Details
@@ -20,6 +21,8 @@ from pipeline.sources.base import Decoded, EndOfStream, Feed, Quiet, SourceInfo,
 
 log = logging.getLogger(__name__)
 
+READER = "reader-"
+"""How its thread is called, before the feed's first camera; a thread that reads for it goes on with ` pump`."""
 _LOOK_SECONDS = 0.5
 
 
@@ -60,7 +63,7 @@ class Reader:
         self._has_returned = False
         self._is_quiet = threading.Event()
         self._released = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"reader-{plan.cameras[0].camera}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"{READER}{plan.cameras[0].camera}", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
@@ -108,6 +111,7 @@ class Reader:
     # --- its thread ---------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
+        name_thread()
         try:
             self._sessions()
             self._has_returned = True

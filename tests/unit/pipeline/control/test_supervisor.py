@@ -4,6 +4,7 @@
 
 import logging
 import threading
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -141,7 +142,8 @@ def clock():
 
 
 @pytest.fixture
-def supervisor(tmp_path, monkeypatch, starters, clock):
+def supervise(tmp_path, monkeypatch, starters, clock):
+    """A supervisor of a plan."""
     monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # read when ray is imported: loopback alone
     from pipeline.control.specs import RunSpec
     from pipeline.control.supervisor import Supervisor
@@ -152,7 +154,12 @@ def supervisor(tmp_path, monkeypatch, starters, clock):
     config = load_config(path)
     cameras = tuple(config.camera_spec(camera) for camera in config.cameras)
     spec = RunSpec(config, ModelSpec(config.model, config.heads, cameras, tmp_path / "artefacts", {}))
-    return Supervisor(spec, PLAN, clock, starters)
+    return lambda plan: Supervisor(spec, plan, clock, starters)
+
+
+@pytest.fixture
+def supervisor(supervise):
+    return supervise(PLAN)
 
 
 @pytest.fixture
@@ -197,6 +204,56 @@ def test_a_dead_owner_is_replaced_under_a_higher_lease_and_the_other_is_left_alo
     (status,) = [each for each in running.snapshot().actors if each.name == "decode-0"]
     assert (status.state, status.restarts, status.pid) == ("running", 1, 1000 + second.number)
     assert "the actor is gone" in status.reason
+
+
+def crash(starters, tmp_path, decoder, thread="reader-gate pump"):
+    """The decoder dies of a segmentation fault in this thread, and has told so."""
+    told = f"thread 0x00007f0000000001 {thread}\nFatal Python error: Segmentation fault\n\n"
+    told += "Current thread 0x00007f0000000001 (most recent call first):\n"
+    path = tmp_path / "state" / "logs" / f"{decoder}.fault"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(told)
+    starters.newest(decoder).failure = dead()
+
+
+def test_a_camera_that_killed_its_process_twice_gets_one_of_its_own(supervise, starters, clock, tmp_path, caplog):
+    crowded = DecoderPlan("decode-0", (("gate",), ("yard",)))
+    running = supervise(replace(PLAN, decoders=(crowded,), credits={("decode-0", "analyze-0"): 3}))
+    running.start(lambda _: None, threading.Event())
+    crash(starters, tmp_path, "decode-0")
+    steps(running, clock, 2)
+    (status,) = [each for each in running.snapshot().actors if each.kind == "decode"]
+    assert "Segmentation fault while it read gate" in status.reason
+    assert set(starters.newest("decode-0").leases) == {"gate", "yard"}, "once may be chance"
+    before = dict(starters.newest("decode-0").leases)
+    crash(starters, tmp_path, "decode-0")
+    with caplog.at_level(logging.WARNING):
+        steps(running, clock, 5)
+    assert "gate has crashed its decoder again: it is read by decode-1 alone from now on" in caplog.text
+    assert set(starters.newest("decode-0").leases) == {"yard"}
+    assert set(starters.newest("decode-1").leases) == {"gate"}
+    assert starters.newest("decode-1").leases["gate"] > before["gate"]
+    told = [args for actor, args in starters.did("start") if actor == starters.newest("decode-1").actor]
+    assert told == [([("analyze-0", "analyze-0#0", 2)], {"gate": ("publish-0", "publish-0#1")})]
+    for _ in range(3):
+        crash(starters, tmp_path, "decode-1")
+        steps(running, clock, 40)
+    assert starters.count("decode-2") == 0, "alone it is already"
+    assert {each.name: each.state for each in running.snapshot().actors}["decode-0"] == "running"
+
+
+def test_what_killed_it_from_outside_blames_no_camera(supervise, starters, clock, tmp_path):
+    crowded = DecoderPlan("decode-0", (("gate",), ("yard",)))
+    running = supervise(replace(PLAN, decoders=(crowded,), credits={("decode-0", "analyze-0"): 3}))
+    running.start(lambda _: None, threading.Event())
+    for thread in ("publish-publish-0", "clips", "publish-publish-0"):
+        crash(starters, tmp_path, "decode-0", thread)
+        steps(running, clock, 40)
+    (tmp_path / "state" / "logs" / "decode-0.fault").unlink()
+    for _ in range(3):
+        starters.newest("decode-0").failure = dead()
+        steps(running, clock, 40)
+    assert starters.count("decode-1") == 0
 
 
 def test_leases_rise_though_the_machines_clock_was_set_back(running, starters, clock):

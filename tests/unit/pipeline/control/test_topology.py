@@ -1,6 +1,6 @@
 import pytest
 
-from pipeline.control.topology import READERS_PER_DECODER, Offer, Wish, make_plan, publisher_index
+from pipeline.control.topology import READERS_PER_DECODER, Offer, Wish, isolate, make_plan, publisher_index
 
 
 def wish(count, **more):
@@ -43,3 +43,16 @@ def test_a_camera_keeps_its_publisher_whoever_else_comes_and_goes():
 def test_cameras_of_one_kafka_feed_stay_together():
     plan = make_plan(Wish((("a", "b", "c"), ("d",)), dict.fromkeys("abcd", 1.0), decoders=2), Offer(2, 0))
     assert {plan.decoder_of(camera) for camera in "abc"} == {plan.decoder_of("a")}
+
+
+def test_a_feed_that_is_isolated_reads_alone_and_moves_nobody_else():
+    asked = wish(20)
+    plan = make_plan(asked, Offer(cpus=2, gpus=0))
+    found = isolate(plan, ("cam-003",), asked.rates)
+    assert found.decoder(found.decoder_of("cam-003")).feeds == (("cam-003",),)
+    assert found.decoder_of("cam-003") not in {each.name for each in plan.decoders}
+    others = [f"cam-{n:03}" for n in range(20) if n != 3]
+    assert [found.decoder_of(each) for each in others] == [plan.decoder_of(each) for each in others]
+    assert found.publishers == plan.publishers
+    assert {decoder for decoder, _ in found.credits} == {each.name for each in found.decoders}
+    assert isolate(found, ("cam-003",), asked.rates) is found
