@@ -6,12 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-FEWEST_CLIPS = 6
-"""Of which a class can say how much its pictures vary; one of fewer asks the others. Source: own measurements on one
-simulated dock, of 5 % promised for new clips of a class: by itself 42 % of one clip, 15 % of two, 6 % of three to five,
-3 % of six; by the others 1 %, 4 %, 2 to 9 %, 4 %."""
-_MOST_CUTS = 40
-"""Ways in which a large class is cut to the size of a small one."""
+from operators.retrieval.small_classes import FEWEST_CLIPS, cuts, pictures_per_clip
 
 
 def class_thresholds(
@@ -59,7 +54,7 @@ def class_thresholds(
         lenders = np.flatnonzero(large & (num_clips > num_clips[index]))
         if large[index] or not lenders.size or not num_clips[index]:
             continue
-        per_clip = -(-int((labels == index).sum()) // int(num_clips[index]))
+        per_clip = pictures_per_clip(clips[labels == index])
         rows = [np.flatnonzero(labels == lender) for lender in lenders]
         lent = [nearness_if_small(vectors[each], clips[each], int(num_clips[index]), per_clip) for each in rows]
         found[index] = np.mean([_kth_smallest(values, false_unknown) for values in lent])
@@ -77,14 +72,7 @@ def nearness_if_small(vectors: np.ndarray, clips: np.ndarray, num_clips: int, pe
         num_clips: Clips that are left.
         per_clip: Most pictures of each that are left.
     """
-    names = np.unique(clips)
-    step = len(names) // num_clips
-    values: list[np.ndarray] = []
-    for start in np.unique(np.linspace(0, len(names) - 1, min(len(names), _MOST_CUTS)).astype(int)):
-        kept = names[(start + step * np.arange(num_clips)) % len(names)]
-        few = np.concatenate([_spread(np.flatnonzero(clips == clip), per_clip) for clip in kept])
-        rest = ~np.isin(clips, kept)
-        values.append((vectors[rest] @ vectors[few].T).max(axis=1))
+    values = [(vectors[rest] @ vectors[few].T).max(axis=1) for few, rest in cuts(clips, num_clips, per_clip)]
     return np.concatenate(values)
 
 
@@ -92,7 +80,3 @@ def _kth_smallest(values: np.ndarray, share: float) -> float:
     """NaN where they are too few."""
     rank = int(share * (len(values) + 1))
     return float(np.partition(values, rank - 1)[rank - 1]) if rank else float("nan")
-
-
-def _spread(rows: np.ndarray, count: int) -> np.ndarray:
-    return rows[np.unique(np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int))]

@@ -8,8 +8,9 @@ from typing import Literal
 
 import numpy as np
 
+from operators.retrieval.small_classes import allowances
 from operators.retrieval.thresholds import class_thresholds
-from operators.retrieval.whitening import Whitening, even_shares
+from operators.retrieval.whitening import Whitening, class_means, even_shares
 
 Vote = Literal["paper", "balanced", "whitened"]
 
@@ -83,6 +84,8 @@ class VectorSet:
     """Filled when first asked for; equal vectors give equal ones."""
     _thresholds: dict[tuple[int, float], np.ndarray] = field(default_factory=dict[tuple[int, float], np.ndarray])
     """Likewise, by number of classes and share."""
+    _allowances: dict[int, np.ndarray] = field(default_factory=dict[int, np.ndarray])
+    """Likewise, by number of classes."""
 
     def __repr__(self) -> str:
         return f"VectorSet({len(self.vectors)} vectors, space={self.space[:12]})"
@@ -113,7 +116,10 @@ class VectorSet:
             sizes = self.sizes(num_classes)
             return vote_shares(cosines, self.labels, sizes, vote=vote, k=k, temperature=temperature)
         whitening, mine = self._whitening()
-        return even_shares(whitening.apply(unit(queries)) @ mine.T, self.labels, num_classes)
+        means = class_means(whitening.apply(unit(queries)) @ mine.T, self.labels, num_classes)
+        if num_classes not in self._allowances:
+            self._allowances[num_classes] = allowances(mine, self.labels, self.clips, num_classes)
+        return even_shares(means + self._allowances[num_classes])
 
     def likeness(self, queries: np.ndarray, space: str, num_classes: int) -> np.ndarray:
         """float32 (Q, C): mean whitened cosine of `queries` (Q, D) to the vectors of each class; -inf without any.
@@ -216,7 +222,8 @@ class VectorSet:
             out = folds == fold
             wanted = out & asked
             if wanted.any() and not out.all():
-                rest = VectorSet(self.space, self.vectors[~out], self.labels[~out], self.own[~out])
+                names = tuple(name for name, is_out in zip(self.names, out, strict=False) if not is_out)
+                rest = VectorSet(self.space, self.vectors[~out], self.labels[~out], self.own[~out], names)
                 shares[wanted] = rest.shares(
                     self.vectors[wanted], self.space, num_classes, vote="whitened", k=1, temperature=1.0
                 )

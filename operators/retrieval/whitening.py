@@ -55,8 +55,13 @@ class Whitening:
         return (out / np.maximum(np.linalg.norm(out, axis=-1, keepdims=True), 1e-12)).astype(np.float32)
 
 
-def even_shares(cosines: np.ndarray, labels: np.ndarray, num_classes: int) -> np.ndarray:
-    """float32 (Q, C), each row sums to 1: every class speaks by the mean cosine of its nearest few; 0 without any.
+def nearest_mean(cosines: np.ndarray) -> np.ndarray:
+    """Float (Q,): mean of the highest few of cosines (Q, n) to one class."""
+    return -np.sort(-cosines, axis=1)[:, :NEAREST].mean(axis=1)
+
+
+def class_means(cosines: np.ndarray, labels: np.ndarray, num_classes: int) -> np.ndarray:
+    """float64 (Q, C): what each class says of each query, by its nearest few; -inf without any.
 
     Args:
         cosines: float (Q, n), whitened.
@@ -65,7 +70,11 @@ def even_shares(cosines: np.ndarray, labels: np.ndarray, num_classes: int) -> np
     """
     means = np.full((len(cosines), num_classes), -np.inf)
     for index in np.unique(labels):
-        mine = -np.sort(-cosines[:, labels == index], axis=1)[:, :NEAREST]
-        means[:, index] = mine.mean(axis=1)
+        means[:, index] = nearest_mean(cosines[:, labels == index])
+    return means
+
+
+def even_shares(means: np.ndarray) -> np.ndarray:
+    """float32 (Q, C) of `class_means`, each row sums to 1; 0 for a class without any."""
     weights = np.exp((means - means.max(axis=1, keepdims=True)) / _TEMPERATURE)
     return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)

@@ -12,10 +12,10 @@ SPACE = "a" * 64
 DIM = 24
 
 
-def clips(seed: int, per_class: int = 12, frames: int = 5, classes: int = 3) -> VectorSet:
+def clips(seed: int, per_class: int = 12, frames: int = 5, classes: int = 3, apart: float = 1.0) -> VectorSet:
     """Frames of a clip nearly agree; clips of a class vary; classes lie apart."""
     rng = np.random.default_rng(seed)
-    centres = rng.normal(size=(classes, DIM))
+    centres = apart * rng.normal(size=(classes, DIM))
     vectors, labels, names = [], [], []
     for label in range(classes):
         for clip in range(per_class):
