@@ -22,7 +22,7 @@ _ASKED: tuple[tuple[Step, str], ...] = (
     (Step.AREAS, "zones, lines, privacy"),
     (Step.DEPTH, "fit the depth head for this view now, some minutes? y or n"),
     (Step.EMPTY_VIEW, "learn the empty view now, with nobody in the picture? y or n"),
-    (Step.DRIVE_IN, "drive-ins: `stop 3.5m NAME` once a vehicle stands there; nothing skips them"),
+    (Step.DRIVE_IN, "drive-ins: `stop 3.5m NAME` once a vehicle stands there; an empty answer skips them"),
     (Step.FILE, "write the camera's file? y or n"),
 )
 _QUESTIONS = (Step.DEPTH, Step.EMPTY_VIEW, Step.FILE)

@@ -148,7 +148,7 @@ def learnt_said(learnt: LearntView) -> str:
         return said
     return (
         f"{said}. A second light is still asked for, such as dusk or with the lamps on: until then rules that need "
-        "subjects are unknown, where they do not `accept: one_light`"
+        "subjects stay unknown, unless they `accept: one_light`"
     )
 
 

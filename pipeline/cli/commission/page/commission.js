@@ -18,8 +18,8 @@ const NUM_POINTS = { rectangle: 4, length: 2, parallels: 4, line: 2 };
 let state = null;
 let draft = null;
 let history = [];
-let sending = null; // the newest draft that waits for its turn
-let isSending = false;
+let waiting = null; // the newest draft that was not sent yet
+let sent = null; // settles when all of it was
 
 const stage = new Stage(byId("stage"), { added, grabbed: keep, moved: changed });
 
@@ -50,20 +50,29 @@ function attempt(work) {
 // Only markings with all their sizes are told: the others wait for a number.
 const told = () => ({ ...draft, markings: draft.markings.filter((each) => each.sizes.every((size) => size > 0)) });
 
-async function send() {
-  sending = told();
-  if (isSending) return;
-  isSending = true;
+async function sendAll() {
   try {
-    while (sending) {
-      const next = sending;
-      sending = null;
+    while (waiting) {
+      const next = waiting;
+      waiting = null;
       const answer = await call("PUT", "/draft", next);
-      if (!sending) show(answer);
+      if (!waiting) show(answer);
     }
   } finally {
-    isSending = false;
+    sent = null;
   }
+}
+
+function send() {
+  waiting = told();
+  sent ??= sendAll();
+  return sent;
+}
+
+// Nothing is asked for before the program knows what is drawn.
+async function ask(path, body) {
+  await sent;
+  return call("POST", path, body);
 }
 
 function changed() {
@@ -121,7 +130,7 @@ function draw() {
 }
 
 function forget(number) {
-  attempt(async () => show(await call("POST", `/stops/${number}/forget`)));
+  attempt(async () => show(await ask(`/stops/${number}/forget`)));
 }
 
 function show(found) {
@@ -154,7 +163,7 @@ async function watch() {
 }
 
 async function save(replace) {
-  const { saved, state: found } = await call("POST", "/save", { replace });
+  const { saved, state: found } = await ask("/save", { replace });
   show(found);
   byId("difference").hidden = saved.answer !== "ask";
   byId("difference").querySelector("pre").textContent = saved.answer === "ask" ? saved.text : "";
@@ -194,7 +203,7 @@ for (const button of document.querySelectorAll("[data-mode]")) {
 for (const button of document.querySelectorAll("[data-run]")) {
   button.addEventListener("click", () => attempt(async () => {
     byId("error").hidden = true;
-    show(await call("POST", `/steps/${button.dataset.run}`, asked(button.dataset.run)));
+    show(await ask(`/steps/${button.dataset.run}`, asked(button.dataset.run)));
     await watch();
   }));
 }
@@ -208,7 +217,7 @@ byId("here").addEventListener("click", () => {
 byId("undo").addEventListener("click", undo);
 byId("show-grid").addEventListener("change", draw);
 byId("again").addEventListener("click", () => attempt(async () => {
-  show(await call("POST", "/picture"));
+  show(await ask("/picture"));
   await loadPicture();
 }));
 byId("save").addEventListener("click", () => attempt(() => save(false)));
