@@ -23,6 +23,7 @@ from operators.preview import fine_jpeg, preview_jpeg
 from operators.results import Analysis, ModelInfo, Segments, Subject, ViewSample
 from operators.retrieval.bank import Bank
 from operators.retrieval.build_bank import LabelledPicture, build_bank
+from operators.scene.by_looks import subjects_by_looks
 from operators.scene.empty_view import VIEW_BLOCK, EmptyView
 from operators.scene.structure import gray_picture
 from operators.scene.subjects import find_subjects, view_tokens
@@ -205,10 +206,9 @@ class Analyzer:
     def _look(
         self, item: Item, spec: CameraSpec, tokens: FrameTokens, log_depth: np.ndarray | None, parts_of: Cut | None
     ) -> Seen:
-        """Subjects need the learnt view, depth, and where the camera stands."""
+        """Subjects need the learnt view. With depth and a known pose they stand nearer; else looks alone tell them."""
         name = _named(item, "view")
-        found = self._depth.of(spec)
-        if name is None or log_depth is None or spec.view is None or found is None:
+        if name is None:
             return Seen(None, 0, ())
         view = self._view(name)
         if view.made_by not in {"", self._engine.backbone.fingerprint}:
@@ -216,17 +216,22 @@ class Analyzer:
                 f"{name} was learnt with other weights: expected {self._engine.backbone.fingerprint[:12]}, got "
                 f"{view.made_by[:12]} ({item.ticket.id}). Let the camera learn its view again."
             )
-        if view.thresholds.size != log_depth.size:
+        if view.thresholds.size != tokens.grid[0] * tokens.grid[1]:
             return Seen(None, 0, ())  # of a time when the camera's pictures had another shape: it learns a new one
-        subjects = find_subjects(
-            view,
-            log_depth,
-            view_tokens(tokens.taps[VIEW_BLOCK][1][0]),
-            FloorCamera(spec.view, item.placement.model_size, item.placement),
-            spec.lines,
-            relative_error=found[1].about.relative_error,
-            parts_of=parts_of,
-        )
+        early = view_tokens(tokens.taps[VIEW_BLOCK][1][0])
+        found = self._depth.of(spec)
+        if log_depth is None or spec.view is None or found is None:
+            subjects = subjects_by_looks(view, early, tokens.grid, parts_of)
+        else:
+            subjects = find_subjects(
+                view,
+                log_depth,
+                early,
+                FloorCamera(spec.view, item.placement.model_size, item.placement),
+                spec.lines,
+                relative_error=found[1].about.relative_error,
+                parts_of=parts_of,
+            )
         return Seen(
             name,
             view.num_lights,

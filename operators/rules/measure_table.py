@@ -59,7 +59,11 @@ MEASURES: dict[str, MeasureKind] = {
         depth=True,
     ),
     "count_in": MeasureKind(
-        "count_in(ZONE)", "How many subjects touch the zone.", "", ("zone",), subjects=True, depth=True
+        "count_in(ZONE)",
+        "How many subjects touch the zone. Needs no `view` and no depth head: what looks new counts then.",
+        "",
+        ("zone",),
+        subjects=True,
     ),
     "camera_depth": MeasureKind(
         "camera_depth(ZONE).p05|pNN|median",

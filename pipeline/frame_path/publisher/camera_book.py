@@ -112,11 +112,11 @@ class CameraBook:
         """The next `seconds` show the empty place.
 
         Raises:
-            PublishError: no rule of the camera needs the empty view, or it lacks its pose (code `usage`).
+            PublishError: no rule of the camera needs the empty view (code `usage`).
         """
         spec = self.published.spec
-        if not spec.needs_subjects or spec.view is None:
-            msg = f"{self.camera} has no empty view: expected a `view` and a rule that needs subjects, got none"
+        if not spec.needs_subjects:
+            msg = f"{self.camera} has no empty view: expected a rule that needs subjects, such as count_in, got none"
             raise PublishError(msg, code="usage")
         self._view.ask(seconds, draft, is_anew=is_anew)
 

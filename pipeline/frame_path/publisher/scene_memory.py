@@ -21,21 +21,25 @@ class SceneMemory:
     """Joins subjects over frames, holds those that sank below the picture, and learns the empty view."""
 
     def __init__(self, spec: CameraSpec, tracks: dict[str, Any] | None, learner: ViewLearner | None) -> None:
-        """`learner` None: the view is fixed, or no rule needs one."""
+        """`learner` None: the view is fixed, or no rule needs one.
+
+        Of a camera whose pose is not known, what leaves at the bottom is gone: nothing says that it came nearer.
+        """
         self._spec = spec
         self._tracks = Tracks.from_dict(tracks) if tracks else Tracks()
         self._learner = learner
+        self._hold_seconds = 0.0 if spec.view is None else spec.scene.absorb_after
 
     def follow(self, analysis: Analysis) -> tuple[Analysis, tuple[Subject, ...]]:
         """The analysis with tracks and what these are called, and the held subjects."""
         self._tracks, subjects, held = self._tracks.step(
-            analysis.subjects, analysis.times.rule_time_ns, self._spec.scene.absorb_after
+            analysis.subjects, analysis.times.rule_time_ns, self._hold_seconds
         )
         return replace(analysis, subjects=subjects), held
 
     def linger(self, before_ns: int, time_ns: int) -> None:
         """The picture did not change: who was in view at `before_ns` still is."""
-        self._tracks = self._tracks.linger(before_ns, time_ns, self._spec.scene.absorb_after)
+        self._tracks = self._tracks.linger(before_ns, time_ns, self._hold_seconds)
 
     def tracks_to_dict(self) -> dict[str, Any]:
         return self._tracks.to_dict()
@@ -86,7 +90,7 @@ def load_learner(
     the stored one; an older commissioned one; none, where a view was made without one (it stays as it is); a fresh one.
     States of another model are not used.
     """
-    if not spec.needs_subjects or spec.view is None:
+    if not spec.needs_subjects:
         return None
     commissioned = artefacts.latest(f"learner/{spec.camera}")
     left = artefacts.get(commissioned) if commissioned else None

@@ -103,7 +103,8 @@ class ViewCondition:
                     f"It learns by itself as the light changes; sooner: main.py scene learn CONFIG {camera}"
                 )
             case "one_light":
-                return f"{camera}: the empty view has seen one light; subjects are found by depth alone, as accepted"
+                by = "looks" if self._spec.view is None else "depth"
+                return f"{camera}: the empty view has seen one light; subjects are found by {by} alone, as accepted"
             case "ok":
                 return f"{camera}: shows its empty view, learnt under {lights} lights"
             case _:

@@ -38,6 +38,7 @@ HEADS = {
 }
 DOCK = CameraSpec("dock", SHAPE, ("embedding", "depth", "vehicles"), VIEW, {"edge": "here"})
 YARD = CameraSpec("yard", OTHER, ("vehicles", "wanted"))
+UNPOSED = CameraSpec("unposed", SHAPE, ("depth", "vehicles"), None, {"edge": "here"})
 TIMES = Times(rule_time_ns=1, ingest_ns=1, capture_ns=1, capture_clock="arrival", capture_uncertainty_ns=0)
 
 
@@ -78,7 +79,9 @@ def artefacts() -> Artefacts:
 
 @pytest.fixture
 def analyzer(engine: Engine, artefacts: Artefacts) -> Analyzer:
-    return Analyzer(engine, HEADS, (DOCK, YARD), artefacts.load, {"depth": depth_head(engine.backbone.fingerprint)})
+    return Analyzer(
+        engine, HEADS, (DOCK, YARD, UNPOSED), artefacts.load, {"depth": depth_head(engine.backbone.fingerprint)}
+    )
 
 
 def view_with(sample: ViewSample, thing: np.ndarray | None, made_by: str) -> bytes:
@@ -197,6 +200,23 @@ def test_one_group_that_the_bank_calls_two_things_is_two_subjects(engine: Engine
     np.testing.assert_array_equal(by_name["forklift"].mask | by_name["person"].mask, group)
     assert (by_name["forklift"].mask & left).sum() > 6
     assert (by_name["person"].mask & left).sum() < 3
+
+
+def test_a_camera_of_unknown_pose_has_subjects_with_labels_and_without_distances(
+    engine: Engine, analyzer: Analyzer, artefacts
+) -> None:
+    named = prepared(engine, analyzer, artefacts)
+    sample = analyzer.analyze([item(UNPOSED, wants_view_sample=True)])[0].view_sample
+    assert sample is not None
+    artefacts["view/unposed@1"] = view_with(sample, thing(), engine.backbone.fingerprint)
+    wanted = item(UNPOSED, artefacts=("view/unposed@1", "head/vehicles@1"))
+    posed, unposed = (analyzer.analyze([each])[0] for each in (named, wanted))
+    (there,), (subject,) = posed.subjects, unposed.subjects
+    np.testing.assert_array_equal(subject.mask, there.mask)
+    assert subject.labels == there.labels
+    assert (len(there.distances), subject.distances) == (1, ())
+    assert unposed.depth is not None
+    assert not unposed.depth.is_calibrated
 
 
 def test_nothing_before_a_learnt_view_is_labelled_empty(engine: Engine, analyzer: Analyzer, artefacts) -> None:
@@ -318,7 +338,7 @@ def test_artefacts_are_loaded_once_and_lanes_agree(engine: Engine, analyzer: Ana
 
 
 def test_an_unknown_camera_is_named(analyzer: Analyzer) -> None:
-    with pytest.raises(ValueError, match="unknown camera: expected one of dock, yard, got 'gate'"):
+    with pytest.raises(ValueError, match="unknown camera: expected one of dock, unposed, yard, got 'gate'"):
         analyzer.analyze([item(replace(DOCK, camera="gate"))])
 
 

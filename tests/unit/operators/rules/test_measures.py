@@ -151,6 +151,12 @@ def test_uncalibrated_depth_is_read_where_the_rule_accepts_it():
     assert read("camera_depth(left).median", analysis(is_calibrated=False), accept="uncalibrated").value == 5.0
 
 
+def test_a_count_asks_for_no_metres_and_so_for_no_known_lens():
+    frame = analysis([subject(0, 2.0)], is_calibrated=False)
+    assert read("count_in(left)", frame).value == 1
+    assert not read("camera_depth(left).median", frame).is_known
+
+
 def test_camera_depth_is_a_percentile_over_the_zone():
     frame = analysis()
     frame.depth.metres[:, :2] = np.arange(8, dtype=np.float16).reshape(4, 2) + 1

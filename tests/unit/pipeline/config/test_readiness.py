@@ -38,6 +38,16 @@ def test_nothing_is_missing_where_all_is_there(tmp_path, ready):
     check_ready(config)
 
 
+def test_a_count_needs_no_pose_and_metres_do(tmp_path, ready):
+    unposed = ready.replace("    view: {hfov: 74deg, height: 3m, pitch: 30deg}\n", "")
+    count = unposed.replace(
+        'camera_depth(all).p05, enter: "< 3 m", exit: "> 4 m"', 'count_in(all), enter: ">= 1", exit: "< 1"'
+    )
+    assert loaded(tmp_path, count).camera_spec("cam").needs_subjects
+    with pytest.raises(ConfigError, match=r"camera_depth\(all\).p05 needs the camera's `view"):
+        loaded(tmp_path, unposed)
+
+
 @pytest.mark.parametrize(
     ("store", "said"), [("memory://x", ""), ("nowhere://b/c", "$.evidence.store: expected a folder")]
 )

@@ -228,9 +228,32 @@ def view_sample():
 def test_a_camera_without_an_empty_view_cannot_be_taught(tmp_path):
     plain = rule(measure="score(vehicles.truck)", enter="> 0.5", exit="< 0.4")
     made = publisher(tmp_path, [camera(truck=plain)], [HandSink()])
-    with pytest.raises(PublishError, match="dock-03 has no empty view: expected a `view` and a rule that needs"):
+    with pytest.raises(PublishError, match="dock-03 has no empty view: expected a rule that needs subjects"):
         made.teach_view(CAMERA, 10.0, is_anew=False)
     made.close(1.0)
+
+
+def test_a_camera_of_unknown_pose_learns_its_empty_view(tmp_path):
+    found = camera()
+    unposed = dataclasses.replace(found, spec=dataclasses.replace(found.spec, view=None))
+    made = publisher(tmp_path, [unposed], [HandSink()])
+    assert deliver(made, looked(0)).of(CAMERA).view_sample_wanted is True
+    made.close(1.0)
+
+
+@pytest.mark.parametrize(("has_pose", "counts"), [(True, [1.0, 1.0]), (False, [1.0, 0.0])])
+def test_what_leaves_at_the_bottom_is_gone_where_nothing_says_that_it_came_nearer(tmp_path, has_pose, counts):
+    found = camera(full=rule(measure="count_in(apron)", enter=">= 1", exit="< 1"))
+    spec = found.spec if has_pose else dataclasses.replace(found.spec, view=None)
+    made = publisher(tmp_path, [dataclasses.replace(found, spec=spec)], [sink := HandSink()])
+    mask = np.zeros(GRID, dtype=bool)
+    mask[-4:, 10:14] = True
+    lowest = dataclasses.replace(subject(3.0), mask=mask, box=(0.36, 0.75, 0.5, 1.0))
+    for seq in (0, 1):
+        deliver(made, replaced(looked(seq), subjects=(lowest,)))
+    deliver(made, looked(2))
+    made.close(1.0)
+    assert [each["rules"]["full"]["value"] for each in results(sink)[1:]] == counts
 
 
 def test_what_was_learnt_while_the_publisher_was_down_is_gone_on_from(tmp_path):
