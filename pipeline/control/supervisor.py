@@ -16,8 +16,8 @@ from operators.results import ModelInfo
 from pipeline.clock import Clock
 from pipeline.control import actors
 from pipeline.control.crashes import Crashes
+from pipeline.control.crew import Crew, CrewMember
 from pipeline.control.leases import LeaseBook
-from pipeline.control.member import Member
 from pipeline.control.snapshot import ActorKind, PipelineSnapshot, close_ledger
 from pipeline.control.specs import RunSpec
 from pipeline.control.starters import Starters, SupervisedWorker
@@ -29,13 +29,6 @@ from pipeline.frame_path.publisher.publisher import PublisherSnapshot
 from pipeline.messages import CameraSnapshot, LedgerSnapshot
 
 log = logging.getLogger(__name__)
-
-HUNG_SECONDS = 10.0
-"""An actor that has not answered for this long is ended and replaced."""
-READY_TIMEOUT_SECONDS = 180.0
-STARTING_PAUSE_SECONDS = 0.1
-
-_Member = Member[SupervisedWorker]
 
 
 class Supervisor:
@@ -54,14 +47,15 @@ class Supervisor:
         self._published: dict[str, PublisherSnapshot] = {}
         self._current_leases: dict[str, int] = {}
         calls = sum(plan.credits.values())
-        self._analyzers = [
-            self._member(each.name, "analyze", partial(starters.start_analyzer, spec.model, each, calls))
-            for each in plan.analyzers
-        ]
-        self._publishers: list[_Member] = [
-            self._member(each.name, "publish", partial(self._start_publisher, each.name)) for each in plan.publishers
-        ]
-        self._decoders = [self._decoder(each.name) for each in plan.decoders]
+        self._analyzers = Crew("analyze", clock, CrewMember.lost)
+        self._publishers = Crew("publish", clock, CrewMember.lost)
+        self._decoders = Crew("decode", clock, self._lose_decoder)
+        for analyzer in plan.analyzers:
+            self._analyzers.add(analyzer.name, partial(starters.start_analyzer, spec.model, analyzer, calls))
+        for publisher in plan.publishers:
+            self._publishers.add(publisher.name, partial(self._start_publisher, publisher.name))
+        for decoder in plan.decoders:
+            self._decoders.add(decoder.name, partial(self._start_decoder, decoder.name))
 
     def start(self, progress: Callable[[str], None], stop: threading.Event) -> None:
         """Starts the model, then the publishers, then the readers; returns when all have answered.
@@ -70,31 +64,29 @@ class Supervisor:
             PipelineError: an actor could not start, with its own reason; or `stop` was set meanwhile (`stopped`).
         """
         progress("loading the model")
-        self._await_all(self._analyzers, stop)
-        self._model = self._running(self._analyzers)[0].call("about")
+        self._analyzers.await_all(stop)
+        self._model = self._analyzers.running[0].call("about")
         progress("opening the sinks")
-        self._await_all(self._publishers, stop)
+        self._publishers.await_all(stop)
         progress("opening the cameras")
-        self._await_all(self._decoders, stop)
+        self._decoders.await_all(stop)
         for member in self._decoders:
             self._begin(member)
 
     def step(self) -> None:
         """One look at every actor; call it about once a second."""
-        self._watch(self._analyzers, "pid", {})
-        self._watch(self._publishers, "snapshot", self._published)
-        self._watch(self._decoders, "beat", self._beats)
-        if self._revive(self._analyzers):
-            self._tell_owners("replace_analyzers", self._analyzers_for)
-        if self._revive(self._publishers):
-            self._tell_owners("replace_publishers", self._publishers_for)
-        for member in self._decoders:
-            if member.step():
-                self._begin(member)
+        self._analyzers.watch("pid", {})
+        self._publishers.watch("snapshot", self._published)
+        self._decoders.watch("beat", self._beats)
+        if self._analyzers.revive():
+            self._decoders.tell("replace_analyzers", lambda name: (self._analyzers_for(name),))
+        if self._publishers.revive():
+            self._decoders.tell("replace_publishers", lambda name: (self._publishers_for(name),))
+        for member in self._decoders.revive():
+            self._begin(member)
 
     def snapshot(self) -> PipelineSnapshot:
         """What the last step saw."""
-        members = [*self._decoders, *self._analyzers, *self._publishers]
         return PipelineSnapshot(
             site=self._spec.site,
             taken_ns=self._clock.wall_ns(),
@@ -102,13 +94,12 @@ class Supervisor:
             cameras=tuple(camera for each in dict(self._beats).values() for camera in each),
             closed=dict(self._closed),
             publishers=dict(self._published),
-            actors=tuple(member.status for member in members),
+            actors=(*self._decoders.statuses, *self._analyzers.statuses, *self._publishers.statuses),
         )
 
     def running(self, kind: ActorKind) -> list[SupervisedWorker]:
         """The actors of one kind that answer. Thread-safe."""
-        members = {"decode": self._decoders, "analyze": self._analyzers, "publish": self._publishers}[kind]
-        return self._running(members)
+        return {"decode": self._decoders, "analyze": self._analyzers, "publish": self._publishers}[kind].running
 
     def publisher_of(self, camera: str) -> SupervisedWorker:
         """Thread-safe.
@@ -117,7 +108,7 @@ class Supervisor:
             PipelineError: it does not run now.
         """
         name = self._plan.publisher_of(camera)
-        found = next((worker for worker in self._running(self._publishers) if worker.name == name), None)
+        found = next((worker for worker in self._publishers.running if worker.name == name), None)
         if found is None:
             raise PipelineError(f"{name} is being started again. Ask again in a few seconds", code="not_running")
         return found
@@ -131,9 +122,8 @@ class Supervisor:
     def drain(self, timeout_seconds: float) -> bool:
         """Readers stop, what is in flight is published and settled; True if nothing is left behind."""
         deadline = self._clock.monotonic() + timeout_seconds
-        owners = self._running(self._decoders)
-        answers = [(owner, owner.begin("drain", timeout_seconds)) for owner in owners]
-        is_clean = len(owners) == len(self._decoders)
+        answers = [(owner, owner.begin("drain", timeout_seconds)) for owner in self._decoders.running]
+        is_clean = self._decoders.are_all_running
         for owner, answer in answers:
             left = max(1.0, deadline - self._clock.monotonic() + 5.0)
             try:
@@ -142,7 +132,7 @@ class Supervisor:
             except PipelineError as error:
                 log.warning("drain: %s", error)
                 is_clean = False
-        for publisher in self._running(self._publishers):
+        for publisher in self._publishers.running:
             left = max(5.0, deadline - self._clock.monotonic())
             try:
                 self._published[publisher.name] = publisher.call("close", left, timeout_seconds=left + 15.0)
@@ -153,16 +143,10 @@ class Supervisor:
 
     def stop(self) -> None:
         """Ends every actor at once; `drain` first for a clean end."""
-        for member in [*self._decoders, *self._analyzers, *self._publishers]:
-            member.stop()
+        for crew in (self._decoders, self._analyzers, self._publishers):
+            crew.stop()
 
     # --- one actor ----------------------------------------------------------------------------------------------
-
-    def _member(self, name: str, kind: ActorKind, start: Callable[[], SupervisedWorker]) -> _Member:
-        return Member(name, kind, start, self._clock)
-
-    def _decoder(self, name: str) -> _Member:
-        return self._member(name, "decode", partial(self._start_decoder, name))
 
     def _start_publisher(self, name: str) -> SupervisedWorker:
         assert self._model is not None, "the model is loaded first"
@@ -179,32 +163,10 @@ class Supervisor:
         limits = BatchLimits(max_batch_size=max(each.max_batch_size for each in self._plan.analyzers))
         return self._starters.start_decoder(name, feeds, self._spec.state_dir, limits)
 
-    def _begin(self, member: _Member) -> None:
-        worker = member.running
-        if worker is None:
-            return
-        try:
-            worker.call("start", self._analyzers_for(member.name), self._publishers_for(member.name))
-        except PipelineError as error:
-            self._lose(member, str(error))
+    def _begin(self, member: CrewMember) -> None:
+        self._decoders.tell_one(member, "start", self._analyzers_for(member.name), self._publishers_for(member.name))
 
-    def _watch(self, members: list[_Member], method: str, answers: dict[str, Any]) -> None:
-        for member in members:
-            worker = member.running
-            if worker is None:
-                continue
-            try:
-                answer = worker.pulse(method, HUNG_SECONDS, self._clock.monotonic())
-            except PipelineError as error:
-                self._lose(member, str(error))
-                continue
-            if answer is not None:
-                answers[member.name] = answer
-
-    def _lose(self, member: _Member, reason: str) -> None:
-        if member.kind != "decode":
-            member.lost(reason)
-            return
+    def _lose_decoder(self, member: CrewMember, reason: str) -> None:
         crash = self._crashes.note(member.name)
         member.lost(reason if crash is None else f"{crash[1]} while it read {crash[0]}")
         self._beats.pop(member.name, None)
@@ -225,49 +187,16 @@ class Supervisor:
         self._plan = plan
         name = plan.decoder_of(camera)
         log.warning("%s has crashed its decoder again: it is read by %s alone from now on", camera, name)
-        self._decoders.append(self._decoder(name))
-
-    def _revive(self, members: list[_Member]) -> bool:
-        return any([member.step() for member in members])  # noqa: C419 - every member takes its step
-
-    def _await_all(self, members: list[_Member], stop: threading.Event) -> None:
-        deadline = self._clock.monotonic() + READY_TIMEOUT_SECONDS
-        waiting = list(members)
-        while waiting:
-            waiting = [member for member in waiting if not member.step()]
-            failed = next((member for member in waiting if member.restarts), None)
-            if failed is not None:
-                raise PipelineError(failed.status.reason, code="no_start", where=failed.name)
-            if stop.is_set():
-                raise PipelineError("stopped while it started", code="stopped")
-            if self._clock.monotonic() > deadline:
-                names = ", ".join(member.name for member in waiting)
-                msg = f"{names}: not ready within {READY_TIMEOUT_SECONDS:g} s; does the cluster have the resources?"
-                raise PipelineError(msg, code="no_start")
-            self._clock.wait(stop, STARTING_PAUSE_SECONDS)
+        self._decoders.add(name, partial(self._start_decoder, name))
 
     # --- who talks to whom --------------------------------------------------------------------------------------
 
-    def _running(self, members: list[_Member]) -> list[SupervisedWorker]:
-        return [member.running for member in members if member.running is not None]
-
     def _analyzers_for(self, decoder: str) -> list[tuple[str, Any, int]]:
         return [
-            (worker.name, worker.actor, self._plan.credits[decoder, worker.name])
-            for worker in self._running(self._analyzers)
+            (worker.name, worker.actor, self._plan.credits[decoder, worker.name]) for worker in self._analyzers.running
         ]
 
     def _publishers_for(self, decoder: str) -> dict[str, tuple[str, Any]]:
-        by_name = {worker.name: worker for worker in self._running(self._publishers)}
+        by_name = {worker.name: worker for worker in self._publishers.running}
         found = {camera: by_name.get(self._plan.publisher_of(camera)) for camera in self._plan.decoder(decoder).cameras}
         return {camera: (worker.name, worker.actor) for camera, worker in found.items() if worker is not None}
-
-    def _tell_owners(self, method: str, what: Callable[[str], Any]) -> None:
-        for member in self._decoders:
-            worker = member.running
-            if worker is None:
-                continue
-            try:
-                worker.call(method, what(member.name))
-            except PipelineError as error:
-                self._lose(member, str(error))

@@ -1,0 +1,110 @@
+"""The actors of a run by kind: who answers, who is lost, who is started again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from pipeline.clock import Clock
+from pipeline.control.member import Member
+from pipeline.control.snapshot import ActorKind, ActorStatus
+from pipeline.control.starters import SupervisedWorker
+from pipeline.errors import PipelineError
+
+HUNG_SECONDS = 10.0
+"""An actor that has not answered for this long is ended and replaced."""
+READY_TIMEOUT_SECONDS = 180.0
+STARTING_PAUSE_SECONDS = 0.1
+
+CrewMember = Member[SupervisedWorker]
+
+
+class Crew:
+    """All actors of one kind. The supervisor's loop owns it; `running` may be asked by others."""
+
+    def __init__(self, kind: ActorKind, clock: Clock, on_lost: Callable[[CrewMember, str], None]) -> None:
+        """`on_lost` is told of an actor that died, hangs or refuses, with the reason, and calls its `lost`."""
+        self._kind: ActorKind = kind
+        self._clock = clock
+        self._on_lost = on_lost
+        self._members: list[CrewMember] = []
+
+    def add(self, name: str, start: Callable[[], SupervisedWorker]) -> None:
+        """One more; it is started by the next step."""
+        self._members.append(Member(name, self._kind, start, self._clock))
+
+    def __iter__(self) -> Iterator[CrewMember]:
+        return iter(self._members)
+
+    @property
+    def running(self) -> list[SupervisedWorker]:
+        """Those that answer. Thread-safe."""
+        return [member.running for member in self._members if member.running is not None]
+
+    @property
+    def are_all_running(self) -> bool:
+        return all(member.running is not None for member in self._members)
+
+    @property
+    def statuses(self) -> tuple[ActorStatus, ...]:
+        return tuple(member.status for member in self._members)
+
+    def watch(self, method: str, answers: dict[str, Any]) -> None:
+        """Calls `method` of each that runs, and notes by name what came back since."""
+        for member in self._members:
+            worker = member.running
+            if worker is None:
+                continue
+            try:
+                answer = worker.pulse(method, HUNG_SECONDS, self._clock.monotonic())
+            except PipelineError as error:
+                self._on_lost(member, str(error))
+                continue
+            if answer is not None:
+                answers[member.name] = answer
+
+    def revive(self) -> list[CrewMember]:
+        """Starts whoever's time has come; returns those that became ready in this step."""
+        return [member for member in self._members if member.step()]
+
+    def tell(self, method: str, arguments: Callable[[str], tuple[Any, ...]]) -> None:
+        """Calls `method` of each that runs, with `arguments` of its name."""
+        for member in self._members:
+            self.tell_one(member, method, *arguments(member.name))
+
+    def tell_one(self, member: CrewMember, method: str, *arguments: Any) -> None:
+        """One call; whoever fails it is lost."""
+        worker = member.running
+        if worker is None:
+            return
+        try:
+            worker.call(method, *arguments)
+        except PipelineError as error:
+            self._on_lost(member, str(error))
+
+    def await_all(self, stop: threading.Event) -> None:
+        """Starts all, and returns when all have answered.
+
+        Raises:
+            PipelineError: one could not start, with its own reason; or `stop` was set meanwhile (`stopped`).
+        """
+        deadline = self._clock.monotonic() + READY_TIMEOUT_SECONDS
+        waiting = list(self._members)
+        while waiting:
+            waiting = [member for member in waiting if not member.step()]
+            failed = next((member for member in waiting if member.restarts), None)
+            if failed is not None:
+                raise PipelineError(failed.status.reason, code="no_start", where=failed.name)
+            if stop.is_set():
+                raise PipelineError("stopped while it started", code="stopped")
+            if self._clock.monotonic() > deadline:
+                names = ", ".join(member.name for member in waiting)
+                msg = f"{names}: not ready within {READY_TIMEOUT_SECONDS:g} s; does the cluster have the resources?"
+                raise PipelineError(msg, code="no_start")
+            self._clock.wait(stop, STARTING_PAUSE_SECONDS)
+
+    def stop(self) -> None:
+        """Ends all at once."""
+        for member in self._members:
+            member.stop()
