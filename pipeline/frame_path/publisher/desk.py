@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from operators.camera import CameraSpec
 from pipeline.clock import Clock
-from pipeline.errors import PublishError
 from pipeline.frame_path.publisher.action_request import Acted, ActionRequest
 from pipeline.frame_path.publisher.artefacts import ArtefactStore
-from pipeline.frame_path.publisher.camera_book import CameraBook
+from pipeline.frame_path.publisher.book_shelf import BookShelf
 from pipeline.frame_path.publisher.collection import Collected, Collections
 from pipeline.frame_path.publisher.draft import Draft, Letterhead
 from pipeline.frame_path.publisher.entries import camera_of, enter_into, lease_of
@@ -37,13 +35,10 @@ class Desk:
         clock: Clock,
     ) -> None:
         self._records = records
-        self._letterhead = letterhead
-        self._artefacts = artefacts
         self._thumbnails = thumbnails
         self._clock = clock
         self._offers = {sink.name: Offers(sink, records.outbox, records.newest_row) for sink in sinks}
-        self._cameras: dict[str, PublishedCamera] = {}
-        self._books: dict[str, CameraBook] = {}
+        self._shelf = BookShelf(records, self._offers, letterhead=letterhead, artefacts=artefacts, clock=clock)
         self._settled: deque[Settlement] = deque()
         self._num_fenced = 0
         self._collections = Collections()
@@ -51,29 +46,19 @@ class Desk:
     def allow(self, cameras: Sequence[PublishedCamera]) -> None:
         """Answers for these cameras too, or for them in another configuration."""
         for published in cameras:
-            camera = published.spec.camera
-            self._cameras[camera] = published
-            self._thumbnails.allow(camera, published.thumbnail_seconds)
-            earlier = self._books.pop(camera, None)
-            book = self._book(camera)
-            if earlier is not None:
-                book.settling = earlier.settling
-            else:
-                self._records.restore_settling(book)
-            self._transact(book.end_removed_rules, [camera])
+            self._thumbnails.allow(published.spec.camera, published.thumbnail_seconds)
+        self._shelf.allow(cameras)
 
     def end_removed_cameras(self) -> None:
         """Cameras that are stored and no longer configured: their episodes end."""
-        for camera in set(self._records.stored_cameras()) - set(self._cameras):
-            self.allow([PublishedCamera(CameraSpec(camera, (0, 0)), is_replayable=False)])
-            del self._cameras[camera], self._books[camera]
+        self._shelf.end_removed_cameras()
 
     # --- calls of owners ---------------------------------------------------------------------------------------------
 
     def attach(self, camera: str, lease: int) -> Attachment:
         """An owner takes a camera over; lower leases are fenced from here on."""
         self.drain_settled()
-        book = self._book(camera)
+        book = self._shelf.book(camera)
         is_fenced = lease < book.stored.lease
         if not is_fenced:
 
@@ -81,7 +66,7 @@ class Desk:
                 book.attach(lease)
                 self._records.pictures.give_up_owner(camera, lease, book.published.spec.labels, draft)
 
-            self._transact(enter, [camera])
+            self._shelf.transact(enter, [camera])
         return Attachment(
             camera=camera,
             lease=book.stored.lease,
@@ -101,20 +86,20 @@ class Desk:
         by_entry = [(camera_of(entry), entry) for entry in delivery.entries]
         named = (*delivery.pictures, *delivery.clips)
         cameras = list(dict.fromkeys([name for name, _ in by_entry] + [p.ticket.camera for p in named]))
-        fenced = {name for name, entry in by_entry if lease_of(entry) < self._book(name).stored.lease}
+        fenced = {name for name, entry in by_entry if lease_of(entry) < self._shelf.book(name).stored.lease}
 
         def enter(draft: Draft) -> None:
             for camera, entry in by_entry:
                 if camera not in fenced:
-                    enter_into(self._book(camera), entry, draft)
+                    enter_into(self._shelf.book(camera), entry, draft)
             for picture in delivery.pictures:
-                labels = self._book(picture.ticket.camera).published.spec.labels
+                labels = self._shelf.book(picture.ticket.camera).published.spec.labels
                 self._records.pictures.receive(picture, labels, draft)
             for part in delivery.clips:
-                labels = self._book(part.ticket.camera).published.spec.labels
+                labels = self._shelf.book(part.ticket.camera).published.spec.labels
                 self._records.pictures.receive_part(part, labels, draft)
 
-        self._transact(enter, [name for name in cameras if name not in fenced])
+        self._shelf.transact(enter, [name for name in cameras if name not in fenced])
         self._num_fenced += sum(name in fenced for name, _ in by_entry)
         accepted = [entry for camera, entry in by_entry if camera not in fenced]
         self._collections.see(accepted)
@@ -122,7 +107,7 @@ class Desk:
         return Receipt(tuple(self._receipt(name, is_fenced=name in fenced) for name in cameras))
 
     def _receipt(self, camera: str, *, is_fenced: bool) -> CameraReceipt:
-        book = self._book(camera)
+        book = self._shelf.book(camera)
         if is_fenced:
             return CameraReceipt(camera, None, (), refused="fenced")
         return CameraReceipt(
@@ -141,12 +126,12 @@ class Desk:
 
     def adopt(self, version: str) -> None:
         """Every camera with the head of `head/vehicles@8` is asked with it from its next frame on."""
-        for book in self._books.values():
+        for book in self._shelf:
             book.heads.adopt(version)
 
     def collect(self, camera: str) -> None:
         """Keeps the pictures of the frames to come, until `collected`."""
-        self._book(camera)
+        self._shelf.book(camera)
         self._collections.begin(camera)
 
     def collected(self, camera: str) -> Collected:
@@ -155,58 +140,16 @@ class Desk:
 
     def act(self, camera: str, request: ActionRequest) -> Acted:
         """What a person asks: state and event are one transaction, as for everything else."""
-        book = self._book(camera)
+        book = self._shelf.book(camera)
         book.actions.check(request)
         done: list[Acted] = []
-        self._transact(lambda draft: done.append(book.actions.carry_out(request, draft)), [camera])
+        self._shelf.transact(lambda draft: done.append(book.actions.carry_out(request, draft)), [camera])
         return done[0]
 
     def teach_view(self, camera: str, seconds: float, *, is_anew: bool) -> None:
         """The camera's next frames show the empty place."""
-        book = self._book(camera)
-        self._transact(lambda draft: book.teach_view(seconds, draft, is_anew=is_anew), [camera])
-
-    # --- state -------------------------------------------------------------------------------------------------------
-
-    def _book(self, camera: str) -> CameraBook:
-        if camera not in self._books:
-            published = self._cameras.get(camera)
-            if published is None:
-                known = ", ".join(self._cameras) or "none"
-                msg = f"camera {camera!r} is not published here: expected one of {known}"
-                raise PublishError(msg, code="unknown_camera")
-            stored, learner = self._records.load(camera)
-            self._books[camera] = CameraBook(published, stored, learner, self._letterhead, self._artefacts)
-        return self._books[camera]
-
-    def _transact(self, enter: Callable[[Draft], None], cameras: Sequence[str]) -> None:
-        """Runs `enter`, stores what it says, then hands it to the sinks; all or nothing."""
-        draft = Draft(self._clock.wall_ns())
-        books = {name: self._book(name) for name in cameras}
-        try:
-            with self._records.transaction().transaction():
-                enter(draft)
-                routed = self._records.write(draft, books)
-        except BaseException as error:
-            self._roll_back(books)
-            if isinstance(error, OSError):  # of the artefact store: nobody's entry is at fault
-                raise PublishError(f"state cannot be written: {error}. Free space", code="state_unwritable") from None
-            raise
-        self._records.commit(draft.counted)
-        results = {message.ticket for message in draft.messages if message.ticket is not None}
-        for ticket in draft.accepted:
-            waits_for = self._records.required if ticket in results else ()
-            self._books[ticket.camera].settling.add(ticket.position, waits_for)
-        for name, messages in routed.items():
-            if messages:
-                self._offers[name].put(messages)
-
-    def _roll_back(self, books: dict[str, CameraBook]) -> None:
-        """Forgets what the failed call changed in memory."""
-        self._records.reload()
-        for name, book in books.items():
-            del self._books[name]
-            self._book(name).settling = book.settling
+        book = self._shelf.book(camera)
+        self._shelf.transact(lambda draft: book.teach_view(seconds, draft, is_anew=is_anew), [camera])
 
     # --- what comes back from sinks ----------------------------------------------------------------------------------
 
@@ -221,7 +164,7 @@ class Desk:
             settlement = self._settled.popleft()
             message = settlement.message
             self._records.settle(settlement)
-            book = self._books.get(message.camera)
+            book = self._shelf.find(message.camera)
             if book is not None and message.ticket is not None:
                 book.settling.settle(message.ticket.position, settlement.sink)
 
@@ -239,30 +182,30 @@ class Desk:
     def _expire(self) -> None:
         """What people have set ends by the wall clock also on a camera that sends nothing."""
         now_ns = self._clock.wall_ns()
-        due = [book for book in self._books.values() if book.actions.is_due(now_ns)]
+        due = [book for book in self._shelf if book.actions.is_due(now_ns)]
 
         def enter(draft: Draft) -> None:
             for book in due:
                 book.actions.expire(book.stored.rule_time_ns, draft)
 
         if due:
-            self._transact(enter, [book.camera for book in due])
+            self._shelf.transact(enter, [book.camera for book in due])
 
     def write_settled(self) -> None:
         """Settled rows leave the disk, stored evidence is announced, what is late is given up."""
         self.drain_settled()
         if self._records.has_unwritten:
-            labels = {name: published.spec.labels for name, published in self._cameras.items()}
+            labels = self._shelf.labels
 
             def enter(draft: Draft) -> None:
                 self._records.pictures.announce(labels, draft)
                 self._records.pictures.give_up_late(labels, draft)
 
-            self._transact(enter, [])
+            self._shelf.transact(enter, [])
 
     def still_named(self) -> StillNamed:
         """Evidence that must not be deleted yet."""
-        memories = (memory for book in self._books.values() for memory in book.stored.rules.values())
+        memories = (memory for book in self._shelf for memory in book.stored.rules.values())
         return self._records.still_named(memory.opened for memory in memories if memory.opened is not None)
 
     # --- for people --------------------------------------------------------------------------------------------------
@@ -270,7 +213,8 @@ class Desk:
     def snapshot(self, sinks: Sequence[Sink]) -> PublisherSnapshot:
         """Now."""
         self.drain_settled()
-        outbox, books = self._records.outbox, self._books
+        outbox = self._records.outbox
+        books = {book.camera: book for book in self._shelf}
         return PublisherSnapshot(
             sinks=[sink.health() for sink in sinks],
             ledgers=list(self._records.tallies.ledgers()),
