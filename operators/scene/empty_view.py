@@ -33,7 +33,8 @@ class EmptyView:
     """float32 (K, N, D) L2-normalised tokens of block 2; float16 in a file. In memory as they are used: converting them
     for every frame would cost twenty times what comparing them costs."""
     thresholds: np.ndarray
-    """float32 (N,) novelty above which a patch shows something new; inf while only one light was seen."""
+    """float32 (N,) novelty that an empty patch hardly ever has in a light that was not learnt; inf while only one light
+    was seen. `scene.subjects` asks for less of what is clearly closer."""
     num_lights: int
     made_by: str = ""
     """What made its depth and tokens (fingerprints of backbone and depth head); a view of others is refused."""
@@ -66,10 +67,6 @@ class EmptyView:
             raise ValueError(f"tokens must be (N, D) = {self.references.shape[1:]} as in the view, got {tokens.shape}")
         cosines = np.einsum("knd,nd->kn", self.references, tokens.astype(np.float32))
         return 1.0 - cosines.max(axis=0)
-
-    def novel_patches(self, tokens: np.ndarray) -> np.ndarray:
-        """Bool (h, w): patches that look like nothing learnt."""
-        return (self.novelty(tokens) > self.thresholds).reshape(self.log_depth.shape)
 
     def closer_by(self, log_depth: np.ndarray) -> np.ndarray:
         """Share by which each patch is nearer than the empty view: 0.05 is 5 % closer. NaN counts as not closer."""

@@ -17,8 +17,15 @@ CLOSER_SHARE = 0.05
 """A patch of a subject is at least this much nearer than the empty view. Source: own measurements: without it one of
 two draws of four lights called half of all empty frames a subject."""
 
+LESS_NEW_IF_CLOSER = 1.5
+"""The closer a patch is, the less new it must look: each 10 % beyond `CLOSER_SHARE` takes 15 % off the threshold. A
+floor that looks new is hardly ever closer as well. Source: own measurements, on other sites than those judged."""
+
+LEAST_NEW_SHARE = 0.4
+"""Of the view's threshold, however close: depth alone finds people who are not there, above all at night."""
+
 CLOSER_SHARE_ONE_LIGHT = 0.15
-"""The same while the view has seen only one light, when tokens cannot be trusted and depth must do alone."""
+"""The same as `CLOSER_SHARE` while the view has seen one light: tokens cannot be trusted and depth must do alone."""
 
 PERCENTILE = 25.0
 """Of ground distance over a subject's patches. Lower percentiles turn the depth into a contact point."""
@@ -36,11 +43,30 @@ def view_tokens(patches: np.ndarray) -> np.ndarray:
 
 
 def subject_patches(view: EmptyView, log_depth: np.ndarray, tokens: np.ndarray) -> np.ndarray:
-    """Bool (h, w): patches that look new and are nearer; with a view of one light, patches that are clearly nearer."""
+    """Bool (h, w): patches that are nearer and look new; with a view of one light, patches that are clearly nearer.
+
+    How new a patch must look falls the nearer it is. Nearer means more so than what looks as ever: in a light that the
+    depth head does not know well, a whole picture may read a third too near.
+    """
     closer = view.closer_by(log_depth)
     if view.is_one_light:
         return closer >= CLOSER_SHARE_ONE_LIGHT
-    return view.novel_patches(tokens) & (closer >= CLOSER_SHARE)
+    novelty, threshold = view.novelty(tokens).reshape(closer.shape), view.thresholds.reshape(closer.shape)
+    is_as_ever = (novelty <= threshold) & np.isfinite(log_depth) & np.isfinite(view.log_depth)
+    closer = _closer_than_all(closer, is_as_ever)
+    share = np.maximum(1.0 - LESS_NEW_IF_CLOSER * (closer - CLOSER_SHARE), LEAST_NEW_SHARE)
+    return (closer >= CLOSER_SHARE) & (novelty > threshold * share)
+
+
+def _closer_than_all(closer: np.ndarray, is_as_ever: np.ndarray) -> np.ndarray:
+    """The share by which each patch is nearer, after that by which the whole frame reads nearer.
+
+    Args:
+        closer: float (h, w) `EmptyView.closer_by`.
+        is_as_ever: bool (h, w) patches that look like something learnt: their median is the frame's.
+    """
+    of_frame = float(np.median(closer[is_as_ever])) if is_as_ever.any() else 0.0
+    return 1.0 - (1.0 - closer) / (1.0 - max(of_frame, 0.0))
 
 
 def find_subjects(

@@ -67,7 +67,7 @@ def said(version: str, view: EmptyView, age_seconds: float) -> list[str]:
     if not view.is_one_light:
         threshold = float(np.median(view.thresholds))
         lines.append(
-            f"new           a patch that is more than {threshold:.3f} from every reference (one light left out)"
+            f"new           a patch more than {threshold:.3f} from every reference; the nearer it is, the less"
         )
     if view.structure is None:
         lines.append("moved camera  cannot be told: it was learnt by an older version. Teach it anew")

@@ -4,7 +4,7 @@ import pytest
 from operators.geometry import FloorCamera
 from operators.results import ViewSample
 from operators.scene.config import ViewConfig
-from operators.scene.empty_view import build_view
+from operators.scene.empty_view import EmptyView, build_view
 from operators.scene.subjects import find_subjects, subject_patches, view_tokens
 
 CAMERA = FloorCamera(ViewConfig(height=3.5, pitch=32.0, hfov=74.0), (224, 392))
@@ -27,6 +27,22 @@ def tokens(seed: int, new: np.ndarray | None = None) -> np.ndarray:
 def view(lights: int = 2):
     log_depth = np.log(empty_depth()).astype(np.float16)
     return build_view([[ViewSample(log_depth, tokens(10 * light), 100.0)] for light in range(lights)])
+
+
+def plain_view() -> EmptyView:
+    """Every empty patch looks the same, and a patch is new above 0.5."""
+    references = np.zeros((2, GRID[0] * GRID[1], 16), np.float32)
+    references[..., 0] = 1.0
+    log_depth = np.log(empty_depth()).astype(np.float32)
+    return EmptyView(log_depth, references, np.full(references.shape[1], 0.5, np.float32), 2)
+
+
+def looking(novelty: np.ndarray) -> np.ndarray:
+    """Tokens that look so new to `plain_view`, per patch."""
+    found = np.zeros((novelty.size, 16))
+    found[:, 0] = 1.0 - novelty.ravel()
+    found[:, 1] = np.sqrt(1.0 - found[:, 0] ** 2)
+    return found.astype(np.float16)
 
 
 def standing(mask: np.ndarray, metres_ahead: float) -> np.ndarray:
@@ -82,6 +98,44 @@ def test_new_textures_without_nearness_and_nearness_without_new_textures_are_not
     stain = find_subjects(view(), np.log(empty_depth()), tokens(3, mask), CAMERA, LINES)
     ghost = find_subjects(view(), np.log(standing(mask, 4.0)), tokens(3), CAMERA, LINES)
     assert (stain, ghost) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("closer", "novelty", "is_one"),
+    [
+        (0.04, 0.9, False),  # a stain
+        (0.06, 0.51, True),
+        (0.06, 0.45, False),
+        (0.25, 0.45, True),
+        (0.25, 0.33, False),
+        (0.7, 0.22, True),
+        (0.7, 0.18, False),  # depth alone is never enough
+    ],
+)
+def test_the_closer_a_patch_is_the_less_new_it_must_look(closer: float, novelty: float, is_one: bool):
+    mask = block(slice(5, 9), slice(10, 13))
+    log_depth = np.log(np.where(mask, 1 - closer, 1.0) * empty_depth())
+    patches = subject_patches(plain_view(), log_depth, looking(np.where(mask, novelty, 0.1)))
+    np.testing.assert_array_equal(patches, mask & is_one)
+
+
+def test_a_picture_that_reads_nearer_as_a_whole_has_only_those_in_it_who_are_nearer_still():
+    mask = block(slice(11, 15), slice(10, 13))
+    night = np.log(0.7 * empty_depth())
+    night[:9] = np.nan  # more than half is sky: it has no depth, and no say
+    assert not subject_patches(plain_view(), night, looking(np.where(mask, 0.6, 0.1))).any()
+    visited = np.where(mask, np.log(0.9), 0.0) + np.log(0.7 * empty_depth())
+    found = subject_patches(plain_view(), visited, looking(np.where(mask, 0.6, 0.1)))
+    np.testing.assert_array_equal(found, mask)
+
+
+def test_what_fills_most_of_the_picture_is_not_the_picture():
+    mask = block(slice(2, 16), slice(0, 26))
+    log_depth = np.log(np.where(mask, 0.7, 1.0) * empty_depth())
+    found = subject_patches(plain_view(), log_depth, looking(np.where(mask, 0.6, 0.1)))
+    np.testing.assert_array_equal(found, mask)
+    everywhere = np.log(0.7 * empty_depth())
+    assert subject_patches(plain_view(), everywhere, looking(np.full(GRID, 0.6))).all()
 
 
 def test_two_patches_are_noise():
