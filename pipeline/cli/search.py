@@ -33,7 +33,7 @@ from pipeline.kafka_client import KafkaSecurity
 
 def search(
     query: Annotated[
-        str, typer.Argument(metavar="[IMAGE|FRAME]", help="A picture; or a frame's id, dock-1/17/44; not with --text.")
+        str, typer.Argument(metavar="IMAGE|FRAME", help="A picture; or a frame's id, dock-1/17/44. Not with --text.")
     ],
     config: Annotated[
         Path | None, typer.Argument(metavar="CONFIG", help="The configuration that the pipeline runs with.")
@@ -138,7 +138,8 @@ def _draw(what: Query, answers: Sequence[Answer], pictures: Pictures, out: Path)
     tiles: list[Tile] = []
     for number, answer in enumerate(answers, 1):
         record, shown = answer.record, pictures.of(answer.record)
-        caption = (f"{number}  {answer.cosine:.3f}  {record.camera}  {record.label}", shown.why or _time(record))
+        when = shown.why if shown.why and shown.rgb is not None else _time(record)
+        caption = (f"{number}  {answer.cosine:.3f}  {record.camera}  {record.label}", when)
         tiles.append(Tile(shown.rgb, caption, None if shown.why else record.box, no_picture(shown)))
     try:
         save(out, draw_moments(what.tile, tiles))

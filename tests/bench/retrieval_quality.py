@@ -3,8 +3,9 @@
 `python -m tests.bench.retrieval_quality` draws one mover at a time (forklift, truck, person, van) before simulated
 docks that nothing was fitted on, each dock a camera of its own with a learnt empty view. Every picture asks for its
 neighbours among the pictures of all other cameras; one of the same kind counts. Pictures in which the system finds no
-subject are in no gallery, as in the product, and are reported. Exit status 1 if the default of the gallery does not
-beat the plain class token by 0.1.
+subject are in no gallery, as in the product, and are reported. A second table asks with the picture itself, as `search`
+does with and without a box, for the default vectors of all other cameras. Exit status 1 if the default of the gallery
+does not beat the plain class token by 0.1.
 """
 
 from __future__ import annotations
@@ -19,12 +20,15 @@ import numpy as np
 import torch
 
 from operators.backbone import Engine, load_backbone
+from operators.backbone.architectures import DINOV2_PATCH
 from operators.backbone.engine import EngineOutput
 from operators.frames import grid_of
 from operators.geometry import FloorCamera
 from operators.heads.depth_linear import DepthLinear
+from operators.heads.embedding import pool
 from operators.heads.shipped import shipped_head
 from operators.results import ViewSample
+from operators.retrieval.query import figure, standing_out
 from operators.retrieval.vectors import unit
 from operators.scene.empty_view import VIEW_BLOCK, EmptyView, build_view
 from operators.scene.subjects import find_subjects, view_tokens
@@ -48,6 +52,8 @@ class Seen:
     camera: int
     label: int
     vectors: dict[str, np.ndarray]
+    queries: dict[str, np.ndarray]
+    """What somebody could ask with who has the picture."""
 
 
 class Camera:
@@ -90,15 +96,16 @@ class Camera:
             )
         return build_view(samples), np.mean(cls, axis=0), np.mean(patches, axis=0)
 
-    def vectors(self, shots: list[Shot]) -> list[dict[str, np.ndarray] | None]:
-        """By name of the vector; None where no subject is found."""
+    def vectors(self, shots: list[Shot]) -> list[tuple[dict[str, np.ndarray], dict[str, np.ndarray]] | None]:
+        """Vectors and queries by name; None where no subject is found."""
         out = self._run(shots)
-        found: list[dict[str, np.ndarray] | None] = []
+        found: list[tuple[dict[str, np.ndarray], dict[str, np.ndarray]] | None] = []
         for row, shot in enumerate(shots):
             log_depth, camera = self._log_depth(shot, row, out)
             tokens = view_tokens(out.taps[VIEW_BLOCK][1][row])
             masks = [subject.mask for subject in find_subjects(self.view, log_depth, tokens, camera, {})]
-            found.append(self._of(shot, out.cls[row], out.patches[row], masks) if masks else None)
+            patches = out.patches[row]
+            found.append((self._of(shot, out.cls[row], patches, masks), queries(shot, patches)) if masks else None)
         return found
 
     def _of(
@@ -117,6 +124,19 @@ class Camera:
             "GeM of subject patches": gem(patches[mask]),
             "mean of the patches of the true mask (what better masks could give)": patches[true].mean(axis=0),
         }
+
+
+def queries(shot: Shot, patches: np.ndarray) -> dict[str, np.ndarray]:
+    """By name: the whole picture, and the box around the mover, wider by a patch on each side."""
+    grid = grid_of(SHAPE, DINOV2_PATCH)
+    rows, columns = np.nonzero(shot.patches[0])
+    box = np.zeros(grid, bool)
+    box[max(0, rows.min() - 1) : rows.max() + 2, max(0, columns.min() - 1) : columns.max() + 2] = True
+    return {
+        "no box: mean of all patches": patches.mean(axis=0),
+        "no box: what is least like the picture's edge (default)": pool(patches, standing_out(patches, grid)),
+        "a box, wider by a patch": pool(patches, figure(patches, box)),
+    }
 
 
 def gem(patches: np.ndarray) -> np.ndarray:
@@ -158,9 +178,9 @@ def look(engine: Engine, depth: DepthLinear, cameras: int, per_class: int) -> tu
         camera = Camera(engine, depth, number)
         asked = list(shots(camera.site, per_class))
         drawn += len(asked)
-        for (label, _), vectors in zip(asked, in_lanes([shot for _, shot in asked], camera.vectors), strict=True):
-            if vectors is not None:
-                seen.append(Seen(number, label, vectors))
+        for (label, _), found in zip(asked, in_lanes([shot for _, shot in asked], camera.vectors), strict=True):
+            if found is not None:
+                seen.append(Seen(number, label, *found))
     return seen, drawn
 
 
@@ -172,10 +192,14 @@ def precision(seen: Sequence[Seen], name: str) -> tuple[float, float]:
     np.fill_diagonal(cosines, -np.inf)
     anywhere = np.argsort(-cosines, axis=1)[:, :K]
     own = float((cameras[anywhere] == cameras[:, None]).mean())
-    cosines[cameras[:, None] == cameras[None]] = -np.inf
-    nearest = np.argsort(-cosines, axis=1)[:, :K]
+    return elsewhere(cosines, labels, cameras), own
+
+
+def elsewhere(cosines: np.ndarray, labels: np.ndarray, cameras: np.ndarray) -> float:
+    """precision@10 among other cameras, mean over the classes; `cosines` (n, n), one row per query."""
+    nearest = np.argsort(-np.where(cameras[:, None] == cameras[None], -np.inf, cosines), axis=1)[:, :K]
     hits = (labels[nearest] == labels[:, None]).mean(axis=1)
-    return float(np.mean([hits[labels == label].mean() for label in range(len(CLASSES))])), own
+    return float(np.mean([hits[labels == label].mean() for label in np.unique(labels)]))
 
 
 def table(seen: Sequence[Seen], drawn: int) -> str:
@@ -192,6 +216,12 @@ def table(seen: Sequence[Seen], drawn: int) -> str:
     for name in seen[0].vectors:
         found, own = precision(seen, name)
         lines.append(f"| {name}{' (default)' if name == DEFAULT else ''} | {found:.2f} | {own:.2f} |")
+    lines += ["", "| asked with the picture | precision@10 at other cameras |", "|---|---|"]
+    kept = unit(np.stack([each.vectors[DEFAULT] for each in seen]))
+    cameras = np.array([each.camera for each in seen])
+    for name in seen[0].queries:
+        asked = unit(np.stack([each.queries[name] for each in seen]))
+        lines.append(f"| {name} | {elsewhere(asked @ kept.T, labels, cameras):.2f} |")
     return "\n".join(lines)
 
 

@@ -137,7 +137,7 @@ def test_a_picture_and_a_frame_find_their_moments_and_show_them(
     drawn = cv2.imread(str(sheet))
     assert drawn is not None
     assert drawn.shape[0] > 400  # two rows: the query and four moments
-    first, second = drawn[40:210, 10:310], drawn[40:210, 330:630]
+    first, second = drawn[60:260, 10:370], drawn[60:260, 400:760]
     assert np.abs(first.astype(int) - second).mean() < 8  # the query and the very frame, drawn again
 
     found = main("search", "dock-1/17/14", config, "--camera", "dock-2", "--out", sheet)
@@ -275,7 +275,7 @@ gallery: {{store: {tmp_path / "gallery"}, thumbnails: 600ms}}
     assert "no picture" not in found.stdout
     drawn = cv2.imread(str(sheet))
     assert drawn is not None
-    query, answer = drawn[36:216, 4:316].astype(int), drawn[36:216, 324:636].astype(int)
-    assert np.abs(query[10:170] - answer[10:170]).mean() < 3, "the very frame, from its thumbnail"
-    assert answer[10:80, 10:140].max() < 12, "privacy: darker than anything in the clip"
-    assert answer[100:170, 160:300].mean() > 40
+    query, answer = drawn[52:268, 6:378].astype(int), drawn[52:268, 396:768].astype(int)
+    assert np.abs(query[10:200] - answer[10:200]).mean() < 3, "the very frame, from its thumbnail"
+    assert answer[10:95, 10:170].max() < 12, "privacy: darker than anything in the clip"
+    assert answer[125:200, 200:360].mean() > 40
