@@ -56,7 +56,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("run", "pipeline.cli.run:run", "Run the pipeline."),
     Command("scene", "pipeline.cli.scene.group:app", "Teach and show the empty views of cameras."),
     Command("schema", "pipeline.cli.schema:schema", "JSON Schema of the configuration or of the events."),
-    Command("search", "pipeline.cli.search:search", "Find moments that look like a picture or like a published frame."),
+    Command("search", "pipeline.cli.search:search", "Find moments like a picture or frame, or that fit a sentence."),
     Command("subscribe", "pipeline.cli.subscribe:subscribe", "Print events from Redis or Kafka as JSON lines."),
     Command("topics", "pipeline.cli.topics:app", "Create or check the Kafka topics that the pipeline writes to."),
     Command(
