@@ -74,6 +74,8 @@ _HINTS = """\
 # view: {hfov: 74deg, height: 3.5m, pitch: 32deg}
 # zones: {floor: [[0.20, 0.30], [0.80, 0.30], [1.00, 1.00], [0.00, 1.00]]}
 # rules:
+#   # A count needs no `view`; teach the camera its empty place first, with `main.py scene learn`: docs/counting.md
+#   somebody_there: {measure: count_in(floor), enter: ">= 1", exit: "< 1", hold: 500ms, release: 1s, accept: one_light}
 #   something_near: {measure: camera_depth(floor).p05, enter: "< 3 m", exit: "> 3.5 m", hold: 1s}
 """
 

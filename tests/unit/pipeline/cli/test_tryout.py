@@ -235,7 +235,13 @@ def test_what_is_written_as_a_hint_is_valid_once_it_is_uncommented(tmp_path: Pat
     lines = path.read_text().splitlines()
     start = next(index for index, line in enumerate(lines) if line.startswith("# view:"))
     path.write_text("\n".join([*lines[:start], *(line.removeprefix("# ") for line in lines[start:])]))
-    assert list(load_config(tmp_path).cameras["hall"].rules) == ["something_near"]
+    assert list(load_config(tmp_path).cameras["hall"].rules) == ["somebody_there", "something_near"]
+    validate(tmp_path, measure=False)
+    unposed = [
+        line for line in path.read_text().splitlines() if not line.strip().startswith(("view:", "something_near:"))
+    ]
+    path.write_text("\n".join(unposed))
+    assert list(load_config(tmp_path).cameras["hall"].rules) == ["somebody_there"]
     validate(tmp_path, measure=False)
 
 
