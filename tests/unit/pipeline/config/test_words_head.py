@@ -75,3 +75,10 @@ def test_large_pictures_are_off_its_recipe(folder: Path) -> None:
     assert list(head_notes(load_config(written(folder)), "gate", None)) == []
     (said,) = head_notes(load_config(written(folder, shape="448x784")), "gate", None)
     assert said == "words scene: short side 448 px is 2.00 x the 224 px it was trained with"
+
+
+def test_a_camera_whose_words_are_searched_leaves_thumbnails(folder: Path) -> None:
+    for vector, seconds in (("true", 5.0), ("false", 0.0)):
+        path = written(folder, classes=f"{CLASSES}\n    vector: {vector}")
+        path.write_text(path.read_text() + "gallery: {store: g}\n")
+        assert load_config(path).thumbnail_seconds("gate") == seconds
