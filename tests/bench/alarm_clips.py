@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from pipeline.simulation.dock import DockScene
 from pipeline.simulation.lights import Light
+from pipeline.simulation.movers import Kind, MoverState
 from pipeline.simulation.pose import POSES
 from pipeline.simulation.rendered import Rendered
 from pipeline.simulation.schedule import Schedule, ScheduledEvent
 
 FPS = 2.0
-THRESHOLD_METRES = 3.0
+EMPTY_FPS = 0.5
+"""Of scenes in which nobody comes: their minutes are many, and two samples in a row are then enough for a start."""
+ENTER_METRES, EXIT_METRES = 3.0, 3.6
 LIGHTS_LEARNT = 4
-SAMPLES_PER_LIGHT = 3
-FARTHEST_METRES = 10.0
+SAMPLES_PER_LIGHT = (5, 4, 4, 4)
+"""The learner wants five of the first light."""
+SAMPLES_APART_SECONDS = 15.0
+FARTHEST_METRES = 9.0
 """A clip shows its mover from here on, until it is as far away again."""
-SETTLED_SECONDS = 1.5
+SETTLED_SECONDS = 2.5
 """A clip goes on this long after that."""
 
 _SEARCH_SECONDS = 0.25
@@ -36,7 +41,9 @@ class Clip:
     begins_s: float
     ends_s: float
     crossing_s: float | None = None
-    """When the exact p25 of an approach first falls below the threshold."""
+    """When the exact p25 of an approach first falls below `ENTER_METRES`."""
+    leaving_s: float | None = None
+    """When it last rises above `EXIT_METRES`."""
 
     @property
     def kind(self) -> str:
@@ -46,16 +53,15 @@ class Clip:
     def is_approach(self) -> bool:
         return self.event is not None and not self.event.is_near_miss
 
-    def times(self) -> np.ndarray:
-        """Seconds of the sampled frames."""
-        return np.arange(self.begins_s, self.ends_s, 1 / FPS)
+    @property
+    def fps(self) -> float:
+        return EMPTY_FPS if self.event is None else FPS
 
-    def frames(self) -> Iterator[Rendered]:
-        """The sampled frames with their truth."""
-        for number, t in enumerate(self.times()):
+    def frames(self) -> Iterator[tuple[float, Rendered]]:
+        """The sampled frames with their truth: (seconds, picture)."""
+        for number, t in enumerate(np.arange(self.begins_s, self.ends_s, 1 / self.fps)):
             mover = None if self.event is None else self.event.state(float(t))
-            light = Light.drift(self.light_seed, float(t))
-            yield self.site.scene.render([] if mover is None else [mover], light, self.light_seed * 1000 + number)
+            yield float(t), self.site.picture([] if mover is None else [mover], self.light_seed, float(t), number)
 
 
 @dataclass(frozen=True)
@@ -71,72 +77,92 @@ class Site:
         seed = 900_000 + 100 * sorted(POSES).index(pose) + number
         return Site(pose, seed, DockScene(seed, POSES[pose]))
 
+    def picture(self, movers: Sequence[MoverState], light_seed: int, t: float, number: int) -> Rendered:
+        """One frame under a light that drifts."""
+        return self.scene.render(movers, Light.drift(light_seed, t), light_seed * 1000 + number)
+
     def empty_samples(self) -> list[list[Rendered]]:
-        """Renders without movers under four lights that no clip uses; three moments of each."""
-        lights = [self.seed * 10 + index for index in range(LIGHTS_LEARNT)]
+        """Nobody there under four lights that no clip uses, at several moments of each."""
         return [
             [
-                self.scene.render([], Light.drift(light, 15.0 * moment), light * 7 + moment)
-                for moment in range(SAMPLES_PER_LIGHT)
+                self.picture([], self.seed * 10 + light, SAMPLES_APART_SECONDS * moment, moment)
+                for moment in range(SAMPLES_PER_LIGHT[light])
             ]
-            for light in lights
+            for light in range(LIGHTS_LEARNT)
         ]
 
-    def clips(self, approaches: int, near_misses: int, empty_seconds: float) -> list[Clip]:
-        """Visits of all kinds (also of the one that no head was fitted on), then an empty scene."""
-        wanted = {False: approaches, True: near_misses}
+    def clips(self, approaches: Mapping[Kind, int], near_misses: int, empty_seconds: float) -> list[Clip]:
+        """Visits of each kind (also of `other`, that no head was fitted on), near misses, then an empty scene."""
+        wanted: dict[Kind | None, int] = {**approaches, None: near_misses}
         clips: list[Clip] = []
-        for attempt in range(20):
+        for attempt in range(40):
             schedule = Schedule.approaches(
                 self.seed * 31 + attempt, 14.0 * 8, approaches=6, near_misses=2, pose=POSES[self.pose]
             )
             for event in schedule.events:
-                if not wanted[event.is_near_miss]:
+                which = None if event.is_near_miss else event.kind
+                if not wanted.get(which):
                     continue
-                number = len(clips)
-                shown = _shown_seconds(event)
-                crossing = None if event.is_near_miss else crossing_seconds(self.scene, event)
-                if crossing is None and not event.is_near_miss:
-                    continue  # stops with its body near, but the 25th percentile of its surface is not
-                clip = Clip(
-                    name=f"{self.pose}/{self.seed}/{number}",
-                    site=self,
-                    event=event,
-                    light_seed=self.seed * 50 + 1000 + number,
-                    begins_s=shown[0] + (number % 5) * 0.1,
-                    ends_s=shown[1] + SETTLED_SECONDS,
-                    crossing_s=crossing,
-                )
-                wanted[event.is_near_miss] -= 1
-                clips.append(clip)
+                clip = self._clip(event, len(clips))
+                if clip is not None:
+                    wanted[which] -= 1
+                    clips.append(clip)
             if not any(wanted.values()):
                 break
+        assert not any(wanted.values()), f"{self.seed}: no visits for {wanted}"
         if empty_seconds:
             light = self.seed * 50 + 1999
             clips.append(Clip(f"{self.pose}/{self.seed}/empty", self, None, light, 0.0, empty_seconds))
         return clips
 
+    def _clip(self, event: ScheduledEvent, number: int) -> Clip | None:
+        """None: an approach that stops with its body near, but the 25th percentile of its surface is not."""
+        passages = None if event.is_near_miss else passage_seconds(self.scene, event)
+        if passages is None and not event.is_near_miss:
+            return None
+        away = max(FARTHEST_METRES - event.mover.y, 1.0) / event.speed
+        first, last = event.stops_s - away, event.stops_s + event.stop_seconds + away
+        return Clip(
+            name=f"{self.pose}/{self.seed}/{number}",
+            site=self,
+            event=event,
+            light_seed=self.seed * 50 + 1000 + number,
+            begins_s=max(first, event.starts_s) + (number % 5) * 0.1,
+            ends_s=min(last, event.ends_s) + SETTLED_SECONDS,
+            crossing_s=passages[0] if passages else None,
+            leaving_s=passages[1] if passages else None,
+        )
 
-def _shown_seconds(event: ScheduledEvent) -> tuple[float, float]:
-    """From when to when a visit's mover is near enough to be judged."""
-    away = max(FARTHEST_METRES - event.mover.y, 1.0) / event.speed
-    first, last = event.stops_s - away, event.stops_s + event.stop_seconds + away
-    return max(first, event.starts_s), min(last, event.ends_s)
 
+def passage_seconds(scene: DockScene, event: ScheduledEvent) -> tuple[float, float] | None:
+    """When the exact p25 first falls below the one threshold and last rises above the other.
 
-def crossing_seconds(scene: DockScene, event: ScheduledEvent) -> float | None:
-    """When the exact p25 first falls below the threshold; None: never, or only by a hair."""
+    None: it never falls, or only by a hair, or is not seen to rise again.
+    """
     before: tuple[float, float] | None = None
-    found, least = None, np.inf
+    enters: float | None = None
+    leaves: float | None = None
+    least = np.inf
     for t in np.arange(event.starts_s, event.ends_s, _SEARCH_SECONDS):
         mover = event.state(float(t))
         truth = None if mover is None else scene.measure([mover])[0]
         if truth is None:
             continue
-        metres = truth.distance_p25
-        least = min(least, metres)
-        if found is None and metres < THRESHOLD_METRES:
-            share = 1.0 if before is None else (before[1] - THRESHOLD_METRES) / max(before[1] - metres, 1e-6)
-            found = float(t) - _SEARCH_SECONDS * (1 - share)
-        before = (float(t), metres)
-    return found if least < THRESHOLD_METRES - 0.3 else None
+        now = (float(t), truth.distance_p25)
+        least = min(least, now[1])
+        if enters is None and now[1] < ENTER_METRES:
+            enters = _passage(before, now, ENTER_METRES)
+        if enters is not None and before is not None and before[1] < EXIT_METRES <= now[1]:
+            leaves = _passage(before, now, EXIT_METRES)
+        before = now
+    if enters is None or leaves is None or least >= ENTER_METRES - 0.3:
+        return None
+    return enters, leaves
+
+
+def _passage(before: tuple[float, float] | None, now: tuple[float, float], metres: float) -> float:
+    """Seconds, between two looks."""
+    if before is None:
+        return now[0]
+    share = (metres - before[1]) / (now[1] - before[1])
+    return before[0] + share * (now[0] - before[0])
