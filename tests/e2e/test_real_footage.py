@@ -175,7 +175,7 @@ def test_each_car_is_one_start_and_one_end(tmp_path):
     )
     owner.start()
     ended(owner)
-    assert owner.drain(30.0)
+    assert owner.drain(240.0)
     owner.stop(5.0)
     publisher.close(5.0)
     lines = [json.loads(line)["data"] for line in (tmp_path / "out" / "alerts.jsonl").read_text().splitlines()]
