@@ -9,7 +9,7 @@ import pytest
 
 from operators.frames import Ticket
 from operators.preview import preview_jpeg
-from pipeline.frame_path.publisher.evidence import EvidenceStore, evidence_path
+from pipeline.frame_path.publisher.evidence import evidence_path
 from pipeline.frame_path.publisher.thumbnail_store import thumbnail_path
 from pipeline.gallery.config import GalleryConfig
 from pipeline.gallery.intake import Intake
@@ -18,7 +18,6 @@ from pipeline.gallery.records import Record
 from pipeline.gallery.store import GalleryStore
 from pipeline.kafka_client import KafkaSecurity
 from pipeline.secrets import Secrets
-from pipeline.sinks.config import EvidenceConfig
 from pipeline.sources.config import SourceConfig
 from pipeline.sources.simulated import dock_for, frame_at
 from tests.fakes_gallery import SECOND, direction, result, subject
@@ -120,8 +119,9 @@ def test_of_a_live_camera_there_is_the_frame_s_own_thumbnail_else_the_nearest(re
 
 def test_thumbnails_beside_evidence_that_lies_in_no_folder_are_found(record: Record, tmp_path: Path) -> None:
     rgb = np.full((224, 392, 3), 90, np.uint8)
-    store = EvidenceStore(EvidenceConfig(store="memory://evidence/c"), state_dir=tmp_path)
-    store.thumbnails.put(thumbnail_path(Ticket("dock-1", 17, 17, 7), record.rule_time_ns), preview_jpeg(rgb))
+    path = tmp_path / thumbnail_path(Ticket("dock-1", 17, 17, 7), record.rule_time_ns)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(preview_jpeg(rgb))
     shown = pictures(LIVE, "memory://evidence/c", tmp_path).of(record)
     assert shown.why == ""
     assert shown.rgb is not None
