@@ -11,7 +11,7 @@ from operators.geometry import FloorCamera, signed_distance
 from operators.results import LineDistance, Subject
 from operators.scene.config import Line
 from operators.scene.empty_view import EmptyView
-from operators.scene.grouping import split_subjects
+from operators.scene.grouping import MIN_PATCHES, connected, split_subjects
 
 CLOSER_SHARE = 0.05
 """A patch of a subject is at least this much nearer than the empty view. Source: own measurements: without it one of
@@ -45,8 +45,9 @@ def view_tokens(patches: np.ndarray) -> np.ndarray:
 def subject_patches(view: EmptyView, log_depth: np.ndarray, tokens: np.ndarray) -> np.ndarray:
     """Bool (h, w): patches that are nearer and look new; with a view of one light, patches that are clearly nearer.
 
-    How new a patch must look falls the nearer it is. Nearer means more so than what looks as ever: in a light that the
-    depth head does not know well, a whole picture may read a third too near.
+    Nearer means more so than what looks as ever: in a light that the depth head does not know well, a whole picture may
+    read a third too near. Where nothing is surely new, less will do the nearer a patch is. Beside a thing that surely
+    is it does not: that began an alert three seconds early.
     """
     closer = view.closer_by(log_depth)
     if view.is_one_light:
@@ -55,7 +56,11 @@ def subject_patches(view: EmptyView, log_depth: np.ndarray, tokens: np.ndarray) 
     is_as_ever = (novelty <= threshold) & np.isfinite(log_depth) & np.isfinite(view.log_depth)
     closer = _closer_than_all(closer, is_as_ever)
     share = np.maximum(1.0 - LESS_NEW_IF_CLOSER * (closer - CLOSER_SHARE), LEAST_NEW_SHARE)
-    return (closer >= CLOSER_SHARE) & (novelty > threshold * share)
+    is_nearer = closer >= CLOSER_SHARE
+    sure = is_nearer & (novelty > threshold)
+    if any(group.sum() >= MIN_PATCHES for group in connected(sure)):
+        return sure
+    return is_nearer & (novelty > threshold * share)
 
 
 def _closer_than_all(closer: np.ndarray, is_as_ever: np.ndarray) -> np.ndarray:

@@ -119,6 +119,16 @@ def test_the_closer_a_patch_is_the_less_new_it_must_look(closer: float, novelty:
     np.testing.assert_array_equal(patches, mask & is_one)
 
 
+def test_beside_what_is_surely_new_nothing_that_is_hardly_new_counts():
+    thing, shadow = block(slice(5, 9), slice(10, 13)), block(slice(9, 12), slice(12, 18))
+    log_depth = np.log(np.where(thing | shadow, 0.75, 1.0) * empty_depth())
+    novelty = np.select([thing, shadow], [0.6, 0.45], 0.1)
+    np.testing.assert_array_equal(subject_patches(plain_view(), log_depth, looking(novelty)), thing)
+    novelty[thing] = 0.45
+    novelty[5, 10:12] = 0.6  # two patches are noise, not a thing
+    np.testing.assert_array_equal(subject_patches(plain_view(), log_depth, looking(novelty)), thing | shadow)
+
+
 def test_a_picture_that_reads_nearer_as_a_whole_has_only_those_in_it_who_are_nearer_still():
     mask = block(slice(11, 15), slice(10, 13))
     night = np.log(0.7 * empty_depth())
