@@ -175,6 +175,11 @@ def test_from_the_empty_view_to_a_stop_and_what_remains(site: Path, tmp_path: Pa
     again = Session(existing(site, "gate"), Model())
     assert again.steps[Step.EMPTY_VIEW].said.startswith("view/gate@1 knows 1 light")
     assert again.steps[Step.DRIVE_IN].status == "done"
+    again.redraw(replace(again.draft, privacy=(((0.0, 0.0), (0.2, 0.0), (0.2, 0.1)),)))
+    assert again.steps[Step.EMPTY_VIEW].said == "the pose or a mask has changed since: learn it anew"
+    anew = again.run(StepAsked(Step.EMPTY_VIEW), lambda *_: None)
+    assert anew.startswith("view/gate@2 knows 1 light")
+    assert "Lights of before are forgotten" in anew
     again.redraw(Draft(typed={"height": 3.0}, kept_lines=again.draft.kept_lines))
     with pytest.raises(UserError, match="learn the empty view first"):
         again.run(StepAsked(Step.DRIVE_IN, None, StopAsked(4.0, "dock")), lambda *_: None)
