@@ -19,9 +19,9 @@ EMPTY_FPS = 0.5
 """Of scenes in which nobody comes: their minutes are many, and two samples in a row are then enough for a start."""
 ENTER_METRES, EXIT_METRES = 3.0, 3.6
 LIGHTS_LEARNT = 4
-SAMPLES_PER_LIGHT = (5, 4, 4, 4)
-"""The learner wants five of the first light."""
-SAMPLES_APART_SECONDS = 15.0
+SAMPLES_PER_LIGHT = 5
+SAMPLES_APART_SECONDS = 2.0
+"""As `scene learn --for 10s` takes them, once under each light; a longer sitting may be of several."""
 FARTHEST_METRES = 9.0
 """A clip shows its mover from here on, until it is as far away again."""
 SETTLED_SECONDS = 2.5
@@ -86,7 +86,7 @@ class Site:
         return [
             [
                 self.picture([], self.seed * 10 + light, SAMPLES_APART_SECONDS * moment, moment)
-                for moment in range(SAMPLES_PER_LIGHT[light])
+                for moment in range(SAMPLES_PER_LIGHT)
             ]
             for light in range(LIGHTS_LEARNT)
         ]
