@@ -98,6 +98,7 @@ def _pose(engine: OnePass, head: DepthLinear, found: FoundPose, random: tuple[En
     spec, baseline = _spec(found), median_depth(found.pose)
     scores: list[ClipScore] = []
     cameras: list[Camera] = []
+    controls: dict[str, float] = {}
     for number, wanted in enumerate(SITES_PER_POSE):
         site = Site.of(found.pose, number)
         camera = commission(engine, head, spec, site)

@@ -50,7 +50,7 @@ class OnePass(Engine):
     """Keeps each thread's last pass: a second analyzer of the same pictures costs none."""
 
     def __init__(self, engine: Engine) -> None:
-        super().__init__(engine.backbone, engine.precision)
+        super().__init__(engine.backbone, "bf16" if engine.precision == "bf16" else "fp32")
         self._last = threading.local()
 
     def run(
