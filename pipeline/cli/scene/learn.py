@@ -16,6 +16,7 @@ from pipeline.cli.scene.lesson import Lesson, ask_running, learnt_said, teach
 from pipeline.cli.scene.named import camera_of
 from pipeline.control.bank_request import parse_span
 from pipeline.control.view_lessons import LEAST_SECONDS, MOST_SECONDS
+from pipeline.errors import PipelineError
 
 
 def learn(
@@ -44,11 +45,15 @@ def learn(
             print(f"{camera}: {learnt_said(learnt)}; the running pipeline uses it from its next frame")
             return
         print("no pipeline answers (it takes runtime.http with a token): the camera is opened here")
-    fitted = Model().fitted(loaded, camera, _progress)
-    if not fitted.spec.needs_subjects and fitted.spec.view is None:
+    spec = loaded.camera_spec(camera)
+    if not spec.needs_subjects and spec.view is None:
         raise UserError(
             f"{camera} has no empty view: expected `view`, or a rule that needs subjects, such as distance_to; got none"
         )
+    try:
+        fitted = Model().fitted(loaded, camera, _progress, has_rules=False)
+    except (PipelineError, ValueError) as error:  # WeightsError is a ValueError
+        raise UserError(str(error), 3) from None
     learnt = teach(fitted, Camera(camera, found.source, loaded.secrets), lesson, _progress)
     print(f"{camera}: {learnt_said(learnt)}; the next `run` uses it")
 
