@@ -1,4 +1,5 @@
-"""`main.py commission` in a real browser: everything is drawn with the mouse, saved, and the saved camera runs."""
+"""`main.py commission` in a real browser: everything is drawn with the mouse, a vehicle drives in, and what was saved
+runs."""
 
 from __future__ import annotations
 
@@ -10,13 +11,17 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
+from operators.heads.shipped import ASSETS
+from operators.scene.residuals import MeasuredMetres
+from pipeline.cli.drive_in.pictures import simulated
 from pipeline.config.loader import load_config
 from pipeline.config.readiness import check_ready
 from pipeline.sources.simulated import dock_for, frame_at, pose_for
@@ -25,7 +30,11 @@ from tests.floor_scenes import SIZE, seen
 
 pytestmark = pytest.mark.ray
 
-SEED, FPS, NUM_FRAMES = 9, 5, 8
+SEED, FPS = 9, 2
+EMPTY_SECONDS, STOP_SECONDS, STOP_METRES = 3, 4, 4.0
+NUM_FRAMES = FPS * (EMPTY_SECONDS + STOP_SECONDS)
+HEAD = ASSETS / "depth-be62014196720a8d1f07c573.safetensors"
+"""Fitted at another pose: fitting one here would take minutes."""
 BAY = [(-1.5, 3.0), (1.5, 3.0), (1.5, 8.0), (-1.5, 8.0)]
 STOP = [(-1.8, 3.2), (1.2, 3.2), (1.2, 5.7), (-1.8, 5.7)]
 ZONE = [(0.2, 0.5), (0.7, 0.5), (0.8, 0.9), (0.1, 0.9)]
@@ -33,11 +42,12 @@ CLICK_PX = 0.7
 POSE = pose_for(SEED)
 SITE = """\
 version: 1
-model: {{backbone: dinov2_vits14, weights: random, shapes: [112x196]}}
+model: {{backbone: dinov2_vits14, weights: standin, shapes: [224x392]}}
+heads: {{depth: {{kind: depth, checkpoint: {folder}/head.safetensors}}}}
 sinks: {{jsonl: {{path: {folder}/results}}}}
 runtime: {{ray: local, state_dir: {folder}/state, admission: degrade}}
 """
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=60_000)
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 
 
@@ -54,14 +64,14 @@ def browser(missing_server) -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A simulated dock before anybody comes."""
+    """A simulated dock before anybody comes, and then a forklift that stands still."""
     path = tmp_path_factory.mktemp("clips") / "dock.mp4"
     scene, schedule, _ = dock_for(SEED)
     with av.open(str(path), "w") as container:
         video = container.add_stream("libx264", rate=FPS)
         (video.height, video.width), video.pix_fmt = SIZE, "yuv420p"
-        for number in range(NUM_FRAMES):
-            rgb = frame_at(scene, schedule, number / FPS).rgb
+        empty = (frame_at(scene, schedule, number / FPS).rgb for number in range(FPS * EMPTY_SECONDS))
+        for rgb in chain(empty, simulated(SEED, "forklift-7", STOP_METRES, STOP_SECONDS)):
             container.mux(video.encode(av.VideoFrame.from_ndarray(rgb, format="rgb24")))
         container.mux(video.encode())
     return path
@@ -98,6 +108,7 @@ def drawn(browser: Browser, clip: Path, tmp_path_factory: pytest.TempPathFactory
     site = tmp_path_factory.mktemp("drawn") / "site"
     site.mkdir()
     (site / "site.yaml").write_text(SITE.format(folder=site))
+    shutil.copyfile(HEAD, site / "head.safetensors")
     command = [sys.executable, "main.py", "commission", str(site), "gate", "--source", str(clip), "--every", "0.2"]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
@@ -107,9 +118,12 @@ def drawn(browser: Browser, clip: Path, tmp_path_factory: pytest.TempPathFactory
         process.kill()
     assert process.returncode == 0, said
     assert "written: " in said
+    assert "to do: it watches for nothing yet" in said
+    assert f"to do: teach the empty view a second light: python main.py scene learn {site} gate" in said
     return site
 
 
+@pytest.mark.timeout(420)
 def test_a_camera_is_drawn_with_the_mouse_and_saved(drawn: Path) -> None:
     found = load_config(drawn).cameras["gate"]
     assert found.view is not None
@@ -121,7 +135,13 @@ def test_a_camera_is_drawn_with_the_mouse_and_saved(drawn: Path) -> None:
     assert ahead == pytest.approx([4.0, 4.0], abs=0.2)
     assert found.lines["here"] == "here"
     assert len(found.privacy) == 1
-    assert (drawn / "state" / "artefacts" / "view" / "gate@1").is_file()
+    artefacts = drawn / "state" / "artefacts"
+    assert (artefacts / "view" / "gate@1").is_file()
+    metres = MeasuredMetres.from_bytes((artefacts / "metres" / "gate@3").read_bytes())
+    ((line, known, vehicle),) = [(stop.line, stop.known_metres, stop.vehicle) for stop in metres.stops]
+    assert (line, known, vehicle) == ("here", STOP_METRES, "forklift-7")
+    assert abs(metres.stops[0].residual_metres) < 1.5
+    assert metres.fingerprint
 
 
 @pytest.mark.timeout(420)
@@ -176,8 +196,17 @@ def draw(browser: Browser, address: str, bays: list[list[tuple[float, float]]]) 
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Line through the camera's foot").click()
 
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:  # a slow machine: what is drawn is not there yet when somebody saves
+        held.append(route)
+
+    page.route("**/draft", hold)
     hand.draw("Zone", [(0.1, 0.1), (0.3, 0.3), (0.3, 0.1), (0.1, 0.3), (0.1, 0.1)])
     page.locator("#save").click()
+    for route in held:
+        route.continue_()
+    page.unroute("**/draft")
     expect(page.get_by_role("alert")).to_contain_text("crosses itself")
     page.get_by_label("Delete zone zone").click()
 
@@ -189,25 +218,48 @@ def draw(browser: Browser, address: str, bays: list[list[tuple[float, float]]]) 
     page.keyboard.press("Enter")
     expect(page.locator("[data-step=areas] .said")).to_have_text("1 zone, 2 lines, 1 privacy mask")
 
-    page.get_by_role("button", name="Learn").click()
-    expect(page.locator("[data-step=empty_view]")).to_have_attribute("data-status", "done", timeout=90_000)
+    teach(page)
+    drive_in(page)
     page.locator("#save").click()
     expect(page.locator("[data-step=file] .said")).to_contain_text("written")
     page.get_by_role("button", name="Finish").click()
     expect(page.locator("body")).to_have_text("Done. You may close this page.")
-    assert wrong in ([], [wrong_save(wrong)]), wrong
+    assert all("400" in text for text in wrong), wrong  # what a browser logs of a refusal
     page.close()
+
+
+def teach(page: Page) -> None:
+    page.get_by_role("button", name="Measure").click()  # the order matters, and the page says so
+    expect(page.get_by_role("alert")).to_contain_text("expected metres from the line to the vehicle's body")
+    page.get_by_label("Stands at").fill(str(STOP_METRES))
+    page.get_by_role("button", name="Measure").click()
+    expect(page.locator("[data-step=drive_in] .said")).to_contain_text("learn the empty view first")
+    page.get_by_label("Empty from").fill("0:00")
+    page.locator("#empty-to").fill(f"0:0{EMPTY_SECONDS - 1}")
+    page.get_by_role("button", name="Learn").click()
+    expect(page.locator("[data-step=empty_view]")).to_have_attribute("data-status", "done", timeout=90_000)
+    expect(page.locator("[data-step=empty_view] .said")).to_contain_text("A second light is still asked for")
+
+
+def drive_in(page: Page) -> None:
+    """The same stop twice; the first one is taken out again."""
+    page.locator("#stop-line").select_option("here")
+    page.get_by_label("Stands from").fill(f"0:0{EMPTY_SECONDS}")
+    page.locator("#stop-to").fill(f"0:0{EMPTY_SECONDS + STOP_SECONDS}")
+    for vehicle in ("wrong", "forklift-7"):
+        page.get_by_label("Vehicle").fill(vehicle)
+        page.get_by_role("button", name="Measure").click()
+        expect(page.locator("#stops tbody")).to_contain_text(vehicle, timeout=90_000)
+    expect(page.locator("#stops tbody tr")).to_have_count(2)
+    page.get_by_label(f"Forget the stop of wrong at {STOP_METRES:.2f} m").click()
+    expect(page.locator("#stops tbody tr")).to_have_count(1)
+    expect(page.locator("[data-step=drive_in] .said")).to_contain_text("jitter")
 
 
 def seen_ahead(page: Page) -> float:
     """Where the page's own grid has 4 m, as a share of the picture's height."""
     label = page.locator("text.grid-label", has_text=re.compile("^4 m$"))
     return float(label.get_attribute("y") or "nan") / SIZE[0]
-
-
-def wrong_save(wrong: list[str]) -> str:
-    """A browser logs an answer of 400, which the crossing zone is."""
-    return next((text for text in wrong if "400" in text), "")
 
 
 def test_ctrl_c_leaves_everything_as_it_was(clip: Path, tmp_path: Path) -> None:
