@@ -41,8 +41,9 @@ runtime:
 """
 
 FPS = 10
-DARK_SECONDS, BRIGHT_SECONDS = 2, 22
-"""The bright part begins an episode; only a run that goes on after a kill sees the second dark part that ends it."""
+PARTS = ((False, 2), (True, 22), (False, 1), (True, 1), (False, 2))
+"""(is bright, seconds): the long bright part begins an episode; only a run that goes on after a kill sees it end. The
+short one is an episode of its own, long after the mute was asked for."""
 
 
 def picture(*, is_bright: bool) -> np.ndarray:
@@ -58,13 +59,12 @@ def write_clip(path: Path) -> int:
         video.width, video.height, video.pix_fmt = 192, 112, "yuv420p"
         video.codec_context.thread_count = 1
         video.codec_context.gop_size = FPS
-        parts = [(False, DARK_SECONDS), (True, BRIGHT_SECONDS), (False, DARK_SECONDS)]
-        for is_bright, seconds in parts:
+        for is_bright, seconds in PARTS:
             for _ in range(seconds * FPS):
                 frame = av.VideoFrame.from_ndarray(picture(is_bright=is_bright), format="rgb24")
                 container.mux(video.encode(frame))
         container.mux(video.encode())
-    return sum(seconds for _, seconds in parts) * FPS
+    return sum(seconds for _, seconds in PARTS) * FPS
 
 
 @pytest.fixture
@@ -113,6 +113,7 @@ def test_driver_and_publisher_are_killed_in_a_muted_episode_and_redis_goes_away(
 
     with PipelineProcess(config) as second:
         until("it goes on", lambda: second.status()["cameras"])
+        assert _active(client, prefix)["muted"], "the publisher dies within the episode, and within the mute"
         os.kill(next(each["pid"] for each in second.status()["actors"] if each["kind"] == "publish"), signal.SIGKILL)
         redis_server.kill()
         until("the sink is missed", lambda: second.get("/readyz")[0] == 503, seconds=60)
@@ -122,10 +123,13 @@ def test_driver_and_publisher_are_killed_in_a_muted_episode_and_redis_goes_away(
         assert second.terminate() == 0, second.text
         assert "clip: decoded" in second.text
         assert second.text.count("unaccounted 0") == 2, second.text
-    assert len(set(alerts("alert.start.v1"))) == 1, "one start, over the death of the driver"
-    assert len(set(alerts("alert.end.v1"))) == 1
-    end = next(body for _, kind, body in stream(client, f"{prefix}:alerts:clip") if kind.endswith("alert.end.v1"))
-    assert (end["muted"], end["notify"], end["acknowledged"]["by"]) == (True, False, "bo")
+    told = {event_id: body for event_id, _, body in stream(client, f"{prefix}:alerts:clip")}
+    starts, ends = ([told[each] for each in dict.fromkeys(alerts(kind))] for kind in ("start.v1", "end.v1"))
+    assert [each["episode"] for each in starts] == [1, 2], "one start an episode, whoever dies"
+    assert [each["episode"] for each in ends] == [1, 2]
+    assert (ends[0]["muted"], ends[0]["notify"], ends[0]["acknowledged"]["by"]) == (True, False, "bo")
+    assert (starts[1]["muted"], starts[1]["notify"]) == (True, False), "the mute of the camera holds over both"
+    assert (ends[1]["muted"], ends[1]["notify"]) == (True, False)
     assert len(set(alerts("alert.mute.v1"))) == len(set(alerts("alert.ack.v1"))) == 1
     assert alerts("alert.unmute.v1") == []
     assert client.hgetall(f"{prefix}:alerts:active") == {}
