@@ -58,7 +58,7 @@ def _heading() -> str:
         f"{platform.machine()}.\n\n"
         "The alarm's cameras are set up as a site would: height, pitch and field of view from two painted bays\n"
         "that somebody marked (1.3 pixels off, standard deviation), the yaw typed to about a degree; the head\n"
-        "fitted at what was found; the empty view from 17 pictures that the product's learner sorts by light; a\n"
+        "fitted at what was found; the empty view from 20 pictures that the product's learner sorts by light; a\n"
         "bank of 20 pictures a class; a forklift driven in to 2.5, 3.5 and 5 m. Visits are sampled at 2 fps, empty\n"
         "scenes and the parked half hour every two seconds. Judged is the rule as written; the *critical* one\n"
         "fires by the drive-ins' margin earlier, and *in time* counts approaches that start no later than by\n"
