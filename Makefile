@@ -18,7 +18,7 @@ help:
 	@echo "make test [PYTEST_ARGS=...] [WORKERS=N]   unit, contract, golden and end-to-end tests on real servers"
 	@echo "make check                                lint, format, types, import rules, lock and docs up to date"
 	@echo "make format                               let ruff repair what it can"
-	@echo "make acceptance                           does it do what it is for? up to 20 minutes; writes docs/acceptance.md"
+	@echo "make acceptance                           does it do what it is for? half an hour; writes docs/acceptance.md"
 	@echo "make gpu-check                            parity and pictures/s on a GPU; fails where there is none"
 	@echo "make docs                                 write docs/configuration.md from the configuration structs"
 	@echo "make setup | lock | clean                 .venv from the lock; the lock from pyproject.toml; remove what runs leave"

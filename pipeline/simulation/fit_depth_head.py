@@ -7,6 +7,7 @@ file. Needs the stand-in weights; about five minutes on two cores.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from operators.heads.depth_linear import DepthLinear
 from operators.heads.fit_depth import place_like
 from pipeline.simulation.depth_heads import fit_over_poses
 from pipeline.simulation.pose import POSES, Pose
+from pipeline.simulation.rendered import Rendered
 from pipeline.simulation.training import training_frames
 
 SHAPE = (224, 392)
@@ -29,12 +31,16 @@ UNSEEN_SEED = 70_000
 PICTURES_PER_TEST_POSE = 12
 
 
+def unseen_pictures(pose: Pose, seed: int, count: int) -> Iterator[Rendered]:
+    """Layouts and lights of another seed, one or two movers of all kinds in each picture."""
+    return training_frames(count, pose, seed, movers=(1, 2), kinds=("forklift", "person", "truck", "other"))
+
+
 def relative_errors(engine: Engine, head: DepthLinear, pose: Pose, seed: int, count: int) -> tuple[np.ndarray, ...]:
     """Signed relative errors of depth, float32 each: on pixels of movers (of all kinds), and on all other pixels."""
     movers: list[np.ndarray] = []
     rest: list[np.ndarray] = []
-    kinds = ("forklift", "person", "truck", "other")
-    for picture in training_frames(count, pose, seed, movers=(1, 2), kinds=kinds):
+    for picture in unseen_pictures(pose, seed, count):
         pixels, placement = place(picture.rgb, SHAPE)
         camera, grid = FloorCamera(pose.view(), SHAPE, placement), grid_of(SHAPE, engine.backbone.arch.patch)
         taps = engine.run(pixels[None], head.about.blocks).taps

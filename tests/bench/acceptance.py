@@ -1,7 +1,7 @@
 """Asks whether the system does what it is for, and writes the table that the documentation shows.
 
-`python -m tests.bench.acceptance [labels | alarm]` plays them on simulated docks that nothing was fitted on, with the
-controls that must fail; up to 20 minutes on two quiet cores. Exit status 1 if something does not hold.
+`python -m tests.bench.acceptance [depth | labels | alarm]` plays them on simulated docks that nothing was fitted on,
+with the controls that must fail; half an hour on two quiet cores. Exit status 1 if something does not hold.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import time
 from pathlib import Path
 
 from operators.backbone import load_backbone
-from tests.bench import acceptance_alarm, acceptance_labels
+from tests.bench import acceptance_alarm, acceptance_depth, acceptance_labels
 
-PARTS = {"labels": acceptance_labels, "alarm": acceptance_alarm}
+PARTS = {"depth": acceptance_depth, "labels": acceptance_labels, "alarm": acceptance_alarm}
 
 
 def main(arguments: list[str]) -> int:
