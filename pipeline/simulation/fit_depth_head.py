@@ -7,7 +7,7 @@ file. Needs the stand-in weights; about five minutes on two cores.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from operators.geometry import FloorCamera
 from operators.heads.depth_linear import DepthLinear
 from operators.heads.fit_depth import place_like
 from pipeline.simulation.depth_heads import fit_over_poses
+from pipeline.simulation.movers import Kind
 from pipeline.simulation.pose import POSES, Pose
 from pipeline.simulation.rendered import Rendered
 from pipeline.simulation.training import training_frames
@@ -29,18 +30,22 @@ NUM_PICTURES = 576
 SEED = 100
 UNSEEN_SEED = 70_000
 PICTURES_PER_TEST_POSE = 12
+ALL_KINDS: tuple[Kind, ...] = ("forklift", "person", "truck", "other")
+"""The last is in no head."""
 
 
-def unseen_pictures(pose: Pose, seed: int, count: int) -> Iterator[Rendered]:
-    """Layouts and lights of another seed, one or two movers of all kinds in each picture."""
-    return training_frames(count, pose, seed, movers=(1, 2), kinds=("forklift", "person", "truck", "other"))
+def unseen_pictures(pose: Pose, seed: int, count: int, kinds: Sequence[Kind] = ALL_KINDS) -> Iterator[Rendered]:
+    """Layouts, lights and colours of another seed, one or two movers in each picture."""
+    return training_frames(count, pose, seed, movers=(1, 2), kinds=kinds)
 
 
-def relative_errors(engine: Engine, head: DepthLinear, pose: Pose, seed: int, count: int) -> tuple[np.ndarray, ...]:
-    """Signed relative errors of depth, float32 each: on pixels of movers (of all kinds), and on all other pixels."""
+def relative_errors(
+    engine: Engine, head: DepthLinear, pose: Pose, pictures: Iterable[Rendered]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Signed relative errors of depth, float32 each: on pixels of movers, and on all other pixels."""
     movers: list[np.ndarray] = []
     rest: list[np.ndarray] = []
-    for picture in unseen_pictures(pose, seed, count):
+    for picture in pictures:
         pixels, placement = place(picture.rgb, SHAPE)
         camera, grid = FloorCamera(pose.view(), SHAPE, placement), grid_of(SHAPE, engine.backbone.arch.patch)
         taps = engine.run(pixels[None], head.about.blocks).taps
@@ -55,7 +60,7 @@ def relative_errors(engine: Engine, head: DepthLinear, pose: Pose, seed: int, co
 def measured(engine: Engine, head: DepthLinear) -> DepthLinear:
     """The head with its errors on unseen seeds at the named poses."""
     pairs = [
-        relative_errors(engine, head, pose, UNSEEN_SEED + number, PICTURES_PER_TEST_POSE)
+        relative_errors(engine, head, pose, unseen_pictures(pose, UNSEEN_SEED + number, PICTURES_PER_TEST_POSE))
         for number, pose in enumerate(POSES.values())
     ]
     movers, rest = (np.concatenate(parts) for parts in zip(*pairs, strict=True))

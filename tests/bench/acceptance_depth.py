@@ -1,9 +1,9 @@
-"""Depth on pixels of movers, by heads fitted at the pose, on layouts, lights and kinds that no head has seen."""
+"""Depth on pixels of movers, by heads fitted at the pose, on layouts, lights and colours that no head has seen."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from operators.backbone import Engine, load_backbone
 from operators.backbone.preprocess import place
 from operators.heads.fit_depth import place_like
 from operators.heads.shipped import shipped_head
-from pipeline.simulation import POSES
+from pipeline.simulation import KNOWN_KINDS, POSES, Rendered
 from pipeline.simulation.fit_depth_head import relative_errors, unseen_pictures
 from tests.bench.alarm_checks import table
 from tests.bench.alarm_pose import fit_heads
@@ -58,28 +58,29 @@ def run(*, quick: bool = False, poses: Sequence[str] = POSES_JUDGED, cache_dir: 
 
 def _figures(pose: str, chains: Sequence[tuple[Engine, Any]], count: int) -> dict[str, float]:
     """Of our weights, then of random ones where they are given."""
-    seed = FIRST_SEED + sorted(POSES).index(pose)
-    movers, rest = relative_errors(*chains[0], POSES[pose], seed, count)
-    baseline = _baseline_errors(pose, seed, count)
+    seed, at = FIRST_SEED + sorted(POSES).index(pose), POSES[pose]
+    movers, rest = relative_errors(*chains[0], at, unseen_pictures(at, seed, count, KNOWN_KINDS))
+    others, _ = relative_errors(*chains[0], at, unseen_pictures(at, seed, count // 3, ("other",)))
+    baseline = _baseline_errors(pose, unseen_pictures(at, seed, count, KNOWN_KINDS))
     figures = {
         "movers_abs_rel": float(np.nanmedian(np.abs(movers))),
         "movers_bias": float(np.nanmedian(movers)),
+        "unknown_kind_abs_rel": float(np.nanmedian(np.abs(others))),
         "movers_p90": float(np.nanpercentile(np.abs(movers), 90)),
         "rest_abs_rel": float(np.nanmedian(np.abs(rest))),
         "baseline_abs_rel": float(np.nanmedian(np.abs(baseline))),
     }
     for engine, head in chains[1:]:
-        figures["random_movers_abs_rel"] = float(
-            np.nanmedian(np.abs(relative_errors(engine, head, POSES[pose], seed, count)[0]))
-        )
+        errors, _ = relative_errors(engine, head, at, unseen_pictures(at, seed, count, KNOWN_KINDS))
+        figures["random_movers_abs_rel"] = float(np.nanmedian(np.abs(errors)))
     return figures
 
 
-def _baseline_errors(pose: str, seed: int, count: int) -> np.ndarray:
+def _baseline_errors(pose: str, pictures: Iterable[Rendered]) -> np.ndarray:
     """Of the median of the training depth at each pixel, which looks at no picture."""
     depth = median_depth(pose)
     errors: list[np.ndarray] = []
-    for picture in unseen_pictures(POSES[pose], seed, count):
+    for picture in pictures:
         placement = place(picture.rgb, SHAPE)[1]
         truth, is_mover = place_like(picture.depth, placement), place_like(picture.kind_map, placement) > 0
         errors.append(((depth - truth) / truth)[is_mover])
