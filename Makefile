@@ -3,7 +3,8 @@ PYTHON ?= python3
 SECONDS ?= 60
 COMPARE ?=
 TORCH_BACKEND ?=
-WORKERS ?= auto
+# One more than cores: much of the suite waits for servers.
+WORKERS ?= $(shell echo $$(( $$(nproc) + 1 )))
 VENV := .venv
 BIN := $(VENV)/bin
 UV := VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv

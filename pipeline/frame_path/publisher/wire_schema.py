@@ -14,7 +14,7 @@ from pipeline.frame_path.publisher.wire_actions import Acknowledged, ActionBody
 
 
 class Array(msgspec.Struct, frozen=True):
-    """A tensor. `pipeline.frame_path.publisher.wire.decode_array` reads it; so do ten lines of any language."""
+    """A tensor; ten lines of any language read it."""
 
     dtype: Literal["float16"]
     shape: list[int]
