@@ -19,7 +19,7 @@ import redis
 
 from tests.e2e.pipeline_process import PipelineProcess, stream, until
 
-KILLS = int(os.environ.get("KILLS", "4"))
+KILLS = int(os.environ.get("KILLS", "3"))
 FRAMES = 40
 
 CONFIG = """

@@ -45,7 +45,7 @@ version: 1
 model: {{backbone: dinov2_vits14, weights: standin, shapes: [224x392]}}
 heads: {{depth: {{kind: depth, checkpoint: {folder}/head.safetensors}}}}
 sinks: {{jsonl: {{path: {folder}/results}}}}
-runtime: {{ray: local, state_dir: {folder}/state, admission: degrade}}
+runtime: {{ray: auto, state_dir: {folder}/state, admission: degrade}}
 """
 expect.set_options(timeout=60_000)
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
@@ -145,10 +145,11 @@ def test_a_camera_is_drawn_with_the_mouse_and_saved(drawn: Path) -> None:
 
 
 @pytest.mark.timeout(420)
-def test_the_saved_camera_runs(drawn: Path) -> None:
+def test_the_saved_camera_runs(drawn: Path, ray_address: str) -> None:
     check_ready(load_config(drawn))
     command = [sys.executable, "main.py", "run", str(drawn)]
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=400, check=False)
+    cluster = {**os.environ, "RAY_ADDRESS": ray_address}
+    run = subprocess.run(command, cwd=ROOT, env=cluster, capture_output=True, text=True, timeout=400, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     results = [json.loads(line)["data"] for line in (drawn / "results" / "results.jsonl").read_text().splitlines()]
     assert len(results) == NUM_FRAMES

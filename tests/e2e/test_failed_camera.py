@@ -18,16 +18,22 @@ cameras:
   fine: {{source: {{file: {fine}}}, sample: {{policy: every_frame}}, heads: [embedding]}}
 sinks:
   jsonl: {{path: {out}}}
-runtime: {{ray: local, state_dir: {state}, admission: degrade}}
+runtime: {{ray: "{ray}", state_dir: {state}, admission: degrade}}
 """
 
 
 @pytest.mark.ray
-def test_a_file_that_is_no_video_fails_its_camera_alone_and_the_run_exits_1(tmp_path):
+def test_a_file_that_is_no_video_fails_its_camera_alone_and_the_run_exits_1(tmp_path, ray_address):
     (tmp_path / "broken.mp4").write_text("no video", "utf-8")
     clip = make_clip(tmp_path / "fine.mp4", 12)
     config = tmp_path / "cameras.yaml"
-    paths = {"broken": tmp_path / "broken.mp4", "fine": clip, "out": tmp_path / "out", "state": tmp_path / "state"}
+    paths = {
+        "broken": tmp_path / "broken.mp4",
+        "fine": clip,
+        "out": tmp_path / "out",
+        "state": tmp_path / "state",
+        "ray": ray_address,
+    }
     config.write_text(CONFIG.format(**paths), "utf-8")
     run = subprocess.run(
         [sys.executable, str(ROOT / "main.py"), "run", str(config)],
