@@ -34,8 +34,6 @@ class Looked:
     """float32 (h, w)."""
     tokens: np.ndarray
     """float16 (N, D)."""
-    depth_map: np.ndarray
-    """float32 (H, W) metres per pixel."""
 
 
 def look(engine: Engine, head: DepthLinear, pose: str, pictures: Iterable[Rendered]) -> Iterator[Looked]:
@@ -47,12 +45,8 @@ def look(engine: Engine, head: DepthLinear, pose: str, pictures: Iterable[Render
         taps = engine.run(np.stack([pixels for pixels, _ in placed]), DEPTH_BLOCKS, DEPTH_BLOCKS[-1]).taps
         camera, grid = FloorCamera(view, SHAPE, placed[0][1]), grid_of(SHAPE, engine.backbone.arch.patch)
         depth = head.predict(taps, grid, camera.focal[1])
-        maps = head.predict_map(taps, grid, SHAPE, camera.focal[1])
         tokens = view_tokens(taps[VIEW_BLOCK][1])
-        return [
-            Looked(picture, placed[row][1], np.log(depth[row]), tokens[row], maps[row])
-            for row, picture in enumerate(batch)
-        ]
+        return [Looked(picture, placed[row][1], np.log(depth[row]), tokens[row]) for row, picture in enumerate(batch)]
 
     yield from in_lanes(pictures, one)
 

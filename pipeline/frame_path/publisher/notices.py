@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from operators.camera import CameraSpec
 from pipeline.frame_path.publisher.draft import Letterhead
-from pipeline.frame_path.publisher.view_condition import Condition
+from pipeline.frame_path.publisher.view_condition import Condition, SceneWord
 from pipeline.frame_path.publisher.wire import encode_event, event_type
 from pipeline.frame_path.publisher.wire_schema import DeadLetterBody, SceneBody, StatusBody
 from pipeline.messages import Gone, Message, Status
 
+SceneChange = Literal["view_learnt", "absorbed", "condition"]
+
 
 @dataclass(frozen=True, slots=True)
 class SeenView:
-    """What a frame met."""
+    """Which version of the view a frame met, or brought."""
 
     view: str | None
     lights: int
@@ -53,54 +56,39 @@ class NoticeWriter:
         )
 
     def view_learnt(self, view: str, valid_from: tuple[int, int], lights: int, published_ns: int) -> Message:
-        body = SceneBody(
-            id=f"{self.spec.camera}/scene/{view}",
-            camera=self.spec.camera,
-            labels=self.spec.labels,
-            change="view_learnt",
-            view=view,
-            lights=lights,
-            valid_from=valid_from,
-            text=f"{self.spec.camera}: learnt its empty view anew, {lights} {'light' if lights == 1 else 'lights'}",
-            published_ns=published_ns,
-        )
-        return self._scene(body)
+        text = f"{self.spec.camera}: learnt its empty view anew, {lights} {'light' if lights == 1 else 'lights'}"
+        seen = SeenView(view, lights, valid_from)
+        return self._scene(view, seen, change="view_learnt", text=text, published_ns=published_ns)
 
     def absorbed(self, view: str, valid_from: tuple[int, int], lights: int, published_ns: int) -> Message:
         """A parked thing became part of the view; `view_learnt` says the same of the version."""
-        body = SceneBody(
-            id=f"{self.spec.camera}/scene/{view}/absorbed",
-            camera=self.spec.camera,
-            labels=self.spec.labels,
-            change="absorbed",
-            view=view,
-            lights=lights,
-            valid_from=valid_from,
-            text=(
-                f"{self.spec.camera}: what stood there for {self.spec.scene.absorb_after:.0f} s is part of the empty "
-                "view now, and no subject any more"
-            ),
-            published_ns=published_ns,
+        text = (
+            f"{self.spec.camera}: what stood there for {self.spec.scene.absorb_after:.0f} s is part of the empty "
+            "view now, and no subject any more"
         )
-        return self._scene(body)
+        seen = SeenView(view, lights, valid_from)
+        return self._scene(f"{view}/absorbed", seen, change="absorbed", text=text, published_ns=published_ns)
 
     def condition(self, found: Condition, seen: SeenView, published_ns: int) -> Message:
         """The view is well, learning, or no longer shown."""
+        name = f"condition/{found.number}"
+        return self._scene(name, seen, change="condition", text=found.text, published_ns=published_ns, scene=found.word)
+
+    def _scene(
+        self, name: str, seen: SeenView, *, change: SceneChange, text: str, published_ns: int, scene: SceneWord = ""
+    ) -> Message:
         body = SceneBody(
-            id=f"{self.spec.camera}/scene/condition/{found.number}",
+            id=f"{self.spec.camera}/scene/{name}",
             camera=self.spec.camera,
             labels=self.spec.labels,
-            change="condition",
-            scene=found.word,
-            text=found.text,
+            change=change,
             view=seen.view or "",
             lights=seen.lights,
             valid_from=seen.position,
+            scene=scene,
+            text=text,
             published_ns=published_ns,
         )
-        return self._scene(body)
-
-    def _scene(self, body: SceneBody) -> Message:
         return encode_event(
             body,
             event_id=body.id,
@@ -108,7 +96,7 @@ class NoticeWriter:
             event="scene",
             camera=self.spec.camera,
             site=self.letterhead.site,
-            time_ns=body.published_ns,
+            time_ns=published_ns,
         )
 
     def dead_letter(self, entry: Gone, published_ns: int) -> Message:
