@@ -75,6 +75,8 @@ def _told(answer: dict[str, Any]) -> list[str]:
         lines.append("skipped: " + ", ".join(f"{count} {reason}" for reason, count in answer["skipped"].items()))
     lines.append("pictures: " + ", ".join(f"{name} {count}" for name, count in answer["classes"].items()))
     versions, seconds = ", ".join(answer["artefacts"]), answer["seconds"]
-    lines.append(f"version: {versions}, in use {seconds:.1f} s after the last picture")
+    since = "not yet in use everywhere" if answer["waiting"] else "in use"
+    lines.append(f"version: {versions}, {since} {seconds:.1f} s after the last picture")
     lines += [f"  {camera}: from frame {frame} on" for camera, frame in sorted(answer["valid_from"].items())]
+    lines += [f"  {camera}: no result names it yet, its next frames will" for camera in answer["waiting"]]
     return lines

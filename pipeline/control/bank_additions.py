@@ -101,6 +101,7 @@ class BankAdditions:
             classes=dict(bank.counts()),
             seconds=round(self._clock.monotonic() - began, 3),
             valid_from=first,
+            waiting=sorted(self._asked_with(versions) - set(first)),
         )
 
     # --- pictures ----------------------------------------------------------------------------------------------------
@@ -175,12 +176,7 @@ class BankAdditions:
 
     def _in_use(self, versions: Sequence[str]) -> dict[str, str]:
         """First frame by camera whose result names a new version."""
-        cameras = {
-            camera
-            for camera in self._config.cameras
-            if {f"head/{name}" for name in self._config.camera_spec(camera).heads}
-            & {version.rpartition("@")[0] for version in versions}
-        }
+        cameras = self._asked_with(versions)
         deadline = self._clock.monotonic() + IN_USE_SECONDS
         while True:
             first = self._first_frames(versions)
@@ -188,6 +184,11 @@ class BankAdditions:
             if cameras <= set(first) or is_over:
                 return first
             self._clock.wait(self._stop, LOOK_SECONDS)
+
+    def _asked_with(self, versions: Sequence[str]) -> set[str]:
+        """Cameras that have one of these heads."""
+        heads = {version.rpartition("@")[0].removeprefix("head/") for version in versions}
+        return {name for name in self._config.cameras if heads & set(self._config.camera_spec(name).heads)}
 
     def _first_frames(self, versions: Sequence[str]) -> dict[str, str]:
         snapshots: list[PublisherSnapshot] = []

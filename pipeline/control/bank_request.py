@@ -49,7 +49,9 @@ class Added(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     """From the end of the collection until results name the new version, or until that was waited for long enough."""
     valid_from: dict[str, str]
-    """By camera, the first frame whose result names the new version; cameras that showed none yet are missing."""
+    """By camera, the first frame whose result names the new version."""
+    waiting: list[str]
+    """Cameras that showed no such frame yet; their next frames are asked with it all the same."""
 
 
 def mistake(message: str, code: str) -> PipelineError:

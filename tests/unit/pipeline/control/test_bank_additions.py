@@ -122,6 +122,20 @@ class Yard:
             self.publisher.publish(Delivery((replace(found, analysis=analysis),)))
         return event.is_set()
 
+    def stop_after_collection(self):
+        """Its frames come while they are collected, and then no more."""
+
+        def pass_first(event, seconds):
+            self.pass_time(event, seconds)
+            self.clock.wait = self.pass_empty
+            return event.is_set()
+
+        self.clock.wait = pass_first
+
+    def pass_empty(self, event, seconds):
+        self.clock.now += seconds
+        return event.is_set()
+
     def post(self, token=TOKEN, **request):
         answer = self.client.post("/banks/add", json=request, headers={"Authorization": f"Bearer {token}"})
         return answer.status_code, answer.json()
@@ -141,13 +155,21 @@ def test_a_class_is_collected_learnt_loaded_by_all_kept_and_named_by_results(yar
     assert body["skipped"] == {}
     assert yard.diary == [("load", "head/vehicles@2")] * 2
     assert body["valid_from"] == {CAMERA: f"{CAMERA}/17/11"}
-    assert body["seconds"] <= 5.0
+    assert (body["waiting"], body["seconds"] <= 5.0) == ([], True)
     bank = Bank.load(yard.folder)
     assert bank.counts() == [("forklift", 1), ("pallet", 10), ("truck", 1)]
     assert yard.store.get("head/vehicles@2") == bank.to_bytes()
     kept = sorted((yard.folder / "pictures/pallet").rglob("*.jpg"))
     assert len(kept) == 10
     assert len({path.parent for path in kept}) == 1  # one clip
+
+
+def test_a_camera_whose_results_do_not_name_the_version_in_time_is_named_and_not_passed_over(yard):
+    yard.stop_after_collection()
+    code, body = yard.post(label="pallet", camera=CAMERA, next_seconds=5.0)
+    assert code == 200, body
+    assert (body["valid_from"], body["waiting"]) == ({}, [CAMERA])
+    assert body["seconds"] >= 5.0
 
 
 def test_an_alert_gives_its_picture_but_of_two_subjects_none_without_the_rules_line(yard, tmp_path):
