@@ -77,6 +77,8 @@ class CameraConfig(Section):
     """Copied into every message."""
     priority: int = 0
     """Higher keeps its rate longer under overload."""
+    place: Name | None = None
+    """Only nodes with the Ray label `place=` this can reach the camera; left out: every node."""
     source: SourceConfig
     sample: SampleConfig = SampleConfig()
     heads: tuple[Name, ...] = ("embedding",)

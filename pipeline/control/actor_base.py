@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import os
 
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
 
 class Actor:
     """Keeps what its constructor raised for `pid`, which is asked first: a constructor that fails is just dead."""
@@ -21,3 +23,8 @@ class Actor:
         if self.failure is not None:
             raise self.failure
         return os.getpid()
+
+
+def on_node(node: str | None) -> NodeAffinitySchedulingStrategy | str:
+    """There and nowhere else: who is planned for a node that is gone does not start. None: wherever it fits."""
+    return "DEFAULT" if node is None else NodeAffinitySchedulingStrategy(node, soft=False)

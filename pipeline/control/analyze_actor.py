@@ -14,10 +14,10 @@ import ray
 from operators.frames import Item
 from operators.results import Analysis, ModelInfo
 from pipeline.clock import SystemClock
-from pipeline.control.actor_base import Actor
+from pipeline.control.actor_base import Actor, on_node
 from pipeline.control.actor_calls import ActorWorker
 from pipeline.control.actor_log import log_to
-from pipeline.control.topology import AnalyzerPlan
+from pipeline.control.plan import AnalyzerPlan
 from pipeline.frame_path.lanes import LaneLimits, LanePool
 
 if TYPE_CHECKING:
@@ -74,5 +74,10 @@ class AnalyzeActor(Actor):
 
 def start_analyzer(spec: ModelSpec, plan: AnalyzerPlan, calls: int) -> ActorWorker:
     """One analyze actor; `calls` may be in flight at once, and `about` must get through beside them."""
-    options = {"num_cpus": plan.lanes, "num_gpus": plan.gpus, "max_concurrency": calls + 4}
+    options = {
+        "num_cpus": plan.lanes,
+        "num_gpus": plan.gpus,
+        "max_concurrency": calls + 4,
+        "scheduling_strategy": on_node(plan.node),
+    }
     return ActorWorker(plan.name, AnalyzeActor.options(**options).remote(spec, plan))

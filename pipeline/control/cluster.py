@@ -5,16 +5,20 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
 from pipeline.control.leftovers import claim_temp_dir, clear_leftovers
-from pipeline.control.topology import Offer
+from pipeline.control.plan import Node, Offer
 from pipeline.errors import PipelineError
 
 STATE_RESOURCE = "state"
 """Nodes that hold `state_dir`: publishers and the supervisor run there."""
+
+PLACE_LABEL = "place"
+"""Label of nodes from which cameras that name the same `place` can be reached."""
 
 _LOOPBACK_ONLY = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 """0: every listener of a local Ray is on loopback. Read when ray is imported."""
@@ -50,21 +54,25 @@ class Cluster:
     _environment: dict[str, str | None] = field(default_factory=dict)
 
     def offer(self) -> Offer:
-        """What all nodes together have.
+        """What the living nodes have. One without a core, as the head of a cluster often is, computes nothing.
 
         Raises:
-            PipelineError: no node has the resource `state`.
+            PipelineError: no node has the resource `state`, or none has a core.
         """
         import ray
 
-        found = ray.cluster_resources()
-        if not found.get(STATE_RESOURCE):
+        alive = [node for node in ray.nodes() if node["Alive"]]
+        if not any(node["Resources"].get(STATE_RESOURCE) for node in alive):
             msg = (
                 f"no node of the Ray cluster at {self.address} has the resource {STATE_RESOURCE!r}: expected one that "
                 "holds runtime.state_dir. Start it with `ray start ... --resources '{\"state\": 1}'`"
             )
             raise PipelineError(msg, code="no_state_node")
-        return Offer(cpus=max(1, int(found.get("CPU", 1))), gpus=int(found.get("GPU", 0)))
+        nodes = tuple(_node(node) for node in sorted(alive, key=lambda node: node["NodeID"]) if _cores(node) >= 1)
+        if not nodes:
+            msg = f"no node of the Ray cluster at {self.address} offers a core. Start one with `ray start --num-cpus N`"
+            raise PipelineError(msg, code="no_cores")
+        return Offer(nodes)
 
     @property
     def logs(self) -> Path | None:
@@ -130,6 +138,15 @@ def connect(address: str, *, cpus: int | None = None, gpus: int | None = None) -
         msg = f"Ray did not start on this machine: {error} Try again when the machine is less busy"
         raise PipelineError(msg, code="no_ray") from None
     return ours
+
+
+def _cores(node: Mapping[str, Any]) -> int:
+    return int(node["Resources"].get("CPU", 0))
+
+
+def _node(node: Mapping[str, Any]) -> Node:
+    gpus = int(node["Resources"].get("GPU", 0))
+    return Node(node["NodeID"], _cores(node), gpus, node.get("Labels", {}).get(PLACE_LABEL) or None)
 
 
 def _python_path() -> list[str]:

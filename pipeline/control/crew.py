@@ -34,6 +34,19 @@ class Crew:
         """One more; it is started by the next step."""
         self._members.append(Member(name, self._kind, start, self._clock))
 
+    @property
+    def names(self) -> set[str]:
+        return {member.name for member in self._members}
+
+    def remove(self, name: str) -> None:
+        """Ends it for good."""
+        member = self.member(name)
+        member.stop()
+        self._members = [each for each in self._members if each is not member]
+
+    def member(self, name: str) -> CrewMember:
+        return next(each for each in self._members if each.name == name)
+
     def __iter__(self) -> Iterator[CrewMember]:
         return iter(self._members)
 
@@ -84,7 +97,7 @@ class Crew:
             self._on_lost(member, str(error))
 
     def await_all(self, stop: threading.Event) -> None:
-        """Starts all, and returns when all have answered.
+        """Starts all, and returns when all have answered that can be started now.
 
         Raises:
             PipelineError: one could not start, with its own reason; or `stop` was set meanwhile (`stopped`).
@@ -92,7 +105,7 @@ class Crew:
         deadline = self._clock.monotonic() + READY_TIMEOUT_SECONDS
         waiting = list(self._members)
         while waiting:
-            waiting = [member for member in waiting if not member.step()]
+            waiting = [member for member in waiting if not member.step() and member.state != "waiting"]
             failed = next((member for member in waiting if member.restarts), None)
             if failed is not None:
                 raise PipelineError(failed.status.reason, code="no_start", where=failed.name)

@@ -11,9 +11,10 @@ import ray
 from ray.actor import ActorHandle
 
 from pipeline.clock import SystemClock
-from pipeline.control.actor_base import Actor
+from pipeline.control.actor_base import Actor, on_node
 from pipeline.control.actor_calls import ActorWorker, RayAnalyzer, RayPublisher
 from pipeline.control.actor_log import fault_path, log_to
+from pipeline.control.plan import DecoderPlan
 from pipeline.errors import PipelineError
 from pipeline.faults import watch_faults
 from pipeline.frame_path.owner.batching import BatchLimits
@@ -82,6 +83,7 @@ class DecodeActor(Actor):
         return self._owner
 
 
-def start_decoder(name: str, feeds: Sequence[FeedPlan], state_dir: Path, limits: BatchLimits) -> ActorWorker:
+def start_decoder(plan: DecoderPlan, feeds: Sequence[FeedPlan], state_dir: Path, limits: BatchLimits) -> ActorWorker:
     """One decode actor. Decoding is light beside the model and is planned by readers, so it claims no core."""
-    return ActorWorker(name, DecodeActor.options(num_cpus=0, max_concurrency=4).remote(name, feeds, state_dir, limits))
+    options = {"num_cpus": 0, "max_concurrency": 4, "scheduling_strategy": on_node(plan.node)}
+    return ActorWorker(plan.name, DecodeActor.options(**options).remote(plan.name, feeds, state_dir, limits))

@@ -40,6 +40,7 @@ class Member(Generic[W]):
     """Whether an actor runs, and the decision to start it again. Not thread-safe: the supervisor's loop owns it."""
 
     def __init__(self, name: str, kind: ActorKind, start: Callable[[], W], clock: Clock) -> None:
+        """`start` raises PipelineError while it cannot be started; it is asked again in the next step."""
         self.name = name
         self.kind: ActorKind = kind
         self.worker: W | None = None
@@ -66,8 +67,12 @@ class Member(Generic[W]):
     def step(self) -> bool:
         """Starts it when its time has come; True in the step in which it became ready."""
         now = self._clock.monotonic()
-        if self.state == "backoff" and now >= self._not_before:
-            self.worker = self._start()
+        if self.state in {"backoff", "waiting"} and now >= self._not_before:
+            try:
+                self.worker = self._start()
+            except PipelineError as error:
+                self.state, self._reason = "waiting", error.message
+                return False
             self.state, self._since, self._pid = "starting", now, None
         if self.state == "starting" and self.worker is not None:
             try:
@@ -102,3 +107,12 @@ class Member(Generic[W]):
         self.worker = None
         self.state = "backoff"
         self._not_before = float("inf")
+
+    def move(self, reason: str) -> None:
+        """Ends it where it is; the next step starts it where it belongs now. No death of its own."""
+        if self.worker is not None:
+            self.worker.kill()
+        self.worker = None
+        self.restarts += 1
+        self.state, self._reason, self._not_before = "backoff", reason, self._clock.monotonic()
+        log.warning("%s: %s; starting it elsewhere", self.name, reason)

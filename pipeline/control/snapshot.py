@@ -10,7 +10,8 @@ from pipeline.frame_path.publisher.publisher import PublisherSnapshot
 from pipeline.messages import CameraSnapshot, LedgerSnapshot
 
 ActorKind = Literal["decode", "analyze", "publish"]
-ActorState = Literal["starting", "running", "backoff"]
+ActorState = Literal["waiting", "starting", "running", "backoff"]
+"""`waiting`: no node can have it now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,11 @@ class ActorStatus:
     restarts: int
     pid: int | None = None
     reason: str = ""
-    """Why it was started again, the last time."""
+    """Why it was started again, the last time; of one that waits, what for."""
+    node: str = ""
+    """Ray id of the node that it runs on."""
+    why: str = ""
+    """Why there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from pipeline.config.load_plan import UNSTATED_FPS
+from pipeline.config.load_plan import DECODE_CORES_PER_FPS, UNSTATED_FPS, decoded_rate
 from pipeline.config.loader import Config
 from pipeline.config.schema import CameraConfig
 from pipeline.control.model import ModelSpec
+from pipeline.control.plan import Plan, Wish
 from pipeline.control.publish_actor import PublishSpec
-from pipeline.control.topology import Plan, Wish
 from pipeline.frame_path.owner.handles import FeedPlan, OwnedCamera
 from pipeline.frame_path.publisher.publisher import PublishedCamera
 from pipeline.kafka_client import KafkaSecurity
@@ -52,6 +52,8 @@ class RunSpec:
             decoders=runtime.decoders if isinstance(runtime.decoders, int) else None,
             analyzers=runtime.analyzers if isinstance(runtime.analyzers, int) else None,
             publishers=runtime.publishers,
+            places={camera: each.place for camera, each in self.cameras.items() if each.place is not None},
+            decode_cores={c: decoded_rate(each) * DECODE_CORES_PER_FPS for c, each in self.cameras.items()},
         )
 
     def publish_spec(self, name: str, plan: Plan) -> PublishSpec:

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 from operators.results import ModelInfo
 from pipeline.control.member import Worker
 from pipeline.control.model import ModelSpec
+from pipeline.control.plan import AnalyzerPlan, DecoderPlan
 from pipeline.control.publish_actor import PublishSpec
-from pipeline.control.topology import AnalyzerPlan
 from pipeline.frame_path.owner.batching import BatchLimits
 from pipeline.frame_path.owner.handles import FeedPlan
 
@@ -34,5 +34,5 @@ class Starters(Protocol):
     def start_analyzer(self, spec: ModelSpec, plan: AnalyzerPlan, calls: int) -> SupervisedWorker: ...
     def start_publisher(self, spec: PublishSpec, model: ModelInfo, calls: int) -> SupervisedWorker: ...
     def start_decoder(
-        self, name: str, feeds: Sequence[FeedPlan], state_dir: Path, limits: BatchLimits
+        self, plan: DecoderPlan, feeds: Sequence[FeedPlan], state_dir: Path, limits: BatchLimits
     ) -> SupervisedWorker: ...

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,10 +19,11 @@ from pipeline.control import actors
 from pipeline.control.crashes import Crashes
 from pipeline.control.crew import Crew, CrewMember
 from pipeline.control.leases import LeaseBook
-from pipeline.control.snapshot import ActorKind, PipelineSnapshot, close_ledger
+from pipeline.control.plan import Plan
+from pipeline.control.snapshot import ActorKind, ActorStatus, PipelineSnapshot, close_ledger
 from pipeline.control.specs import RunSpec
 from pipeline.control.starters import Starters, SupervisedWorker
-from pipeline.control.topology import Plan, isolate
+from pipeline.control.topology import isolate
 from pipeline.errors import PipelineError
 from pipeline.frame_path.owner.batching import BatchLimits
 from pipeline.frame_path.owner.ledger import ledger_path, prune_ledgers, read_ledger
@@ -46,12 +48,11 @@ class Supervisor:
         self._closed: dict[str, tuple[LedgerSnapshot, ...]] = {}
         self._published: dict[str, PublisherSnapshot] = {}
         self._current_leases: dict[str, int] = {}
-        calls = sum(plan.credits.values())
         self._analyzers = Crew("analyze", clock, CrewMember.lost)
         self._publishers = Crew("publish", clock, CrewMember.lost)
         self._decoders = Crew("decode", clock, self._lose_decoder)
         for analyzer in plan.analyzers:
-            self._analyzers.add(analyzer.name, partial(starters.start_analyzer, spec.model, analyzer, calls))
+            self._analyzers.add(analyzer.name, partial(self._start_analyzer, analyzer.name))
         for publisher in plan.publishers:
             self._publishers.add(publisher.name, partial(self._start_publisher, publisher.name))
         for decoder in plan.decoders:
@@ -85,6 +86,38 @@ class Supervisor:
         for member in self._decoders.revive():
             self._begin(member)
 
+    def carry_out(self, plan: Plan) -> None:
+        """Another plan from now on: what is new starts, what is gone ends, what has moved starts where it belongs now.
+
+        Feeds that come to or leave a decoder which stays are the caller's to tell it.
+        """
+        before = self._plan
+        for was in before.decoders:
+            now = next((each for each in plan.decoders if each.name == was.name), None)
+            if now is None:
+                self._close(was.name)
+                self._decoders.remove(was.name)
+            elif now.node != was.node and self._decoders.member(was.name).state != "waiting":
+                self._close(was.name)
+                self._decoders.member(was.name).move(now.why)
+        self._plan = plan
+        for was in before.analyzers:
+            now = next((each for each in plan.analyzers if each.name == was.name), None)
+            if now is None or (now.node, now.lanes) != (was.node, was.lanes):
+                self._analyzers.remove(was.name)
+        for analyzer in plan.analyzers:
+            if analyzer.name not in self._analyzers.names:
+                self._analyzers.add(analyzer.name, partial(self._start_analyzer, analyzer.name))
+        for decoder in plan.decoders:
+            if decoder.name not in self._decoders.names:
+                self._decoders.add(decoder.name, partial(self._start_decoder, decoder.name))
+        self._decoders.tell("replace_analyzers", lambda name: (self._analyzers_for(name),))
+
+    @property
+    def plan(self) -> Plan:
+        """What is carried out now."""
+        return self._plan
+
     def snapshot(self) -> PipelineSnapshot:
         """What the last step saw."""
         return PipelineSnapshot(
@@ -94,7 +127,7 @@ class Supervisor:
             cameras=tuple(camera for each in dict(self._beats).values() for camera in each),
             closed=dict(self._closed),
             publishers=dict(self._published),
-            actors=(*self._decoders.statuses, *self._analyzers.statuses, *self._publishers.statuses),
+            actors=self._statuses(),
         )
 
     def running(self, kind: ActorKind) -> list[SupervisedWorker]:
@@ -148,6 +181,17 @@ class Supervisor:
 
     # --- one actor ----------------------------------------------------------------------------------------------
 
+    def _statuses(self) -> tuple[ActorStatus, ...]:
+        plan = self._plan
+        where = {each.name: (each.node or "", each.why) for each in (*plan.decoders, *plan.analyzers)}
+        members = (*self._decoders.statuses, *self._analyzers.statuses, *self._publishers.statuses)
+        placed = ((each, *where.get(each.name, ("", ""))) for each in members)
+        return tuple(replace(each, node=node, why=why) for each, node, why in placed)
+
+    def _start_analyzer(self, name: str) -> SupervisedWorker:
+        calls = sum(count for (_, analyzer), count in self._plan.credits.items() if analyzer == name)
+        return self._starters.start_analyzer(self._spec.model, self._plan.analyzer(name), calls)
+
     def _start_publisher(self, name: str) -> SupervisedWorker:
         assert self._model is not None, "the model is loaded first"
         calls = 2 * len(self._plan.decoders)
@@ -156,12 +200,14 @@ class Supervisor:
     def _start_decoder(self, name: str) -> SupervisedWorker:
         """Every start is under new leases: whoever had these cameras before is fenced."""
         plan = self._plan.decoder(name)
+        if plan.node is None:
+            raise PipelineError(plan.why, code="no_node", where=name)
         for camera in plan.cameras:
             self._current_leases[camera] = self._leases.next(camera)
             prune_ledgers(self._spec.state_dir, camera)
         feeds = [self._spec.feed_plan(cameras, self._current_leases) for cameras in plan.feeds]
         limits = BatchLimits(max_batch_size=max(each.max_batch_size for each in self._plan.analyzers))
-        return self._starters.start_decoder(name, feeds, self._spec.state_dir, limits)
+        return self._starters.start_decoder(plan, feeds, self._spec.state_dir, limits)
 
     def _begin(self, member: CrewMember) -> None:
         self._decoders.tell_one(member, "start", self._analyzers_for(member.name), self._publishers_for(member.name))
@@ -169,19 +215,28 @@ class Supervisor:
     def _lose_decoder(self, member: CrewMember, reason: str) -> None:
         crash = self._crashes.note(member.name)
         member.lost(reason if crash is None else f"{crash[1]} while it read {crash[0]}")
-        self._beats.pop(member.name, None)
-        for camera in self._plan.decoder(member.name).cameras:
-            path = ledger_path(self._spec.state_dir, camera, self._current_leases[camera])
-            if path.is_file():
-                ledger = close_ledger(read_ledger(path), "owner_died")
-                self._closed[camera] = (*self._closed.get(camera, ()), ledger)
+        self._close(member.name)
         if crash is not None and self._crashes.is_enough(crash[0]):
             self._isolate(crash[0])
+
+    def _close(self, decoder: str) -> None:
+        """The accounts of its cameras: read where it left them, or, on a node that is gone, as it last told them."""
+        told = {each.camera: each.ledger for each in self._beats.pop(decoder, ())}
+        for camera in self._plan.decoder(decoder).cameras:
+            lease = self._current_leases.get(camera)
+            path = None if lease is None else ledger_path(self._spec.state_dir, camera, lease)
+            if path is not None and path.is_file():
+                ledger = close_ledger(read_ledger(path), "owner_died")
+            elif camera in told:
+                ledger = close_ledger(told[camera], "unknown")
+            else:
+                continue
+            self._closed[camera] = (*self._closed.get(camera, ()), ledger)
 
     def _isolate(self, camera: str) -> None:
         """Its feed is read in a process of its own from the next start on, so that it takes down nobody else."""
         feed = self._plan.decoder(self._plan.decoder_of(camera)).feed_of(camera)
-        plan = isolate(self._plan, feed, self._spec.wish().rates)
+        plan = isolate(self._plan, feed, self._spec.wish())
         if plan is self._plan:
             return
         self._plan = plan

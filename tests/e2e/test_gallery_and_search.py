@@ -25,7 +25,7 @@ from operators.retrieval.query import embed_query
 from pipeline.clock import SystemClock
 from pipeline.config import load_config
 from pipeline.control.model import build_analyzer, model_spec
-from pipeline.control.topology import Plan, PublisherPlan
+from pipeline.control.plan import Plan, PublisherPlan
 from pipeline.frame_path.owner.batching import BatchLimits
 from pipeline.frame_path.owner.owner import Owner
 from pipeline.frame_path.publisher.publisher import Publisher

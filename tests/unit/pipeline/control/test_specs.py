@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.config import load_config
 from pipeline.control.model import ModelSpec, model_spec
-from pipeline.control.topology import Plan, PublisherPlan
+from pipeline.control.plan import Plan, PublisherPlan
 from pipeline.sources.kafka_topic import KafkaFeed
 from pipeline.sources.video_file import FileFeed
 from tests.clips import make_clip

@@ -12,7 +12,7 @@ import pytest
 from operators.results import ModelInfo
 from pipeline.config import load_config
 from pipeline.control.model import ModelSpec
-from pipeline.control.topology import AnalyzerPlan, DecoderPlan, Plan, PublisherPlan
+from pipeline.control.plan import AnalyzerPlan, DecoderPlan, Plan, PublisherPlan
 from pipeline.errors import PipelineError
 from pipeline.frame_path.owner.ledger import Ledger, ledger_path
 from pipeline.frame_path.publisher.publisher import PublisherSnapshot
@@ -28,8 +28,8 @@ sinks: {jsonl: {path: out}}
 """
 MODEL = ModelInfo("dinov2_vits14", "random", "s" * 64, "apache-2.0")
 PLAN = Plan(
-    decoders=(DecoderPlan("decode-0", (("gate",),)), DecoderPlan("decode-1", (("yard",),))),
-    analyzers=(AnalyzerPlan("analyze-0", 2, 0, 1, 0.0),),
+    decoders=(DecoderPlan("decode-0", (("gate",),), "here"), DecoderPlan("decode-1", (("yard",),), "here")),
+    analyzers=(AnalyzerPlan("analyze-0", 2, 0, 1, 0.0, "here"),),
     publishers=(PublisherPlan("publish-0", ("gate", "yard")),),
     credits={("decode-0", "analyze-0"): 1, ("decode-1", "analyze-0"): 2},
 )
@@ -112,8 +112,8 @@ class FakeStarters:
         assert model == MODEL
         return self._start(spec.name)
 
-    def start_decoder(self, name, feeds, state_dir, limits):
-        return self._start(name, {each.camera: each.lease for feed in feeds for each in feed.cameras})
+    def start_decoder(self, plan, feeds, state_dir, limits):
+        return self._start(plan.name, {each.camera: each.lease for feed in feeds for each in feed.cameras})
 
     def _start(self, name, leases=None):
         actor = FakeActor(len(self.started), name, self.diary, leases or {})
@@ -217,7 +217,7 @@ def crash(starters, tmp_path, decoder, thread="reader-gate pump"):
 
 
 def test_a_camera_that_killed_its_process_twice_gets_one_of_its_own(supervise, starters, clock, tmp_path, caplog):
-    crowded = DecoderPlan("decode-0", (("gate",), ("yard",)))
+    crowded = DecoderPlan("decode-0", (("gate",), ("yard",)), "here")
     running = supervise(replace(PLAN, decoders=(crowded,), credits={("decode-0", "analyze-0"): 3}))
     running.start(lambda _: None, threading.Event())
     crash(starters, tmp_path, "decode-0")
@@ -243,7 +243,7 @@ def test_a_camera_that_killed_its_process_twice_gets_one_of_its_own(supervise, s
 
 
 def test_what_killed_it_from_outside_blames_no_camera(supervise, starters, clock, tmp_path):
-    crowded = DecoderPlan("decode-0", (("gate",), ("yard",)))
+    crowded = DecoderPlan("decode-0", (("gate",), ("yard",)), "here")
     running = supervise(replace(PLAN, decoders=(crowded,), credits={("decode-0", "analyze-0"): 3}))
     running.start(lambda _: None, threading.Event())
     for thread in ("publish-publish-0", "clips", "publish-publish-0"):

@@ -1,0 +1,133 @@
+"""What a plan is made from and of: nodes and wishes, actors and where they run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+Feed = tuple[str, ...]
+"""Cameras of one reader."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One machine of the cluster."""
+
+    id: str
+    cpus: int
+    gpus: int = 0
+    place: str | None = None
+    """Its Ray label `place`: cameras that name it can be reached from here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What the cluster has, by node; never empty."""
+
+    nodes: tuple[Node, ...]
+
+    @classmethod
+    def of(cls, cpus: int, gpus: int = 0) -> Offer:
+        """One machine."""
+        return cls((Node("here", cpus, gpus),))
+
+    @property
+    def gpus(self) -> int:
+        return sum(node.gpus for node in self.nodes)
+
+    def has(self, node: str) -> bool:
+        return any(each.id == node for each in self.nodes)
+
+
+@dataclass(frozen=True, slots=True)
+class DecoderPlan:
+    """One decode actor and its feeds; each feed is one reader thread."""
+
+    name: str
+    feeds: tuple[Feed, ...]
+    node: str | None = None
+    """None: no node can reach its cameras now."""
+    why: str = ""
+    """Why it is on this node, for people."""
+    place: str | None = None
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        return tuple(camera for feed in self.feeds for camera in feed)
+
+    def feed_of(self, camera: str) -> Feed:
+        return next(feed for feed in self.feeds if camera in feed)
+
+
+@dataclass(frozen=True, slots=True)
+class AnalyzerPlan:
+    """One analyze actor."""
+
+    name: str
+    lanes: int
+    gpus: int
+    max_batch_size: int
+    max_wait_seconds: float
+    node: str | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PublisherPlan:
+    """One publish actor and the cameras that belong to it for ever."""
+
+    name: str
+    cameras: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that runs."""
+
+    decoders: tuple[DecoderPlan, ...]
+    analyzers: tuple[AnalyzerPlan, ...]
+    publishers: tuple[PublisherPlan, ...]
+    credits: dict[tuple[str, str], int]
+    """(decoder, analyzer) -> how many calls of that owner may be in flight there."""
+
+    def decoder(self, name: str) -> DecoderPlan:
+        return next(each for each in self.decoders if each.name == name)
+
+    def analyzer(self, name: str) -> AnalyzerPlan:
+        return next(each for each in self.analyzers if each.name == name)
+
+    def publisher(self, name: str) -> PublisherPlan:
+        return next(each for each in self.publishers if each.name == name)
+
+    def decoder_of(self, camera: str) -> str:
+        return next(each.name for each in self.decoders if camera in each.cameras)
+
+    def publisher_of(self, camera: str) -> str:
+        return next(each.name for each in self.publishers if camera in each.cameras)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the configuration asks for, and what was measured."""
+
+    feeds: tuple[Feed, ...]
+    rates: Mapping[str, float]
+    """Wanted pictures per second by camera."""
+    decoders: int | None = None
+    analyzers: int | None = None
+    lanes: int | None = None
+    publishers: int = 1
+    batch: int | None = None
+    places: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Camera -> the place from which alone it can be reached."""
+    decode_cores: Mapping[str, float] = field(default_factory=dict[str, float])
+    """CPU cores that reading a camera takes; one that is missing counts nothing."""
+
+    def place_of(self, feed: Feed) -> str | None:
+        return self.places.get(feed[0])
+
+    def rate_of(self, feeds: Sequence[Feed]) -> float:
+        return sum(self.rates.get(camera, 1.0) for feed in feeds for camera in feed)
+
+    def cores_of(self, feeds: Sequence[Feed]) -> float:
+        return sum(self.decode_cores.get(camera, 0.0) for feed in feeds for camera in feed)
