@@ -29,10 +29,6 @@ _SETTINGS: dict[str, Any] = {
 }
 
 
-_COMPLAINT = kafka_log.listen()
-"""Of all feeds of this process: the client's threads do not say whose they are."""
-
-
 def connect(
     where: str, brokers: tuple[str, ...], group: str, security: KafkaSecurity, secrets: Secrets
 ) -> KafkaConsumer:
@@ -44,7 +40,7 @@ def connect(
     failure = partial(ConnectError, where=where)
     settings = client_settings(brokers, security, secrets, "dinostream-source", failure)
     knock(where, brokers)
-    _COMPLAINT.take()
+    complaint = kafka_log.listen()
     clients: list[Any] = []
 
     def client(**config: Any) -> Any:
@@ -56,7 +52,7 @@ def connect(
     except (foreign.KafkaError, OSError, ValueError) as error:
         for each in clients:  # a constructor that raises leaves its thread behind
             each.close()
-        raise translate(error, where, ",".join(brokers)) from None
+        raise translate(error, where, ",".join(brokers), complaint.take()) from None
 
 
 def read_one(
@@ -70,6 +66,7 @@ def read_one(
     topic, number, offset = at
     consumer = connect(where, brokers, "dinostream-again", security, secrets)
     partition = TopicPartition(topic, number)
+    complaint = kafka_log.listen()
     try:
         consumer.assign([partition])
         consumer.seek(partition, offset)
@@ -78,7 +75,7 @@ def read_one(
     except LOST:
         return None
     except (foreign.KafkaError, OSError, ValueError) as error:
-        raise translate(error, where, ",".join(brokers)) from None
+        raise translate(error, where, ",".join(brokers), complaint.take()) from None
     finally:
         consumer.close()
     return found.value if found is not None and found.offset == offset else None
@@ -110,9 +107,16 @@ _NOT_FOUND = (foreign.UnknownTopicOrPartitionError, foreign.UnknownTopicIdError,
 LOST = (foreign.OffsetOutOfRangeError, foreign.NoOffsetForPartitionError)
 
 
-def translate(error: Exception, where: str, address: str) -> SourceError:
-    """The error to raise, `from None`, instead of one of kafka-python's."""
-    reason = _COMPLAINT.take()
+def translate(error: Exception, where: str, address: str, reason: str = "") -> SourceError:
+    """The error to raise, `from None`, instead of one of kafka-python's.
+
+    Args:
+        error: What the client raised.
+        where: The camera.
+        address: Of the broker.
+        reason: What the client complained of since the call began. Its threads do not say whose they are, so that a
+            listener of longer standing may have heard of another broker.
+    """
     what = f"could not read {address}: expected records, got {type(error).__name__}"
     if isinstance(error, _UNAUTHORIZED) or "SaslAuthentication" in reason or "Authentication failed" in reason:
         return ConnectError(f"{what}. Check user, password and ACLs.", code="unauthorized", where=where)

@@ -9,6 +9,7 @@ from kafka import KafkaProducer
 from kafka import errors as foreign
 from kafka.admin import KafkaAdminClient, NewTopic
 
+from pipeline import kafka_log
 from pipeline.errors import ConnectError, SourceError
 from pipeline.kafka_client import ANSWER_SECONDS, KafkaSecurity, client_settings
 from pipeline.secrets import Secrets
@@ -38,6 +39,7 @@ class RecordProducer:
         self._topic = topic
         self._is_created = is_created
         self._producer: Any = None
+        self._complaint = kafka_log.listen()
 
     @property
     def where(self) -> str:
@@ -48,6 +50,7 @@ class RecordProducer:
         ConnectError: no broker.
         """
         knock("publish", self._brokers)
+        self._complaint.take()
         try:
             if self._is_created:
                 self._create()
@@ -60,7 +63,7 @@ class RecordProducer:
             }
             self._producer = KafkaProducer(**settings)
         except (foreign.KafkaError, OSError, ValueError) as error:
-            raise translate(error, "publish", self.where) from None
+            raise translate(error, "publish", self.where, self._complaint.take()) from None
         return self
 
     def __exit__(
@@ -86,9 +89,9 @@ class RecordProducer:
             if "metadata" in str(error):
                 message = f"{self.where}: expected a topic, got none of this name. Create it, or use --create."
                 raise ConnectError(message, code="not_found", where="publish") from None
-            raise translate(error, "publish", self.where) from None
+            raise translate(error, "publish", self.where, self._complaint.take()) from None
         except (foreign.KafkaError, OSError) as error:
-            raise translate(error, "publish", self.where) from None
+            raise translate(error, "publish", self.where, self._complaint.take()) from None
 
     def _settings(self) -> dict[str, Any]:
         return client_settings(self._brokers, self._security, self._secrets, "dinostream-publish", ConnectError)

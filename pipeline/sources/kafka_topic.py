@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from kafka.errors import KafkaError
 
+from pipeline import kafka_log
 from pipeline.clock import Clock, SystemClock
 from pipeline.errors import SourceError
 from pipeline.kafka_client import KafkaSecurity
@@ -70,6 +71,7 @@ class KafkaFeed:
         self._lock = threading.Lock()
         """Guards `_line`: `commit` is called by another thread."""
         self._committed_at = 0.0
+        self._complaint = kafka_log.listen()
         self.unrouted: Counter[str] = Counter()
         """Records by key that no camera names; keys beyond a thousand are counted under `...`."""
 
@@ -86,6 +88,7 @@ class KafkaFeed:
         """
         self.close()
         label = ",".join(self.cameras)
+        self._complaint = kafka_log.listen()
         consumer = connect(label, self._brokers, self._config.group, self._security, self._secrets)
         self._offsets = TopicOffsets(consumer, self._config.topic, self._lease, label, self.where)
         try:
@@ -95,7 +98,7 @@ class KafkaFeed:
             raise
         except (KafkaError, ValueError) as error:
             self._abandon()
-            raise translate(error, label, self.where) from None
+            raise translate(error, label, self.where, self._complaint.take()) from None
         with self._lock:
             self._line = SettledLine()
         self._readers = {camera: reader_of(camera, config) for camera, config in self._configs.items()}
@@ -122,6 +125,7 @@ class KafkaFeed:
             now = self._clock.monotonic()
             if records:
                 heard = now
+                self._complaint.take()  # whatever it was, it is over
             else:
                 if now - heard > self._stall_after:
                     self._ask(lambda offsets: offsets.check_alive(_ALIVE_SECONDS))
@@ -157,7 +161,7 @@ class KafkaFeed:
         try:
             return question(self._offsets)
         except (KafkaError, OSError) as error:
-            raise translate(error, ",".join(self.cameras), self.where) from None
+            raise translate(error, ",".join(self.cameras), self.where, self._complaint.take()) from None
 
     def _events_of(self, partition: int, batch: Iterable[Any]) -> Iterator[Event]:
         assert self._offsets is not None

@@ -3,6 +3,7 @@ import logging
 import pytest
 from kafka import errors as foreign
 
+from pipeline import kafka_log
 from pipeline.errors import ConnectError, SourceError, StreamStalled
 from pipeline.kafka_client import KafkaSecurity
 from pipeline.secrets import Secrets
@@ -51,10 +52,10 @@ def test_a_broker_that_does_not_answer_is_a_stall():
     ],
 )
 def test_the_client_s_log_says_why_its_constructor_failed(line, code):
-    kafka_consumer._COMPLAINT.take()
+    complaint = kafka_log.listen()
     for said in [line, "Unable to bootstrap"] if line else []:
         logging.getLogger("kafka.net.manager").error(said)
-    error = translate(foreign.KafkaTimeoutError("Unable to bootstrap from x"), "gate", "x")
+    error = translate(foreign.KafkaTimeoutError("Unable to bootstrap from x"), "gate", "x", complaint.take())
     assert error.code == code
 
 
@@ -63,3 +64,9 @@ def test_a_secret_that_is_not_there_names_the_camera_that_wants_it():
     with pytest.raises(ConnectError, match="unknown secret 'kafka'") as caught:
         kafka_consumer.connect("gate", ("127.0.0.1:1",), "g", security, Secrets({}))
     assert (caught.value.where, caught.value.code) == ("gate", "secret")
+
+
+def test_what_another_client_complained_of_before_is_no_reason():
+    kafka_log.listen()
+    logging.getLogger("kafka.net.manager").error("Handshake failed: [SSL: CERTIFICATE_VERIFY_FAILED] self-signed")
+    assert translate(foreign.KafkaError(), "gate", "x").code == "refused"
