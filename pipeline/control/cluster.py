@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from pipeline.clock import Clock
 from pipeline.control.leftovers import claim_temp_dir, clear_leftovers
 from pipeline.control.plan import Node, Offer
 from pipeline.errors import PipelineError
@@ -19,6 +21,9 @@ STATE_RESOURCE = "state"
 
 PLACE_LABEL = "place"
 """Label of nodes from which cameras that name the same `place` can be reached."""
+
+NODES_TIMEOUT_SECONDS = 120.0
+NODES_PAUSE_SECONDS = 1.0
 
 _LOOPBACK_ONLY = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 """0: every listener of a local Ray is on loopback. Read when ray is imported."""
@@ -73,6 +78,26 @@ class Cluster:
             msg = f"no node of the Ray cluster at {self.address} offers a core. Start one with `ray start --num-cpus N`"
             raise PipelineError(msg, code="no_cores")
         return Offer(nodes)
+
+    def await_offer(self, clock: Clock, stop: threading.Event, progress: Callable[[str], None]) -> Offer:
+        """As `offer`, but the nodes of a cluster that begins may come later than its driver.
+
+        Raises:
+            PipelineError: nothing came in time, or `stop` was set meanwhile (`stopped`).
+        """
+        deadline = clock.monotonic() + NODES_TIMEOUT_SECONDS
+        is_told = False
+        while True:
+            try:
+                return self.offer()
+            except PipelineError as error:
+                if clock.monotonic() > deadline:
+                    raise
+                if not is_told:
+                    progress(f"waiting {NODES_TIMEOUT_SECONDS:g} s for the nodes of the cluster: {error}")
+                is_told = True
+            if clock.wait(stop, NODES_PAUSE_SECONDS):
+                raise PipelineError("stopped while it started", code="stopped")
 
     @property
     def logs(self) -> Path | None:

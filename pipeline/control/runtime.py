@@ -76,7 +76,8 @@ def started(config: Config, model: ModelSpec, clock: Clock, progress: Callable[[
         from pipeline.control.view_lessons import ViewLessons
 
         spec = RunSpec(config, model)
-        supervisor = Supervisor(spec, make_plan(spec.wish(), cluster.offer()), clock)
+        plan = make_plan(spec.wish(), cluster.await_offer(clock, stop, progress))
+        supervisor = Supervisor(spec, plan, clock, look=cluster.offer)
         stack.callback(supervisor.stop)
         address = ""
         if (http := config.runtime.http) is not None:

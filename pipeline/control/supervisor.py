@@ -19,11 +19,11 @@ from pipeline.control import actors
 from pipeline.control.crashes import Crashes
 from pipeline.control.crew import Crew, CrewMember
 from pipeline.control.leases import LeaseBook
-from pipeline.control.plan import Plan
+from pipeline.control.plan import Offer, Plan
 from pipeline.control.snapshot import ActorKind, ActorStatus, PipelineSnapshot, close_ledger
 from pipeline.control.specs import RunSpec
 from pipeline.control.starters import Starters, SupervisedWorker
-from pipeline.control.topology import isolate
+from pipeline.control.topology import isolate, make_plan, moves
 from pipeline.errors import PipelineError
 from pipeline.frame_path.owner.batching import BatchLimits
 from pipeline.frame_path.owner.ledger import ledger_path, prune_ledgers, read_ledger
@@ -32,11 +32,25 @@ from pipeline.messages import CameraSnapshot, LedgerSnapshot
 
 log = logging.getLogger(__name__)
 
+LOOK_SECONDS = 2.0
+"""Between two looks at the nodes: Ray itself needs twelve to miss one."""
+
 
 class Supervisor:
     """Carries out a plan. `step()` once a second; not thread-safe but for `snapshot`."""
 
-    def __init__(self, spec: RunSpec, plan: Plan, clock: Clock, starters: Starters = actors) -> None:
+    def __init__(
+        self,
+        spec: RunSpec,
+        plan: Plan,
+        clock: Clock,
+        starters: Starters = actors,
+        look: Callable[[], Offer] | None = None,
+    ) -> None:
+        """`look` tells what the nodes offer now; None: what there is stays."""
+        self._look = look
+        self._offer: Offer | None = None
+        self._looks_at = clock.monotonic()
         self._starters = starters
         self._spec = spec
         self._plan = plan
@@ -64,6 +78,7 @@ class Supervisor:
         Raises:
             PipelineError: an actor could not start, with its own reason; or `stop` was set meanwhile (`stopped`).
         """
+        prune_ledgers(self._spec.state_dir, self._spec.cameras)
         progress("loading the model")
         self._analyzers.await_all(stop)
         self._model = self._analyzers.running[0].call("about")
@@ -75,7 +90,8 @@ class Supervisor:
             self._begin(member)
 
     def step(self) -> None:
-        """One look at every actor; call it about once a second."""
+        """One look at every node and actor; call it about once a second."""
+        self._look_at_nodes()
         self._analyzers.watch("pid", {})
         self._publishers.watch("snapshot", self._published)
         self._decoders.watch("beat", self._beats)
@@ -85,6 +101,23 @@ class Supervisor:
             self._decoders.tell("replace_publishers", lambda name: (self._publishers_for(name),))
         for member in self._decoders.revive():
             self._begin(member)
+
+    def _look_at_nodes(self) -> None:
+        """Nodes that came are used, what ran on those that went is placed anew."""
+        if self._look is None or self._clock.monotonic() < self._looks_at:
+            return
+        self._looks_at = self._clock.monotonic() + LOOK_SECONDS
+        try:
+            offer = self._look()
+        except PipelineError as error:  # a cluster that computes nothing now: its actors wait where they were
+            log.warning("%s", error)
+            return
+        if offer != self._offer:
+            self._offer = offer
+            plan = make_plan(self._spec.wish(), offer, self._plan)
+            if plan != self._plan:
+                log.warning("the cluster has %d nodes now: %s", len(offer.nodes), ", ".join(moves(self._plan, plan)))
+                self.carry_out(plan)
 
     def carry_out(self, plan: Plan) -> None:
         """Another plan from now on: what is new starts, what is gone ends, what has moved starts where it belongs now.
@@ -202,9 +235,9 @@ class Supervisor:
         plan = self._plan.decoder(name)
         if plan.node is None:
             raise PipelineError(plan.why, code="no_node", where=name)
-        for camera in plan.cameras:
-            self._current_leases[camera] = self._leases.next(camera)
-            prune_ledgers(self._spec.state_dir, camera)
+        if again := [camera for camera in plan.cameras if camera in self._current_leases]:
+            prune_ledgers(self._spec.state_dir, again)
+        self._current_leases |= self._leases.next_of(plan.cameras)
         feeds = [self._spec.feed_plan(cameras, self._current_leases) for cameras in plan.feeds]
         limits = BatchLimits(max_batch_size=max(each.max_batch_size for each in self._plan.analyzers))
         return self._starters.start_decoder(plan, feeds, self._spec.state_dir, limits)
@@ -252,6 +285,7 @@ class Supervisor:
         ]
 
     def _publishers_for(self, decoder: str) -> dict[str, tuple[str, Any]]:
-        by_name = {worker.name: worker for worker in self._publishers.running}
-        found = {camera: by_name.get(self._plan.publisher_of(camera)) for camera in self._plan.decoder(decoder).cameras}
-        return {camera: (worker.name, worker.actor) for camera, worker in found.items() if worker is not None}
+        mine = set(self._plan.decoder(decoder).cameras)
+        running = {worker.name: worker.actor for worker in self._publishers.running}
+        up = [each for each in self._plan.publishers if each.name in running]
+        return {camera: (each.name, running[each.name]) for each in up for camera in each.cameras if camera in mine}

@@ -32,6 +32,19 @@ def make_plan(wish: Wish, offer: Offer, before: Plan | None = None) -> Plan:
     return Plan(decoders, analyzers, publishers, _credits(decoders, analyzers, wish))
 
 
+def moves(before: Plan, after: Plan) -> list[str]:
+    """What changes, for people."""
+    was = {each.name: each for each in (*before.decoders, *before.analyzers)}
+    now = {each.name: each for each in (*after.decoders, *after.analyzers)}
+    found = [f"{name} ends" for name in was if name not in now]
+    for name, each in now.items():
+        if name not in was:
+            found.append(f"{name} begins ({each.why})")
+        elif was[name].node != each.node:
+            found.append(f"{name} moves ({each.why})")
+    return found
+
+
 def isolate(plan: Plan, feed: Feed, wish: Wish) -> Plan:
     """The plan with a decode actor for this feed alone; all others stay where they are. The same plan if it is alone
     already.
@@ -128,7 +141,7 @@ def _at_home(decoder: DecoderPlan, wish: Wish, offer: Offer, others: Sequence[De
     reach = "" if decoder.place is None else f" in place {decoder.place}"
     moved = "" if decoder.node is None else "its node is gone; "
     why = f"{moved}least decoding of {len(nodes)} nodes{reach}: {load(chosen)[0]:.0%} of its {chosen.cpus} cores"
-    return replace(decoder, node=chosen.id, why="the only node" if len(offer.nodes) == 1 else why)
+    return replace(decoder, node=chosen.id, why=f"{moved}the only node" if len(offer.nodes) == 1 else why)
 
 
 def _reaching(offer: Offer, place: str | None) -> list[Node]:

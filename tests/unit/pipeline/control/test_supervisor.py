@@ -1,7 +1,5 @@
 """The supervisor over actors that die, hang and fail to start on command; no Ray."""
 
-# ruff: noqa: ARG002 - a fake takes what the real one takes
-
 import logging
 import threading
 from dataclasses import replace
@@ -9,176 +7,12 @@ from itertools import pairwise
 
 import pytest
 
-from operators.results import ModelInfo
-from pipeline.config import load_config
-from pipeline.control.model import ModelSpec
-from pipeline.control.plan import AnalyzerPlan, DecoderPlan, Plan, PublisherPlan
+from pipeline.control.plan import DecoderPlan
 from pipeline.errors import PipelineError
 from pipeline.frame_path.owner.ledger import Ledger, ledger_path
-from pipeline.frame_path.publisher.publisher import PublisherSnapshot
 from pipeline.messages import CameraSnapshot, LedgerSnapshot
-from tests.fakes import FakeClock
-
-CAMERAS = """\
-version: 1
-cameras:
-  gate: {source: {file: gate.mp4}}
-  yard: {source: {url: "rtsp://127.0.0.1/yard"}}
-sinks: {jsonl: {path: out}}
-"""
-MODEL = ModelInfo("dinov2_vits14", "random", "s" * 64, "apache-2.0")
-PLAN = Plan(
-    decoders=(DecoderPlan("decode-0", (("gate",),), "here"), DecoderPlan("decode-1", (("yard",),), "here")),
-    analyzers=(AnalyzerPlan("analyze-0", 2, 0, 1, 0.0, "here"),),
-    publishers=(PublisherPlan("publish-0", ("gate", "yard")),),
-    credits={("decode-0", "analyze-0"): 1, ("decode-1", "analyze-0"): 2},
-)
-
-
-class SteppingClock(FakeClock):
-    """Waiting takes the time that was asked for, and none of ours."""
-
-    def wait(self, event, seconds):
-        self.advance(seconds)
-        return event.is_set()
-
-
-class FakeActor:
-    """Answers at once unless told otherwise."""
-
-    def __init__(self, number, name, diary, leases):
-        self.number, self.name, self.actor, self.leases = number, name, f"{name}#{number}", leases
-        self.diary = diary
-        self.failure = None
-        self.is_hung = False
-        self.is_clean = True
-        self._asked_at = None
-
-    def first_answer(self):
-        self._fail()
-        return None if self.is_hung else 1000 + self.number
-
-    def pulse(self, method, limit_seconds, now):
-        self._fail()
-        self._asked_at = now if self._asked_at is None else self._asked_at
-        if not self.is_hung:
-            self._asked_at = None
-            return self._answer(method)
-        if now - self._asked_at > limit_seconds:
-            raise PipelineError(f"no answer for {limit_seconds:g} s", code="timeout", where=self.name)
-        return None
-
-    def call(self, method, *args, timeout_seconds=15.0):
-        self._fail()
-        self.diary.append((self.actor, method, args))
-        return self._answer(method)
-
-    def begin(self, method, *args):
-        self.diary.append((self.actor, method, args))
-        return method
-
-    def collect(self, answer, timeout_seconds):
-        self._fail()
-        return self.is_clean
-
-    def kill(self):
-        self.diary.append((self.actor, "kill", ()))
-
-    def _fail(self):
-        if self.failure is not None:
-            raise self.failure
-
-    def _answer(self, method):
-        if method == "beat":
-            return [
-                CameraSnapshot(camera, lease, "live", 0, LedgerSnapshot(camera, lease))
-                for camera, lease in self.leases.items()
-            ]
-        return {"about": MODEL, "snapshot": PublisherSnapshot(), "close": PublisherSnapshot()}.get(method)
-
-
-class FakeStarters:
-    """Starts fakes; `prepare` changes one before anybody calls it."""
-
-    def __init__(self):
-        self.diary = []
-        self.started = []
-        self.prepare = lambda _: None
-
-    def start_analyzer(self, spec, plan, calls):
-        return self._start(plan.name)
-
-    def start_publisher(self, spec, model, calls):
-        assert model == MODEL
-        return self._start(spec.name)
-
-    def start_decoder(self, plan, feeds, state_dir, limits):
-        return self._start(plan.name, {each.camera: each.lease for feed in feeds for each in feed.cameras})
-
-    def _start(self, name, leases=None):
-        actor = FakeActor(len(self.started), name, self.diary, leases or {})
-        self.prepare(actor)
-        self.started.append(actor)
-        return actor
-
-    def newest(self, name):
-        return next(each for each in reversed(self.started) if each.name == name)
-
-    def count(self, name):
-        return sum(each.name == name for each in self.started)
-
-    def did(self, method):
-        return [(actor, args) for actor, what, args in self.diary if what == method]
-
-
-@pytest.fixture
-def starters():
-    return FakeStarters()
-
-
-@pytest.fixture
-def clock():
-    return SteppingClock()
-
-
-@pytest.fixture
-def supervise(tmp_path, monkeypatch, starters, clock):
-    """A supervisor of a plan."""
-    monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # read when ray is imported: loopback alone
-    from pipeline.control.specs import RunSpec
-    from pipeline.control.supervisor import Supervisor
-
-    path = tmp_path / "cameras.yaml"
-    path.write_text(CAMERAS + f"runtime: {{state_dir: {tmp_path / 'state'}}}\n")
-    (tmp_path / "state").mkdir()
-    config = load_config(path)
-    cameras = tuple(config.camera_spec(camera) for camera in config.cameras)
-    spec = RunSpec(config, ModelSpec(config.model, config.heads, cameras, tmp_path / "artefacts", {}))
-    return lambda plan: Supervisor(spec, plan, clock, starters)
-
-
-@pytest.fixture
-def supervisor(supervise):
-    return supervise(PLAN)
-
-
-@pytest.fixture
-def running(supervisor):
-    """Started, and seen once."""
-    supervisor.start(lambda _: None, threading.Event())
-    supervisor.step()
-    return supervisor
-
-
-def dead():
-    return PipelineError("the actor is gone", code="died")
-
-
-def steps(supervisor, clock, seconds):
-    """One step a second."""
-    for _ in range(seconds):
-        clock.advance(1.0)
-        supervisor.step()
+from tests.fakes_actors import FakeActor, dead, steps
+from tests.unit.pipeline.control.conftest import PLAN
 
 
 def test_the_model_comes_first_then_publishers_then_readers_who_are_told_of_both(supervisor, starters):

@@ -1,0 +1,132 @@
+"""The supervisor over nodes that come and go; no Ray."""
+
+import logging
+import threading
+from dataclasses import replace
+
+import pytest
+
+from operators.frames import Ticket
+from pipeline.control.plan import Node, Offer
+from pipeline.control.topology import make_plan
+from pipeline.errors import PipelineError
+from pipeline.frame_path.owner.ledger import Ledger, ledger_path
+from tests.fakes_actors import steps
+from tests.unit.pipeline.control.conftest import CAMERAS
+
+HERE, THERE = Node("here", 2), Node("there", 2)
+
+
+class Cluster:
+    """What it offers now."""
+
+    def __init__(self, *nodes):
+        self.nodes = nodes
+
+    def offer(self):
+        if not self.nodes:
+            raise PipelineError("no node offers a core", code="no_cores")
+        return Offer(self.nodes)
+
+
+@pytest.fixture
+def cluster():
+    return Cluster(HERE, THERE)
+
+
+@pytest.fixture
+def running(supervise, cluster, wish):
+    """Two decoders and two analyzers, one of each a node."""
+    supervisor = supervise(make_plan(wish, cluster.offer()), cluster.offer)
+    supervisor.start(lambda _: None, threading.Event())
+    supervisor.step()
+    return supervisor
+
+
+def where(supervisor, kind="decode"):
+    return {each.name: (each.state, each.node) for each in supervisor.snapshot().actors if each.kind == kind}
+
+
+def on(supervisor, node):
+    """The decoder there, and its camera."""
+    name = next(name for name, (_, there) in where(supervisor).items() if there == node)
+    return name, supervisor.plan.decoder(name).cameras[0]
+
+
+def test_what_ran_on_a_node_that_is_gone_starts_elsewhere_under_new_leases_and_the_rest_stays(
+    running, cluster, starters, clock, caplog
+):
+    lost, camera = on(running, "there")
+    kept, _ = on(running, "here")
+    before = starters.newest(lost)
+    cluster.nodes = (HERE,)
+    with caplog.at_level(logging.WARNING):
+        steps(running, clock, 4)
+    after = starters.newest(lost)
+    assert (before.actor, ()) in starters.did("kill")
+    assert after.leases[camera] > before.leases[camera]
+    assert where(running) == {lost: ("running", "here"), kept: ("running", "here")}
+    assert starters.count(kept) == 1
+    assert list(where(running, "analyze")) == ["analyze-0"]
+    assert f"{lost} moves (its node is gone" in caplog.text
+    told = [args for actor, args in starters.did("start") if actor == after.actor]
+    assert [name for name, _, _ in told[0][0]] == ["analyze-0"]
+
+
+def test_a_node_that_joins_computes_for_every_owner_and_moves_no_camera(running, cluster, starters, clock):
+    cluster.nodes = (HERE, THERE, Node("new", 4))
+    steps(running, clock, 4)
+    assert where(running, "analyze")["analyze-2"] == ("running", "new")
+    assert all(starters.count(name) == 1 for name in where(running))
+    heard = [args for _, args in starters.did("replace_analyzers") if any(each[0] == "analyze-2" for each in args[0])]
+    assert len(heard) == len(where(running))
+
+
+def test_of_a_lost_node_the_last_account_is_kept_and_what_was_in_flight_is_unknown(
+    running, cluster, starters, clock, tmp_path
+):
+    lost, camera = on(running, "there")
+    actor = starters.newest(lost)
+    lease = actor.leases[camera]
+    actor.ledgers[camera] = replace(actor.ledger(camera), received=9, decoded=9, analysed=7, in_flight=2)
+    steps(running, clock, 2)
+    cluster.nodes = (HERE,)
+    steps(running, clock, 4)
+    total = running.snapshot().total(camera)
+    assert (total.analysed, total.lost) == (7, {"unknown": 2})
+    assert not ledger_path(tmp_path / "state", camera, lease).exists()
+
+
+def test_of_a_node_that_shares_the_state_folder_the_account_is_read(running, cluster, starters, clock, tmp_path):
+    lost, camera = on(running, "there")
+    lease = starters.newest(lost).leases[camera]
+    ledger = Ledger(ledger_path(tmp_path / "state", camera, lease), camera, lease)
+    ledger.enter(Ticket(camera, lease, 0, 1))
+    ledger.close()
+    cluster.nodes = (HERE,)
+    steps(running, clock, 4)
+    assert running.snapshot().total(camera).lost == {"owner_died": 1}
+
+
+def test_a_camera_that_no_node_reaches_waits_says_for_what_and_stops_nobody(supervise, cluster, clock, wish):
+    asked = replace(wish, places={"gate": "yard"})
+    cameras = CAMERAS.replace("gate: {", "gate: {place: yard, ")
+    supervisor = supervise(make_plan(asked, cluster.offer()), cluster.offer, cameras)
+    supervisor.start(lambda _: None, threading.Event())
+    steps(supervisor, clock, 3)
+    name = supervisor.plan.decoder_of("gate")
+    (status,) = [each for each in supervisor.snapshot().actors if each.name == name]
+    assert (status.state, status.restarts) == ("waiting", 0)
+    assert "no node has the label place=yard" in status.reason
+    assert where(supervisor)[supervisor.plan.decoder_of("yard")][0] == "running"
+    cluster.nodes = (HERE, THERE, Node("yard-1", 2, place="yard"))
+    steps(supervisor, clock, 4)
+    assert where(supervisor)[name] == ("running", "yard-1")
+
+
+def test_a_cluster_that_offers_nothing_for_a_while_keeps_what_runs(running, cluster, starters, clock):
+    nodes, cluster.nodes = cluster.nodes, ()
+    steps(running, clock, 5)
+    cluster.nodes = nodes
+    steps(running, clock, 5)
+    assert all(starters.count(name) == 1 for name in (*where(running), *where(running, "analyze")))
