@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
@@ -38,17 +39,18 @@ class LeaseBook:
                 )
                 raise PipelineError(msg, code="damaged_state") from None
 
-    def next(self, camera: str) -> int:
-        """A lease higher than any before; on disk before it is returned."""
-        lease = max(self._leases.get(camera, 0) + 1, self._clock.wall_ns() // 1_000_000)
-        self._leases[camera] = lease
+    def next_of(self, cameras: Sequence[str]) -> dict[str, int]:
+        """A lease for each, higher than any before; all on disk, in one write, before they are returned."""
+        now = self._clock.wall_ns() // 1_000_000
+        found = {camera: max(self._leases.get(camera, 0) + 1, now) for camera in cameras}
+        self._leases |= found
         fresh = self._path.with_suffix(".new")
         with fresh.open("w", encoding="utf-8") as file:
             json.dump(self._leases, file)
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(self._path)
-        return lease
+        return found
 
 
 class StateLock:

@@ -49,6 +49,13 @@ class PipelineSnapshot:
         parts = [*self.closed.get(camera, ()), *(each.ledger for each in self.cameras if each.camera == camera)]
         return add_ledgers(camera, parts)
 
+    def totals(self) -> dict[str, LedgerSnapshot]:
+        """Every camera over all its leases, by name and in its order."""
+        parts = {camera: list(ledgers) for camera, ledgers in self.closed.items()}
+        for each in self.cameras:
+            parts.setdefault(each.camera, []).append(each.ledger)
+        return {camera: add_ledgers(camera, parts[camera]) for camera in sorted(parts)}
+
 
 def add_ledgers(camera: str, parts: list[LedgerSnapshot]) -> LedgerSnapshot:
     """The sum; `lease` is the newest."""

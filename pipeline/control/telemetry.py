@@ -43,8 +43,7 @@ def _frames(snapshot: PipelineSnapshot) -> Iterable[Metric]:
     lost = CounterMetricFamily("dinostream_frames_lost", "Frames without a result.", labels=["camera", "reason"])
     flight = GaugeMetricFamily("dinostream_frames_in_flight", "Tickets not settled yet.", labels=["camera"])
     unaccounted = GaugeMetricFamily("dinostream_frames_unaccounted", "Must be 0.", labels=["camera"])
-    for camera in sorted({each.camera for each in snapshot.cameras} | set(snapshot.closed)):
-        total = snapshot.total(camera)
+    for camera, total in snapshot.totals().items():
         for fate in (
             "received",
             "undecodable",

@@ -44,16 +44,16 @@ KEPT_LEDGERS = 8
 """Of one camera: for people who ask what became of the frames of a run that was killed."""
 
 
-def prune_ledgers(state_dir: Path, camera: str) -> None:
-    """Deletes all but the newest ledgers of a camera; leases rise, so the name tells."""
-    prefix = f"{camera}@"
-    leases = sorted(
-        int(path.stem.removeprefix(prefix))
-        for path in (state_dir / "ledgers").glob("*.ledger")
-        if path.stem.startswith(prefix) and path.stem.removeprefix(prefix).isdigit()
-    )
-    for lease in leases[:-KEPT_LEDGERS]:
-        ledger_path(state_dir, camera, lease).unlink(missing_ok=True)
+def prune_ledgers(state_dir: Path, cameras: Iterable[str]) -> None:
+    """Deletes all but the newest ledgers of each camera, in one look at the folder; leases rise, so the name tells."""
+    leases: dict[str, list[int]] = {camera: [] for camera in cameras}
+    for path in (state_dir / "ledgers").glob("*.ledger"):
+        camera, _, lease = path.stem.rpartition("@")
+        if camera in leases and lease.isdigit():
+            leases[camera].append(int(lease))
+    for camera, found in leases.items():
+        for lease in sorted(found)[:-KEPT_LEDGERS]:
+            ledger_path(state_dir, camera, lease).unlink(missing_ok=True)
 
 
 class Ledger:

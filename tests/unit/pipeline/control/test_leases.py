@@ -18,9 +18,9 @@ class StoppedClock(SystemClock):
 
 def test_leases_rise_over_restarts_even_when_the_clock_goes_back(tmp_path):
     clock = StoppedClock(10_000 * 10**6)
-    first = LeaseBook(tmp_path / "leases.json", clock).next("dock-03")
+    first = LeaseBook(tmp_path / "leases.json", clock).next_of(["dock-03"])["dock-03"]
     clock.now = 5 * 10**6
-    second = LeaseBook(tmp_path / "leases.json", clock).next("dock-03")
+    second = LeaseBook(tmp_path / "leases.json", clock).next_of(["dock-03"])["dock-03"]
     assert (first, second) == (10_000, 10_001)
 
 

@@ -139,6 +139,6 @@ def test_of_each_camera_the_newest_ledgers_stay(tmp_path):
     for lease in range(100, 100 + KEPT_LEDGERS + 3):
         Ledger(ledger_path(tmp_path, "dock", lease), "dock", lease).close()
     Ledger(ledger_path(tmp_path, "dock-2", 1), "dock-2", 1).close()
-    prune_ledgers(tmp_path, "dock")
+    prune_ledgers(tmp_path, ["dock"])
     kept = sorted(path.stem for path in (tmp_path / "ledgers").iterdir())
     assert kept == sorted(["dock-2@1", *(f"dock@{lease}" for lease in range(103, 103 + KEPT_LEDGERS))])
