@@ -134,13 +134,21 @@ def load_config(path: Path | str) -> Config:
     Raises:
         ConfigError: every mistake at once, each with file, line, column, path and the nearest valid word.
     """
-    document = read_document(Path(path))
+    return config_of(Path(path), read_document(Path(path)))
+
+
+def config_of(path: Path, document: Document) -> Config:
+    """What a document that was read from `path` says.
+
+    Raises:
+        ConfigError: every mistake at once.
+    """
     problems: list[Problem] = []
     sections = _sections(document, problems)
     cameras, merged = _cameras(document, problems)
     if problems or sections is None:
         raise ConfigError(problems)
-    config = Config(Path(path), sections, cameras, document, merged)
+    config = Config(path, sections, cameras, document, merged)
     if found := [Problem(config.mark(place), place, message) for place, message in check(config)]:
         raise ConfigError(found)
     return config
