@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from operators.scene.bands import Bands, bands_of
+from operators.scene.creep import crept, laid_back
+
 BLOCK_PX = 28
 CELL_PX = 14
 """Sides of the squares that are looked for, and of those whose contrast is read; in pixels of `gray_picture`."""
@@ -18,12 +21,8 @@ TEXTURED = 0.03
 FADED_SLOPE = 0.35
 """A cell that shows less than this share of its learnt contrast is faded."""
 
-_DARK = 8.0
-"""Grey levels added before the logarithm, so that noise in the dark does not count as texture."""
-_SURROUND_PX, _FINE_PX = 6.0, 1.0
-"""Sigmas: details wider than the first belong to the light, narrower than the second to the focus."""
-_MOST = 0.6
-_BLACK_MARGIN_PX = 7
+_SURELY_SHARP = 0.8
+"""From here on a picture need not be laid over what was learnt: it is far from `view_check.BLURRED`."""
 
 
 def gray_picture(pixels: np.ndarray) -> np.ndarray:
@@ -76,7 +75,7 @@ class ViewMatch:
     contrast_at_rest: float
     """The same of the open blocks at rest: below 1 something lies over all of them."""
     sharpness: float
-    """Fine against coarse contrast of blocks at rest: 1 as learnt, 0 out of focus."""
+    """Fine against coarse contrast of blocks at rest, laid over what was learnt: 1 as learnt, 0 out of focus."""
 
 
 def build_structure(grays_by_light: Sequence[Sequence[np.ndarray]], unsteady: np.ndarray | None = None) -> Structure:
@@ -113,13 +112,12 @@ def match_view(structure: Structure, gray: np.ndarray, hidden: np.ndarray | None
     """
     if gray.shape != structure.coarse.shape:
         raise ValueError(f"gray must be {structure.coarse.shape} as in the view, got {gray.shape}")
-    seen = _bands(gray)
+    seen = bands_of(gray)
     cover = _cover(hidden, gray.shape)
     blocks = _Squares.of(structure, seen, BLOCK_PX)
     rest, shifted = _found(structure, seen.raw, blocks)
     is_open = blocks.is_textured & (_sums(cover, BLOCK_PX) < 0.15 * BLOCK_PX**2)
     rest_open = rest & is_open
-    contrast_at_rest = _ratio(blocks.both, blocks.learnt, rest_open)
     cells = _Squares.of(structure, seen, CELL_PX)
     open_cells = cells.is_textured & (_sums(cover, CELL_PX) < 0.05 * CELL_PX**2)
     return ViewMatch(
@@ -132,35 +130,29 @@ def match_view(structure: Structure, gray: np.ndarray, hidden: np.ndarray | None
         at_rest_of_all=_share(rest, blocks.is_textured),
         blank=_share(blocks.now < 0.16 * blocks.learnt, blocks.is_textured),
         contrast=_ratio(blocks.both, blocks.learnt, is_open),
-        contrast_at_rest=contrast_at_rest,
-        sharpness=_ratio(blocks.fine_both, blocks.fine_learnt, rest_open) / max(contrast_at_rest, 1e-3),
+        contrast_at_rest=_ratio(blocks.both, blocks.learnt, rest_open),
+        sharpness=_sharpness(structure, seen, rest_open),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Bands:
-    raw: np.ndarray
-    """Coarse, before the dark is brought to the contrast that it would have in the light."""
-    coarse: np.ndarray
-    fine: np.ndarray
+def _sharpness(structure: Structure, seen: Bands, where: np.ndarray) -> float:
+    """Of blocks, bool (rows, columns). A camera that crept by half a pixel shows no fine detail where it was learnt."""
+    sharpness = _fine_against_coarse(structure, seen, where)
+    if sharpness >= _SURELY_SHARP or not where.any():
+        return sharpness
+    offset = crept(structure.coarse, seen.coarse, _pixels(where, BLOCK_PX, seen.raw.shape))
+    settled = Bands(seen.raw, laid_back(seen.coarse, offset), laid_back(seen.fine, offset))
+    return max(sharpness, _fine_against_coarse(structure, settled, where))
 
 
-def _bands(gray: np.ndarray) -> _Bands:
-    values = gray.astype(np.float32)
-    logs = np.log(values + _DARK)
-    surround = cv2.GaussianBlur(logs, (0, 0), _SURROUND_PX)
-    relative = np.clip(logs - surround, -_MOST, _MOST)
-    if (gray == 0).any():  # privacy polygons do not move with the camera
-        black = cv2.dilate((gray == 0).astype(np.uint8), np.ones((_BLACK_MARGIN_PX, _BLACK_MARGIN_PX), np.uint8))
-        relative[black > 0] = 0.0
-    coarse = cv2.GaussianBlur(relative, (0, 0), _FINE_PX)
-    bright = np.exp(surround)
-    gain = bright / np.maximum(bright - _DARK, _DARK / 2)
-    return _Bands(coarse, coarse * gain, (relative - coarse) * gain)
+def _fine_against_coarse(structure: Structure, seen: Bands, where: np.ndarray) -> float:
+    blocks = _Squares.of(structure, seen, BLOCK_PX)
+    fine = _ratio(blocks.fine_both, blocks.fine_learnt, where)
+    return fine / max(_ratio(blocks.both, blocks.learnt, where), 1e-3)
 
 
 def _mean_bands(grays: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    bands = [_bands(gray) for gray in grays]
+    bands = [bands_of(gray) for gray in grays]
     return np.mean([each.coarse for each in bands], axis=0), np.mean([each.fine for each in bands], axis=0)
 
 
@@ -182,6 +174,14 @@ def _sums(values: np.ndarray, side: int) -> np.ndarray:
     return values[: rows * side, : columns * side].reshape(rows, side, columns, side).sum(axis=(1, 3))
 
 
+def _pixels(squares: np.ndarray, side: int, shape: tuple[int, ...]) -> np.ndarray:
+    """Bool (H, W): the pixels of squares (rows, columns); those that are left over belong to none."""
+    found = np.zeros(shape, bool)
+    inner = squares.repeat(side, axis=0).repeat(side, axis=1)
+    found[: inner.shape[0], : inner.shape[1]] = inner
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class _Squares:
     """Products over squares: learnt with learnt, learnt with what is seen, and what is seen with itself."""
@@ -194,7 +194,7 @@ class _Squares:
     is_textured: np.ndarray
 
     @staticmethod
-    def of(structure: Structure, seen: _Bands, side: int) -> _Squares:
+    def of(structure: Structure, seen: Bands, side: int) -> _Squares:
         learnt = _sums(structure.coarse**2, side)
         return _Squares(
             learnt=learnt,

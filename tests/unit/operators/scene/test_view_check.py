@@ -2,6 +2,7 @@
 
 from functools import cache
 
+import cv2
 import numpy as np
 import pytest
 
@@ -65,6 +66,22 @@ def test_what_is_on_the_lens_is_told(what: str, said: str):
 
 def test_a_cobweb_is_told_whatever_it_is_called():
     assert verdict(covered(picture(Light.of(80)), "web", 4)) in {"covered", "blurred"}
+
+
+def crept(rgb: np.ndarray, right_px: float, down_px: float) -> np.ndarray:
+    """A model-size picture of a camera that crept, in pixels of half that size."""
+    moved_by = np.array([[1.0, 0.0, 2 * right_px], [0.0, 1.0, 2 * down_px]])
+    return cv2.warpAffine(rgb, moved_by, rgb.shape[1::-1], flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+
+
+@pytest.mark.parametrize(("right_px", "down_px"), [(0.5, 0.0), (-0.8, 0.6), (1.3, 0.0)])
+def test_a_camera_that_creeps_by_a_pixel_is_not_out_of_focus_and_one_that_is_does_not_hide_it_so(
+    right_px: float, down_px: float
+):
+    sharp = crept(pixels(picture(Light.of(80))), right_px, down_px)
+    assert check_view(learnt(), sharp, ()) == "ok"
+    hazy = crept(pixels(covered(picture(Light.of(80)), "defocus", 4)), right_px, down_px)
+    assert check_view(learnt(), hazy, ()) == "blurred"
 
 
 def trucked(y_metres: float) -> tuple[np.ndarray, np.ndarray]:
