@@ -46,7 +46,7 @@ class LeaseBook:
         self._leases |= found
         fresh = self._path.with_suffix(".new")
         with fresh.open("w", encoding="utf-8") as file:
-            json.dump(self._leases, file)
+            file.write(json.dumps(self._leases))
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(self._path)

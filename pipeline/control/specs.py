@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from operators.camera import CameraSpec
 from pipeline.config.load_plan import DECODE_CORES_PER_FPS, UNSTATED_FPS, decoded_rate
 from pipeline.config.loader import Config
 from pipeline.config.schema import CameraConfig
@@ -25,6 +26,10 @@ class RunSpec:
 
     config: Config
     model: ModelSpec
+    _specs: Mapping[str, CameraSpec] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_specs", {each.camera: each for each in self.model.cameras})
 
     @property
     def site(self) -> str:
@@ -63,7 +68,7 @@ class RunSpec:
             name=name,
             cameras=tuple(
                 PublishedCamera(
-                    self.model.camera(camera),
+                    self._specs[camera],
                     config.cameras[camera].source.is_replayable,
                     config.thumbnail_seconds(camera),
                 )
@@ -102,7 +107,7 @@ class RunSpec:
 
     def _owned(self, camera: str, lease: int) -> OwnedCamera:
         config = self.cameras[camera]
-        spec = self.model.camera(camera)
+        spec = self._specs[camera]
         return OwnedCamera(
             spec=spec,
             lease=lease,
