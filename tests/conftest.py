@@ -112,16 +112,25 @@ def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
 
 
 @pytest.fixture(scope="session")
-def ray_address() -> Iterator[str]:
-    """A Ray of one node, shared by the session, as a site's own cluster is; `ray: local` starts one for each run."""
+def ray_cluster() -> Iterator[Any]:
+    """A Ray of one node, shared by the session, as a site's own cluster is; `ray: local` starts one for each run.
+
+    Whoever adds nodes takes them away again.
+    """
     from ray.cluster_utils import Cluster  # a second to import, and only few tests ask for it
 
     head = {"num_cpus": 2, "resources": {"state": 1}, "include_dashboard": False, "object_store_memory": 256 * 2**20}
     cluster = Cluster(initialize_head=True, head_node_args=head)
     try:
-        yield cluster.address
+        yield cluster
     finally:
         cluster.shutdown()
+
+
+@pytest.fixture(scope="session")
+def ray_address(ray_cluster: Any) -> str:
+    """Where it is joined."""
+    return ray_cluster.address
 
 
 @pytest.fixture(scope="session")

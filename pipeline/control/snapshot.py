@@ -29,6 +29,8 @@ class ActorStatus:
     """Ray id of the node that it runs on."""
     why: str = ""
     """Why there."""
+    cameras: tuple[str, ...] = ()
+    """That it reads or publishes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -216,10 +216,10 @@ class Supervisor:
 
     def _statuses(self) -> tuple[ActorStatus, ...]:
         plan = self._plan
-        where = {each.name: (each.node or "", each.why) for each in (*plan.decoders, *plan.analyzers)}
+        where = {each.name: {"node": each.node or "", "why": each.why} for each in (*plan.decoders, *plan.analyzers)}
+        whose = {each.name: {"cameras": each.cameras} for each in (*plan.decoders, *plan.publishers)}
         members = (*self._decoders.statuses, *self._analyzers.statuses, *self._publishers.statuses)
-        placed = ((each, *where.get(each.name, ("", ""))) for each in members)
-        return tuple(replace(each, node=node, why=why) for each, node, why in placed)
+        return tuple(replace(each, **where.get(each.name, {}), **whose.get(each.name, {})) for each in members)
 
     def _start_analyzer(self, name: str) -> SupervisedWorker:
         calls = sum(count for (_, analyzer), count in self._plan.credits.items() if analyzer == name)
