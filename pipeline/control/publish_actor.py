@@ -83,6 +83,9 @@ class PublishActor(Actor):
     def publish(self, delivery: Delivery) -> Receipt:
         return self._publisher.publish(delivery)
 
+    def change(self, cameras: tuple[PublishedCamera, ...]) -> None:
+        self._publisher.change(cameras)
+
     def adopt(self, version: str) -> None:
         self._publisher.adopt(version)
 

@@ -13,6 +13,7 @@ from pipeline.frame_path.publisher.draft import Draft, Letterhead
 from pipeline.frame_path.publisher.offers import Offers
 from pipeline.frame_path.publisher.published import PublishedCamera
 from pipeline.frame_path.publisher.records import Records
+from pipeline.frame_path.publisher.settling import Settling
 
 
 class BookShelf:
@@ -35,33 +36,62 @@ class BookShelf:
         self._clock = clock
         self._cameras: dict[str, PublishedCamera] = {}
         self._books: dict[str, CameraBook] = {}
+        self._gone: dict[str, Settling] = {}
+        """Of cameras that are stored and not configured: sinks may still settle what was published of them."""
 
-    def allow(self, cameras: Sequence[PublishedCamera]) -> None:
-        """Answers for these cameras too, or for them in another configuration."""
+    def change(self, cameras: Sequence[PublishedCamera]) -> None:
+        """Answers for these cameras, as they are configured now, and for no others. Each in a transaction of its own;
+        one that stays as it was is not touched.
+        """
         for published in cameras:
-            camera = published.spec.camera
-            self._cameras[camera] = published
-            earlier = self._books.pop(camera, None)
-            book = self.book(camera)
-            if earlier is not None:
-                book.settling = earlier.settling
-            else:
-                self._records.restore_settling(book)
-            self.transact(book.end_removed_rules, [camera])
+            if self._cameras.get(published.spec.camera) != published:
+                self._take_up(published)
+        for camera in self._cameras.keys() - {published.spec.camera for published in cameras}:
+            self._leave(camera)
 
-    def end_removed_cameras(self) -> None:
-        """Cameras that are stored and no longer configured: their episodes end."""
-        for camera in set(self._records.stored_cameras()) - set(self._cameras):
-            self.allow([PublishedCamera(CameraSpec(camera, (0, 0)), is_replayable=False)])
-            del self._cameras[camera], self._books[camera]
+    def leave_unknown(self) -> None:
+        """After a start: cameras that are stored and no longer configured."""
+        for camera in set(self._records.stored_cameras()) - self._cameras.keys():
+            self._cameras[camera] = PublishedCamera(CameraSpec(camera, (0, 0)), is_replayable=False)
+            self._records.restore_settling(self.book(camera))
+            self._leave(camera)
+
+    def _take_up(self, published: PublishedCamera) -> None:
+        camera = published.spec.camera
+        self._cameras[camera] = published
+        earlier = self._books.pop(camera, None)
+        known = self._gone.pop(camera, None) if earlier is None else earlier.settling
+        book = self.book(camera)
+        if known is not None:
+            book.settling = known
+        else:
+            self._records.restore_settling(book)
+        self.transact(book.take_up, [camera])
+
+    def _leave(self, camera: str) -> None:
+        book = self.book(camera)
+
+        def enter(draft: Draft) -> None:
+            book.leave(draft)
+            self._records.pictures.give_up_owner(camera, book.stored.lease + 1, book.published.spec.labels, draft)
+
+        if not book.stored.is_gone:
+            self.transact(enter, [camera])
+        self._gone[camera] = book.settling
+        del self._cameras[camera], self._books[camera]
 
     def __iter__(self) -> Iterator[CameraBook]:
         """Of every camera that was asked for."""
         return iter(self._books.values())
 
-    def find(self, camera: str) -> CameraBook | None:
-        """The book, if it was asked for before."""
-        return self._books.get(camera)
+    def is_gone(self, camera: str) -> bool:
+        """It was published here once, and is no longer configured."""
+        return camera in self._gone
+
+    def settling(self, camera: str) -> Settling | None:
+        """How far the camera is, if anybody asked for it before."""
+        book = self._books.get(camera)
+        return self._gone.get(camera) if book is None else book.settling
 
     @property
     def labels(self) -> dict[str, Mapping[str, str]]:

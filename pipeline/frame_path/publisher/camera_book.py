@@ -18,10 +18,17 @@ from pipeline.frame_path.publisher.alerts import AlertWriter, Scene
 from pipeline.frame_path.publisher.artefacts import ArtefactStore
 from pipeline.frame_path.publisher.draft import Draft, Letterhead
 from pipeline.frame_path.publisher.head_versions import HeadVersions
-from pipeline.frame_path.publisher.judging import UNSEEN, Judge, Judged, at_rest, is_engaged, period_of
+from pipeline.frame_path.publisher.judging import (
+    UNSEEN,
+    Judge,
+    Judged,
+    is_engaged,
+    period_of,
+)
 from pipeline.frame_path.publisher.notices import NoticeWriter
 from pipeline.frame_path.publisher.published import ActiveAlert, PublishedCamera, RuleValue, SceneNow
 from pipeline.frame_path.publisher.result_body import ResultWriter, look_at
+from pipeline.frame_path.publisher.rule_changes import RuleChanges
 from pipeline.frame_path.publisher.scene_memory import SceneMemory, load_learner
 from pipeline.frame_path.publisher.sequence import Novelty, Repetitions, note_position
 from pipeline.frame_path.publisher.settling import Settling
@@ -59,6 +66,7 @@ class CameraBook:
         self._letterhead = letterhead
         self._judge = Judge(spec, letterhead.timezone)
         self._alerts = AlertWriter(spec, letterhead, self._judge, stored.actions)
+        self._changes = RuleChanges(stored, self._judge, self._alerts)
         self.actions = CameraActions(published, stored, letterhead)
         self._results = ResultWriter(spec, letterhead.model)
         self._notices = NoticeWriter(spec, letterhead)
@@ -199,12 +207,17 @@ class CameraBook:
         self.stored.state = entry.state
         draft.messages.append(self._notices.status(entry, self.stored.num_status, draft.published_ns))
 
-    def end_removed_rules(self, draft: Draft) -> None:
-        """Episodes whose rule is no longer configured end now, so that each start has its end."""
-        transitions = self._judge.removed(self.stored.rules, self.stored.rule_time_ns)
-        self._alerts.write(transitions, self.stored.rules, {}, Scene(), draft)
-        for name in set(self.stored.rules) - set(self.published.spec.rules):
-            self.stored.rules[name] = at_rest(self.stored.rules[name])
+    def take_up(self, draft: Draft) -> None:
+        """The camera is configured, perhaps otherwise than when its state was stored."""
+        self.stored.is_gone = False
+        self._changes.take_up(draft)
+
+    def leave(self, draft: Draft) -> None:
+        """The camera is no longer configured: its episodes end, and it says that it is gone."""
+        self._changes.leave(draft)
+        why = "no longer in the configuration"
+        self.status(Status(self.camera, self.stored.lease, "ended", draft.published_ns, "removed", why), draft)
+        self.stored.is_gone = True
 
     def snapshot_state(self) -> bytes:
         """For the database."""

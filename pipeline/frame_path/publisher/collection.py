@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -103,6 +103,10 @@ class Collections:
         for entry in entries:
             if isinstance(entry, Analysed) and (collection := self._by_camera.get(entry.ticket.camera)) is not None:
                 collection.see(entry.analysis)
+
+    def keep_only(self, cameras: Container[str]) -> None:
+        """Those of other cameras are let go."""
+        self._by_camera = {camera: each for camera, each in self._by_camera.items() if camera in cameras}
 
     def end(self, camera: str) -> Collected:
         """Raises: PublishError: none is under way."""

@@ -43,15 +43,16 @@ class Desk:
         self._num_fenced = 0
         self._collections = Collections()
 
-    def allow(self, cameras: Sequence[PublishedCamera]) -> None:
-        """Answers for these cameras too, or for them in another configuration."""
-        for published in cameras:
-            self._thumbnails.allow(published.spec.camera, published.thumbnail_seconds)
-        self._shelf.allow(cameras)
+    def change(self, cameras: Sequence[PublishedCamera]) -> None:
+        """Answers for these cameras, as they are configured now, and for no others."""
+        self.drain_settled()
+        self._thumbnails.allow_only({each.spec.camera: each.thumbnail_seconds for each in cameras})
+        self._shelf.change(cameras)
+        self._collections.keep_only({each.spec.camera for each in cameras})
 
-    def end_removed_cameras(self) -> None:
-        """Cameras that are stored and no longer configured: their episodes end."""
-        self._shelf.end_removed_cameras()
+    def leave_unknown(self) -> None:
+        """After a start: cameras that are stored and no longer configured."""
+        self._shelf.leave_unknown()
 
     # --- calls of owners ---------------------------------------------------------------------------------------------
 
@@ -86,18 +87,22 @@ class Desk:
         by_entry = [(camera_of(entry), entry) for entry in delivery.entries]
         named = (*delivery.pictures, *delivery.clips)
         cameras = list(dict.fromkeys([name for name, _ in by_entry] + [p.ticket.camera for p in named]))
-        fenced = {name for name, entry in by_entry if lease_of(entry) < self._shelf.book(name).stored.lease}
+        gone = {name for name in cameras if self._shelf.is_gone(name)}
+        fenced = gone | {
+            name
+            for name, entry in by_entry
+            if name not in gone and lease_of(entry) < self._shelf.book(name).stored.lease
+        }
+        labels = self._shelf.labels
 
         def enter(draft: Draft) -> None:
             for camera, entry in by_entry:
                 if camera not in fenced:
                     enter_into(self._shelf.book(camera), entry, draft)
             for picture in delivery.pictures:
-                labels = self._shelf.book(picture.ticket.camera).published.spec.labels
-                self._records.pictures.receive(picture, labels, draft)
+                self._records.pictures.receive(picture, labels.get(picture.ticket.camera, {}), draft)
             for part in delivery.clips:
-                labels = self._shelf.book(part.ticket.camera).published.spec.labels
-                self._records.pictures.receive_part(part, labels, draft)
+                self._records.pictures.receive_part(part, labels.get(part.ticket.camera, {}), draft)
 
         self._shelf.transact(enter, [name for name in cameras if name not in fenced])
         self._num_fenced += sum(name in fenced for name, _ in by_entry)
@@ -107,9 +112,9 @@ class Desk:
         return Receipt(tuple(self._receipt(name, is_fenced=name in fenced) for name in cameras))
 
     def _receipt(self, camera: str, *, is_fenced: bool) -> CameraReceipt:
-        book = self._shelf.book(camera)
         if is_fenced:
             return CameraReceipt(camera, None, (), refused="fenced")
+        book = self._shelf.book(camera)
         return CameraReceipt(
             camera=camera,
             accepted_upto=book.stored.last_position,
@@ -164,9 +169,9 @@ class Desk:
             settlement = self._settled.popleft()
             message = settlement.message
             self._records.settle(settlement)
-            book = self._shelf.find(message.camera)
-            if book is not None and message.ticket is not None:
-                book.settling.settle(message.ticket.position, settlement.sink)
+            settling = self._shelf.settling(message.camera)
+            if settling is not None and message.ticket is not None:
+                settling.settle(message.ticket.position, settlement.sink)
 
     def turn(self) -> bool:
         """What needs no owner: settled rows leave the disk, late pictures are given up, mutes end, backlogs move.

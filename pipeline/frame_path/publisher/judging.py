@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
@@ -12,6 +12,7 @@ from operators.rules.config import RuleConfig
 from operators.rules.episodes import RuleState, Transition, step
 from operators.rules.learnt import Tail
 from operators.rules.margins import with_margin
+from operators.rules.meaning import meaning_of
 from operators.rules.measures import MEASURES, MeasureSpec, Reading, parse_measure, read_measure
 from operators.rules.schedule import is_in_schedule
 from operators.units import Threshold
@@ -52,6 +53,7 @@ class Judge:
         self._measures: dict[str, MeasureSpec] = {
             name: parse_measure(rule.measure) for name, rule in spec.rules.items()
         }
+        self._meanings = {name: meaning_of(rule, spec) for name, rule in spec.rules.items()}
 
     def read(self, analysis: Analysis, held: Sequence[Subject]) -> dict[str, Reading]:
         """The measure of each rule at one frame."""
@@ -97,18 +99,19 @@ class Judge:
             has_changed = has_changed or bool(transitions) or _is_changed(was, state)
             found.extend(transitions)
             after[name] = _remember(before, rule, was, state, reading)
+            after[name].meaning = self._meanings[name]
             rules[name] = self._wire(name, was, state, reading, is_armed=is_armed, is_muted=is_muted)
         gone = {name: memory for name, memory in memories.items() if name not in self._spec.rules}
         return Judged({**after, **gone}, tuple(found), rules, has_changed, time_ns)
 
-    def removed(self, memories: Mapping[str, RuleMemory], time_ns: int) -> list[Transition]:
-        """Ends of episodes whose rule is no longer in the configuration."""
-        alerting = {name: memory.rule_state for name, memory in memories.items() if name not in self._spec.rules}
-        return [
-            Transition(name, "end", state.episode, time_ns, None, state.is_notified, state.began_ns, "rule_removed")
-            for name, state in alerting.items()
-            if state.is_alerting
-        ]
+    def removed(self, memories: Mapping[str, RuleMemory]) -> set[str]:
+        """Rules that are no longer in the configuration."""
+        return memories.keys() - self._spec.rules.keys()
+
+    def changed(self, memories: Mapping[str, RuleMemory]) -> set[str]:
+        """Rules that watch something else now; thresholds are no such thing."""
+        now = self._meanings
+        return {name for name, each in memories.items() if name in now and each.meaning not in {"", now[name]}}
 
     def unit(self, name: str) -> str:
         return MEASURES[self._measures[name].name].unit
@@ -160,9 +163,24 @@ def is_engaged(memories: Mapping[str, RuleMemory]) -> bool:
     return any(memory.rule_state.is_engaged for memory in memories.values())
 
 
+def ends(memories: Mapping[str, RuleMemory], names: Iterable[str], time_ns: int, reason: str) -> list[Transition]:
+    """Ends of the episodes of these rules that are on."""
+    states = {name: memories[name].rule_state for name in sorted(names)}
+    return [
+        Transition(name, "end", state.episode, time_ns, None, state.is_notified, state.began_ns, reason)
+        for name, state in states.items()
+        if state.is_alerting
+    ]
+
+
 def at_rest(memory: RuleMemory) -> RuleMemory:
     """Of a rule that was removed: idle, but its episodes go on counting if it comes back, so that ids stay unique."""
-    return RuleMemory(replace(memory.rule_state, phase="idle", samples=0).to_dict())
+    return RuleMemory(replace(memory.rule_state, phase="idle", samples=0).to_dict(), meaning=memory.meaning)
+
+
+def begun_anew(memory: RuleMemory) -> RuleMemory:
+    """Of a rule that watches something else now: at rest, and what it had learnt does not count any more."""
+    return RuleMemory(replace(memory.rule_state, phase="idle", samples=0, tail=None).to_dict())
 
 
 def period_of(intervals_ns: Sequence[int]) -> int:

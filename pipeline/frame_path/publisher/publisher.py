@@ -94,8 +94,8 @@ class Publisher:
         self._pruned = clock.monotonic()
         self._trouble = ""
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
-        self._desk.allow(cameras)
-        self._desk.end_removed_cameras()
+        self._desk.change(cameras)
+        self._desk.leave_unknown()
 
     def start(self) -> None:
         """Starts the sinks, which are offered first what an earlier run could not deliver."""
@@ -104,11 +104,18 @@ class Publisher:
         self.turn()
         self._thread.start()
 
-    def allow(self, cameras: Sequence[PublishedCamera]) -> None:
-        """Answers for these cameras too, or for them in another configuration."""
+    def change(self, cameras: Sequence[PublishedCamera]) -> None:
+        """Answers for these cameras as they are configured now, and for no others; on disk when this returns.
+
+        A camera that stays as it was is not touched. An episode goes on while its rule watches the same; else, and
+        where rule or camera are gone, it ends with the reason (`rule_changed`, `rule_removed`, `camera_removed`).
+
+        Raises:
+            PublishError: the state cannot be written, or the publisher is closed.
+        """
         with self._lock:
             self._require_open()
-            self._desk.allow(cameras)
+            self._desk.change(cameras)
 
     def attach(self, camera: str, lease: int) -> Attachment:
         """An owner takes a camera over; lower leases are fenced from here on.

@@ -35,6 +35,8 @@ class RuleMemory(msgspec.Struct):
     """Of the current run or episode: the value furthest into the alarm."""
     opened: AlertBody | None = None
     """The start of the episode that is on."""
+    meaning: str = ""
+    """What the rule watched, see `operators.rules.meaning`; empty: not known."""
 
     @property
     def rule_state(self) -> RuleState:
@@ -96,6 +98,8 @@ class StoredCamera(msgspec.Struct):
     num_results: int = 0
     """Published of this camera, for ever."""
     state: CameraState = "connecting"
+    is_gone: bool = False
+    """Taken out of the configuration, and said so."""
     rules: dict[str, RuleMemory] = msgspec.field(default_factory=dict[str, RuleMemory])
     actions: StoredActions = msgspec.field(default_factory=StoredActions)
     """What people have set."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from operators.results import Analysis
 from pipeline.frame_path.publisher.thumbnail_store import ThumbnailStore, thumbnail_path
@@ -41,6 +41,12 @@ class Thumbnails:
             return
         self._period_ns[camera] = round(period_seconds * 1e9)
         self._counts.setdefault(camera, dict.fromkeys(_OUTCOMES, 0))
+
+    def allow_only(self, periods: Mapping[str, float]) -> None:
+        """As `allow` for each of these cameras; none of any other."""
+        self._period_ns.clear()
+        for camera, period_seconds in periods.items():
+            self.allow(camera, period_seconds)
 
     def is_due(self, camera: str, rule_time_ns: int) -> bool:
         """Whether the next frame that shows something shall bring its picture."""

@@ -136,8 +136,8 @@ def test_a_mistake_in_one_camera_keeps_it_as_it_was_and_holds_up_no_other(tmp_pa
 def test_a_mistake_outside_the_cameras_refuses_the_file(tmp_path):
     with pytest.raises(ConfigError, match="unknown key 'sink'"):
         read_wanted(written(tmp_path, {"a": CAMERA}, REST.replace("sinks:", "sink:")))
-    with pytest.raises(ConfigError, match=r"unknown key 'fils'"):
-        read_wanted(written(tmp_path, {"a": "    source: {fils: a}\n"}))
+    with pytest.raises(ConfigError, match=r"unknown key 'path'"):
+        read_wanted(written(tmp_path, {"a": "    source: {path: a}\n"}))
 
 
 def test_a_camera_that_names_a_head_which_only_the_new_file_has_waits_for_a_restart(tmp_path):
