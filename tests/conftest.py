@@ -47,25 +47,30 @@ def _turn(item: pytest.Item) -> tuple[int, bool]:
     return turn, item.path.name == "test_demo.py"
 
 
-class RayAlone(LoadScopeScheduling):
-    """A file stays on one worker, and all files with a Ray test on the same one.
+SHARED = {"pytest.mark.ray": "ray", 'importorskip("transformers")': "transformers"}
+"""Files with these words stay on one worker: a Ray at a time, and one import of what takes ten seconds to import."""
+
+
+class OneWorkerEach(LoadScopeScheduling):
+    """A file stays on one worker, and all files that share something heavy on the same one.
 
     Not by xdist's groups: those are lost under pytest 9.2, which keeps ids in another form than xdist 3.8 writes.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
-        return "ray" if _uses_ray(self.config.rootpath / path) else path
+        return _shared_by(self.config.rootpath / path) or path
 
 
 @cache
-def _uses_ray(path: Path) -> bool:
-    return "pytest.mark.ray" in path.read_text(encoding="utf-8")
+def _shared_by(path: Path) -> str | None:
+    text = path.read_text(encoding="utf-8")
+    return next((scope for words, scope in SHARED.items() if words in text), None)
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> RayAlone:
-    return RayAlone(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneWorkerEach:
+    return OneWorkerEach(config, log)
 
 
 def _missing(what: str) -> NoReturn:

@@ -149,8 +149,9 @@ def _state(pipeline: PipelineProcess, camera: str) -> str:
 @pytest.mark.redis
 @pytest.mark.slow
 @pytest.mark.timeout(200)
-def test_a_second_sigterm_leaves_at_once(configured, redis_server):
+def test_a_second_sigterm_leaves_at_once(configured, redis_server, ray_address):
     config, _ = configured
+    config.write_text(config.read_text().replace("ray: local", f'ray: "{ray_address}"'))
     with PipelineProcess(config) as pipeline:
         until("frames flow", lambda: _state(pipeline, "clip") == "live")
         redis_server.pause()  # the required sink hangs: a drain would take its whole time
