@@ -39,6 +39,9 @@ _RAY_SETTINGS = {
     "RAY_health_check_failure_threshold": "4",
 }
 
+NODE_SETTINGS = {**_RAY_SETTINGS, _LOOPBACK_ONLY: "1"}
+"""What every node of a cluster must have in its environment before `ray start`."""
+
 WORKER_ENV = {
     "OMP_NUM_THREADS": "1",
     "OMP_WAIT_POLICY": "PASSIVE",
@@ -128,8 +131,9 @@ def connect(address: str, *, cpus: int | None = None, gpus: int | None = None) -
     """
     wanted = os.environ.get("RAY_ADDRESS", "local") if address == "auto" else address
     before = {name: os.environ.get(name) for name in _RAY_SETTINGS}
-    os.environ.update(_RAY_SETTINGS if wanted == "local" else {**_RAY_SETTINGS, _LOOPBACK_ONLY: "1"})
+    os.environ.update(_RAY_SETTINGS if wanted == "local" else NODE_SETTINGS)
     import ray
+    from ray.exceptions import AuthenticationError
 
     root = str(Path(__file__).resolve().parents[2])
     common: dict[str, Any] = {
@@ -143,6 +147,12 @@ def connect(address: str, *, cpus: int | None = None, gpus: int | None = None) -
         except (ConnectionError, RuntimeError, ValueError) as error:
             msg = f"no Ray cluster answers at {wanted}: {error}. Start one, or set runtime.ray: local"
             raise PipelineError(msg, code="no_cluster") from None
+        except AuthenticationError:
+            msg = (
+                f"the Ray cluster at {wanted} wants a token and none is here: RAY_AUTH_MODE is `token`. "
+                "Set RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH to what its nodes were started with"
+            )
+            raise PipelineError(msg, code="no_token") from None
         return Cluster(wanted, is_ours=False, _environment=before)
     clear_leftovers()
     temp_dir, lock = claim_temp_dir()
