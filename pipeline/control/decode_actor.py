@@ -18,9 +18,9 @@ from pipeline.control.plan import DecoderPlan
 from pipeline.errors import PipelineError
 from pipeline.faults import watch_faults
 from pipeline.frame_path.owner.batching import BatchLimits
-from pipeline.frame_path.owner.handles import FeedPlan
+from pipeline.frame_path.owner.handles import FeedPlan, OwnedCamera
 from pipeline.frame_path.owner.owner import Owner
-from pipeline.messages import CameraSnapshot
+from pipeline.messages import CameraSnapshot, LedgerSnapshot
 
 SWITCH_INTERVAL_SECONDS = 0.0005
 """Decoding threads share one GIL; the default of 5 ms makes 16 readers wait for each other."""
@@ -68,6 +68,19 @@ class DecodeActor(Actor):
     def replace_publishers(self, publishers: Mapping[str, tuple[str, ActorHandle[Any]]]) -> None:
         handles = {camera: RayPublisher(name, actor) for camera, (name, actor) in publishers.items()}
         self._running().replace_publisher(handles.__getitem__)
+
+    def add_feeds(self, feeds: Sequence[FeedPlan], publishers: Mapping[str, tuple[str, ActorHandle[Any]]]) -> None:
+        """`publishers` of every camera of this owner, as for `start`."""
+        handles = {camera: RayPublisher(name, actor) for camera, (name, actor) in publishers.items()}
+        for plan in feeds:
+            self._running().add_feed(plan, handles.__getitem__)
+
+    def remove_feeds(self, cameras: Sequence[str], timeout_seconds: float) -> list[LedgerSnapshot]:
+        """Of all feeds in one call, so that a beat gets through beside it."""
+        return self._running().remove_feeds(cameras, timeout_seconds)
+
+    def change(self, cameras: Sequence[OwnedCamera]) -> None:
+        self._running().change(cameras)
 
     def drain(self, timeout_seconds: float) -> bool:
         return self._running().drain(timeout_seconds)

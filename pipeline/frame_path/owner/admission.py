@@ -10,6 +10,7 @@ from pipeline.clock import Clock
 from pipeline.errors import SourceError
 from pipeline.frame_path.owner.camera_flow import CameraFlow
 from pipeline.frame_path.owner.camera_state import Details
+from pipeline.frame_path.owner.handles import OwnedCamera
 from pipeline.frame_path.owner.intake import Converted, Intake
 from pipeline.frame_path.owner.mailbox import Frame
 from pipeline.frame_path.owner.reader_watch import ReaderWatch
@@ -21,7 +22,7 @@ ROOM_PATIENCE_SECONDS = 0.5
 
 
 class Admission:
-    """Used by one reader's thread; `close` alone may be called by another, which holds the guard.
+    """Used by one reader's thread; `close` and `change` may be called by another, which holds the guard.
 
     Pictures are looked at and converted outside the owner's lock, counted inside it, each in one step: a frame that is
     converted when the process dies was never received.
@@ -50,6 +51,10 @@ class Admission:
         """From here on nothing is taken in."""
         self._is_closed = True
 
+    def change(self, owned: OwnedCamera) -> None:
+        """From the next frame on; any thread."""
+        self._intakes[owned.camera] = self._intakes[owned.camera].changed(owned)
+
     def decoded(self, event: Decoded, info: SourceInfo | None) -> None:
         """One frame. Blocks while a replayable camera has no room."""
         flow = self._flows[event.camera]
@@ -77,7 +82,7 @@ class Admission:
                 flow.undecodable(event)
         self._on_news()
 
-    def change(
+    def say(
         self, camera: str, state: CameraState, code: str = "", reason: str = "", details: Details | None = None
     ) -> None:
         """A camera's state."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import cast
 
@@ -98,6 +98,11 @@ class Dispatch:
             self._again.remove(attempt)
             self._flow(attempt).book.lose(attempt.item.ticket, attempt.reason)
 
+    def forget(self, cameras: Collection[str]) -> None:
+        """Nothing of these is tried again. The caller holds the guard, and counts the frames."""
+        for attempt in [each for each in self._again if each.item.ticket.camera in cameras]:
+            self._again.remove(attempt)
+
     def stop(self) -> None:
         """Ends every thread after its call; returns at once."""
         self.seat(())
@@ -155,7 +160,8 @@ class Dispatch:
                 seat.has_died = False
                 seat.backoff.reset()
                 for analysis in found:
-                    self._flows[analysis.ticket.camera].book.resolve(replace(analysis, analysed_ns=analysed_ns))
+                    if (flow := self._flows.get(analysis.ticket.camera)) is not None:  # else removed meanwhile
+                        flow.book.resolve(replace(analysis, analysed_ns=analysed_ns))
         self._on_news()
 
     def _call(self, handle: AnalyzerHandle, items: Sequence[Item]) -> list[Analysis]:
@@ -184,7 +190,9 @@ class Dispatch:
         is_a_try = not (error.code == "died" and seat.has_died)
         seat.has_died = seat.has_died or error.code == "died"
         for attempt in batch:
-            flow = self._flow(attempt)
+            flow = self._flows.get(attempt.item.ticket.camera)
+            if flow is None or attempt.item.ticket not in flow.book:
+                continue  # removed meanwhile, or opened anew
             tries = attempt.tries + is_a_try
             is_last = tries >= (REPLAYABLE_TRIES if flow.owned.is_replayable else LIVE_TRIES)
             if is_last or flow.is_stale(attempt.admitted_at, now):

@@ -45,6 +45,18 @@ class Intake:
         """One for the camera's life, by the aspect of its first picture."""
         self._gate = ChangeGate(owned.sample.gate) if owned.sample.gate is not None else None
 
+    def changed(self, owned: OwnedCamera) -> Intake:
+        """Goes on under another configuration: in the shape that the camera has; due times and what the gate saw last
+        stay where they still mean the same.
+        """
+        was, after = self._owned, Intake(owned)
+        after._shape, after._frozen = self._shape, self._frozen
+        if was.sample.fps == owned.sample.fps:
+            after._sampler = self._sampler
+        if was.sample.gate == owned.sample.gate and was.spec.privacy == owned.spec.privacy:
+            after._gate = self._gate
+        return after
+
     def look(self, picture: Picture, times: Times, *, may_reuse: bool) -> Look:
         """Converts only what is worth it.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from pipeline.clock import Clock
@@ -12,11 +12,11 @@ from pipeline.errors import PipelineError
 from pipeline.frame_path.owner.batching import BatchLimits
 from pipeline.frame_path.owner.camera_flow import CameraFlow
 from pipeline.frame_path.owner.dispatch import Dispatch
+from pipeline.frame_path.owner.feeds import Feeds
 from pipeline.frame_path.owner.handles import AnalyzerHandle, FeedPlan, OwnedCamera, PublisherHandle, PublisherOf
-from pipeline.frame_path.owner.positions import SettledPositions
 from pipeline.frame_path.owner.publish_lanes import PublishLanes
 from pipeline.frame_path.owner.reader import Reader
-from pipeline.messages import CameraSnapshot
+from pipeline.messages import CameraSnapshot, LedgerSnapshot
 
 __all__ = ["AnalyzerHandle", "FeedPlan", "OwnedCamera", "Owner", "PublisherHandle", "PublisherOf"]
 
@@ -57,16 +57,11 @@ class Owner:
         self._unreached_seconds = unreached_seconds
         self._guard = threading.Condition(threading.RLock())
         self._moved = threading.Event()
-        self._flows: dict[str, CameraFlow] = {}
+        self._feeds = Feeds(state_dir, self._guard, clock, self._wake_lanes)
+        self._flows = self._feeds.flows
         for plan in feeds:
-            newest_read: dict[int, tuple[int, str]] = {}
-            for owned in plan.cameras:
-                self._flows[owned.camera] = CameraFlow(owned, state_dir, clock, newest_read)
-        feed_names = [plan.cameras[0].camera for plan in feeds]
-        self._positions = SettledPositions(state_dir / "positions", feed_names)
+            self._feeds.add(plan)
         self._lanes = PublishLanes(self._flows, self._guard, clock, self._on_receipt)
-        self._readers = {plan.cameras[0].camera: self._reader(plan) for plan in feeds}
-        self._feed_of = {owned.camera: plan.cameras[0].camera for plan in feeds for owned in plan.cameras}
         self._dispatch = Dispatch(self._flows, limits, self._guard, clock, self._lanes.wake)
         self._reached_at = clock.monotonic()
         self._is_closing = threading.Event()
@@ -80,9 +75,64 @@ class Owner:
         self._reached_at = self._clock.monotonic()
         self._lanes.assign(self._publisher_of)
         self._dispatch.seat(self._analyzers)
-        for reader in self._readers.values():
+        for reader in self._feeds.readers.values():
             reader.start()
         self._pulse.start()
+
+    def add_feed(self, plan: FeedPlan, publisher_of: PublisherOf) -> None:
+        """One more feed beside the others; returns at once. `publisher_of` knows its cameras too.
+
+        Raises:
+            ValueError: one of its cameras is read already.
+        """
+        if self._is_closing.is_set():
+            return
+        reader = self._feeds.add(plan)
+        self.replace_publisher(publisher_of)
+        reader.start()
+
+    def remove_feeds(self, cameras: Collection[str], timeout_seconds: float) -> list[LedgerSnapshot]:
+        """The feeds of these cameras are read no more; what is in flight is analysed, published and (replayable)
+        settled, within the time, else lost and counted as `drained`. Others go on. Blocks.
+
+        Returns:
+            The ledgers of their cameras, closed.
+        """
+        deadline = self._clock.monotonic() + timeout_seconds
+        keys = self._feeds.leave(cameras)
+        readers = [reader for key, reader in self._feeds.readers.items() if key in keys]
+        self._quiet(readers, deadline)
+        with self._guard:
+            flows = self._feeds.flows_of(keys)
+        self._settle(flows, deadline)
+        with self._guard:
+            names = [flow.camera for flow in flows]
+            for flow in flows:
+                flow.lose_all("drained")
+                flow.is_over = True
+                del self._flows[flow.camera]
+            self._dispatch.forget(names)
+            self._lanes.remove(names)
+        self._lanes.await_turn(deadline)
+        self._feeds.forget(keys)
+        for reader in readers:
+            reader.release()
+        ended = [reader.join(deadline - self._clock.monotonic()) for reader in readers]
+        if not all(ended):
+            log.warning("%s: a reader of %s did not end in time and is left behind", self.name, ", ".join(names))
+        with self._guard:
+            for flow in flows:
+                flow.book.ledger.close()
+            return [flow.book.ledger.snapshot() for flow in flows]
+
+    def change(self, cameras: Sequence[OwnedCamera]) -> None:
+        """These go on under another configuration, without a gap and under their leases: what is sampled, gated and
+        hidden, whether evidence is wanted, their weight. Cameras of others are passed over.
+        """
+        with self._guard:
+            for owned in cameras:
+                self._feeds.change(owned)
+            self._guard.notify_all()
 
     def beat(self) -> None:
         """The supervisor is there.
@@ -112,37 +162,33 @@ class Owner:
         """Readers stop, what is in flight is analysed, published and (replayable) settled; True if nothing is left."""
         deadline = self._clock.monotonic() + timeout_seconds
         self._is_closing.set()
-        self._quiet_readers(deadline)
+        self._quiet(list(self._feeds.readers.values()), deadline)
         with self._guard:
-            for flow in self._flows.values():
+            flows = list(self._flows.values())
+            for flow in flows:
                 if flow.status.state not in {"ended", "failed"}:
                     flow.change("ended", code="stopped", reason="the pipeline was stopped")
-        self._lanes.wake()
-        while not self._is_idle():
-            left = deadline - self._clock.monotonic()
-            if left <= 0:
-                return False
-            self._moved.clear()
-            if not self._is_idle():
-                self._clock.wait(self._moved, min(left, PULSE_SECONDS))
-        self._positions.save(self._guard)
+        if not self._settle(flows, deadline):
+            return False
+        self._feeds.save()
         return True
 
     def stop(self, timeout_seconds: float) -> None:
         """Ends every thread; what is still in flight is lost, counted as `drained`. `drain` first for a clean end."""
         deadline = self._clock.monotonic() + timeout_seconds
         self._is_closing.set()
-        self._quiet_readers(deadline)
+        readers = list(self._feeds.readers.values())
+        self._quiet(readers, deadline)
         self._dispatch.stop()
         self._lanes.stop()
         ended = [self._dispatch.join(deadline - self._clock.monotonic())]
         ended += [self._lanes.join(deadline)]
-        for reader in self._readers.values():
+        for reader in readers:
             reader.release()
-        ended += [reader.join(deadline - self._clock.monotonic()) for reader in self._readers.values()]
+        ended += [reader.join(deadline - self._clock.monotonic()) for reader in readers]
         if not all(ended):
             log.warning("%s: some calls did not return in time; their threads are left behind", self.name)
-        self._positions.save(self._guard)
+        self._feeds.save()
         with self._guard:
             for flow in self._flows.values():
                 flow.lose_all("drained")
@@ -151,29 +197,32 @@ class Owner:
 
     # --- parts --------------------------------------------------------------------------------------------------
 
-    def _reader(self, plan: FeedPlan) -> Reader:
-        key = plan.cameras[0].camera
-        flows = {owned.camera: self._flows[owned.camera] for owned in plan.cameras}
-        resume = self._positions.of(key)
-        return Reader(plan, flows, self._guard, self._clock, resume=resume, on_news=self._lanes.wake)
+    def _wake_lanes(self) -> None:
+        self._lanes.wake()
 
     def _on_receipt(self, settled: dict[str, list[str]]) -> None:
         """On a lane's thread, outside the guard."""
         for camera, moved in settled.items():
-            key = self._feed_of[camera]
-            with self._guard:
-                self._positions.note(key, camera, moved[-1])
-                reader = self._readers[key]
-            for resume in moved:
-                reader.commit({camera: resume})
+            self._feeds.settled(camera, moved)
         self._moved.set()
 
-    def _is_idle(self) -> bool:
-        with self._guard:
-            return all(flow.is_over or flow.is_idle for flow in self._flows.values())
+    def _settle(self, flows: Sequence[CameraFlow], deadline: float) -> bool:
+        """Waits until nothing of these is in flight; whether that came in time."""
+        self._lanes.wake()
+        while not self._are_idle(flows):
+            left = deadline - self._clock.monotonic()
+            if left <= 0:
+                return False
+            self._moved.clear()
+            if not self._are_idle(flows):
+                self._clock.wait(self._moved, min(left, PULSE_SECONDS))
+        return True
 
-    def _quiet_readers(self, deadline: float) -> None:
-        readers = list(self._readers.values())
+    def _are_idle(self, flows: Sequence[CameraFlow]) -> bool:
+        with self._guard:
+            return all(flow.is_over or flow.is_idle for flow in flows)
+
+    def _quiet(self, readers: Sequence[Reader], deadline: float) -> None:
         for reader in readers:
             reader.stop()
         for reader in readers:
@@ -191,23 +240,23 @@ class Owner:
                 for flow in self._flows.values():
                     flow.expire(self._clock.monotonic())
                 self._dispatch.expire()
-                for reader in self._readers.values():
+                for reader in self._feeds.staying.values():
                     reader.watch.mark_stalled()
                 self._guard.notify_all()
             if not self._is_closing.is_set():
                 self._look_after_readers()
             if beats % _SAVE_EVERY == 0:
-                self._positions.save(self._guard)
+                self._feeds.save()
             self._lanes.wake()
 
     def _look_after_readers(self) -> None:
         if self._clock.monotonic() - self._reached_at > self._unreached_seconds:
             self._give_up()
             return
-        for key, reader in list(self._readers.items()):
+        for key, reader in self._feeds.staying.items():
             if reader.watch.is_hung:
-                self._replace_reader(key, reader)
-        crashed = [key for key, reader in self._readers.items() if reader.has_crashed]
+                self._replace_reader(key)
+        crashed = [key for key, reader in self._feeds.staying.items() if reader.has_crashed]
         crashed += self._lanes.crashed
         with self._guard:
             crashed += self._dispatch.crashed
@@ -218,18 +267,17 @@ class Owner:
         """Nobody knows this owner any more: perhaps another one reads its cameras already."""
         self._is_closing.set()
         log.warning("%s: no beat for %g s; the readers stop", self.name, self._unreached_seconds)
-        for reader in self._readers.values():
+        for reader in self._feeds.readers.values():
             reader.stop()
         with self._guard:
             for flow in self._flows.values():
                 flow.change("failed", code="unreached", reason="the supervisor has not been heard")
         self._fault = "stopped reading: the supervisor was not heard in time"
 
-    def _replace_reader(self, key: str, reader: Reader) -> None:
+    def _replace_reader(self, key: str) -> None:
         log.warning("%s: the reader hangs and is left behind", key)
         with self._guard:
-            reader.abandon()
-            self._readers[key] = self._reader(reader.plan)
+            reader = self._feeds.renew(key)
             for owned in reader.plan.cameras:
                 flow = self._flows[owned.camera]
                 flow.pass_over()
@@ -237,4 +285,4 @@ class Owner:
         self._num_abandoned += 1
         if self._num_abandoned >= MAX_ABANDONED:
             self._fault = f"{self._num_abandoned} readers hang in their sources"
-        self._readers[key].start()
+        reader.start()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -112,15 +112,25 @@ class SettledPositions:
     Not thread-safe but for `save`, which writes outside the caller's lock.
     """
 
-    def __init__(self, folder: Path, feeds: Iterable[str]) -> None:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._files: dict[str, PositionFile] = {}
+        self._of: dict[str, dict[str, str]] = {}
+        self._unsaved: set[str] = set()
+
+    def add(self, feed: str) -> None:
         """Reads what was saved last.
 
         Raises:
-            ValueError: a file is damaged.
+            ValueError: the file is damaged.
         """
-        self._files = {feed: PositionFile(folder / f"{feed}.json") for feed in feeds}
-        self._of = {feed: file.load() for feed, file in self._files.items()}
-        self._unsaved: set[str] = set()
+        file = PositionFile(self._folder / f"{feed}.json")
+        self._of[feed], self._files[feed] = file.load(), file
+
+    def forget(self, feed: str) -> None:
+        """Its file stays; save it first."""
+        self._unsaved.discard(feed)
+        del self._of[feed], self._files[feed]
 
     def of(self, feed: str) -> dict[str, str]:
         """By camera; empty at first."""
@@ -134,7 +144,7 @@ class SettledPositions:
     def save(self, guard: AbstractContextManager[object]) -> None:
         """Writes what has moved; `guard` is held while it is looked up alone."""
         with guard:
-            unsaved = {feed: self._of[feed] for feed in self._unsaved}
+            unsaved = [(self._files[feed], self._of[feed]) for feed in self._unsaved]
             self._unsaved.clear()
-        for feed, positions in unsaved.items():
-            self._files[feed].save(positions)
+        for file, positions in unsaved:
+            file.save(positions)

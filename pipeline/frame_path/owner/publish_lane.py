@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TypeVar
 
 from pipeline.backoff import Backoff
@@ -52,14 +52,16 @@ class PublishLane:
         self._clock = clock
         self._on_receipt = on_receipt
         self._flows: list[CameraFlow] = []
-        self._attached: set[str] = set()
-        self._last_publisher: dict[str, PublisherHandle] = {}
+        self._attached: set[tuple[str, int]] = set()
+        """(camera, lease)."""
+        self._last_publisher: dict[tuple[str, int], PublisherHandle] = {}
         self._pictures: list[Picture] = []
         self._clips = Clips(clock, self.wake.set)
         self._refusals = Refusals(guard, clock)
         self._backoff = Backoff(first=0.25, maximum=5.0)
         self._rests_until = 0.0
         self._turn = 0
+        self._is_stepping = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"publish-{handle.name}", daemon=True)
 
@@ -67,6 +69,19 @@ class PublishLane:
         """One more camera. The caller holds the guard."""
         self._flows.append(flow)
         self.wake.set()
+
+    def remove(self, cameras: Collection[str]) -> None:
+        """Nothing more of these is sent; what is asked of a picture already is. The caller holds the guard."""
+        self._flows = [flow for flow in self._flows if flow.camera not in cameras]
+        for camera in cameras:
+            self._refusals.forget(camera)
+
+    def await_turn(self, timeout_seconds: float) -> bool:
+        """Whether the delivery that is under way has been answered, and all that follows from it is done."""
+        if not self._is_stepping.acquire(timeout=max(0.0, timeout_seconds)):
+            return False
+        self._is_stepping.release()
+        return True
 
     def offer(self, handle: PublisherHandle) -> None:
         """The publisher to use from now on."""
@@ -97,8 +112,12 @@ class PublishLane:
         while not self._stop.is_set():
             self._clock.wait(self.wake, _IDLE_SECONDS)
             self.wake.clear()
-            while not self._stop.is_set() and self._step():
+            while not self._stop.is_set() and self._step_alone():
                 pass
+
+    def _step_alone(self) -> bool:
+        with self._is_stepping:
+            return self._step()
 
     def _step(self) -> bool:
         """One delivery; False: nothing to do for now."""
@@ -140,7 +159,7 @@ class PublishLane:
         if self._clock.monotonic() < self._rests_until:
             return None
         with self._guard:
-            missing = [flow for flow in self._flows if flow.camera not in self._attached and not flow.is_over]
+            missing = [flow for flow in self._flows if _key(flow) not in self._attached and not flow.is_over]
         for flow in missing:
             if self._refusals.rests(flow.camera):
                 continue
@@ -156,11 +175,11 @@ class PublishLane:
         return handle
 
     def _attach(self, flow: CameraFlow, attachment: Attachment, handle: PublisherHandle) -> None:
-        before = self._last_publisher.get(flow.camera)
+        before = self._last_publisher.get(_key(flow))
         with self._guard:
             flow.attach(attachment, is_new_publisher=before is not None and before != handle)
-        self._last_publisher[flow.camera] = handle
-        self._attached.add(flow.camera)
+        self._last_publisher[_key(flow)] = handle
+        self._attached.add(_key(flow))
 
     def _lost(self, error: PublishError) -> None:
         pause = self._backoff.next_seconds()
@@ -175,7 +194,7 @@ class PublishLane:
         entries: list[Entry] = []
         sent: list[CameraFlow] = []
         with self._guard:
-            flows = [flow for flow in self._flows if flow.camera in self._attached or flow.is_over]
+            flows = [flow for flow in self._flows if _key(flow) in self._attached or flow.is_over]
             for flow in self._refusals.due(flows):
                 alone = flow.send(MAX_DELIVERY_BYTES, self._refusals.most(flow.camera))
                 if alone:
@@ -226,6 +245,10 @@ class PublishLane:
             picture = None if flow is None else flow.book.pictures.of(wanted.ticket)
             found.append(lambda wanted=wanted, picture=picture: evidence(wanted, picture, view))
         return found
+
+
+def _key(flow: CameraFlow) -> tuple[str, int]:
+    return flow.camera, flow.lease
 
 
 def _call(call: Callable[[], T], where: str) -> T:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from pipeline.clock import Clock
 from pipeline.frame_path.owner.camera_flow import CameraFlow
@@ -32,7 +32,9 @@ class PublishLanes:
     def assign(self, publisher_of: PublisherOf) -> None:
         """New cameras to lanes; new handles to the lanes that have their name."""
         started: list[PublishLane] = []
-        for camera, flow in self._flows.items():
+        with self._guard:
+            flows = list(self._flows.items())
+        for camera, flow in flows:
             try:
                 handle = publisher_of(camera)
             except KeyError:
@@ -49,6 +51,17 @@ class PublishLanes:
                     lane.add(flow)
         for lane in started:
             lane.start()
+
+    def remove(self, cameras: Collection[str]) -> None:
+        """Nothing more of their flows is sent. The caller holds the guard."""
+        self._assigned.difference_update(cameras)
+        for lane in self._all():
+            lane.remove(cameras)
+
+    def await_turn(self, deadline: float) -> bool:
+        """Whether every call that was under way has ended by then, monotonic, with all that follows from its answer."""
+        ended = [lane.await_turn(deadline - self._clock.monotonic()) for lane in self._all()]
+        return all(ended)
 
     def wake(self) -> None:
         """There may be something to publish."""

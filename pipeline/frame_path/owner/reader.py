@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from pipeline.backoff import Backoff
 from pipeline.clock import Clock
@@ -13,7 +14,7 @@ from pipeline.faults import name_thread
 from pipeline.frame_path.owner.admission import Admission
 from pipeline.frame_path.owner.camera_flow import CameraFlow
 from pipeline.frame_path.owner.camera_state import Details
-from pipeline.frame_path.owner.handles import FeedPlan
+from pipeline.frame_path.owner.handles import FeedPlan, OwnedCamera
 from pipeline.frame_path.owner.reader_watch import ReaderWatch
 from pipeline.messages import CameraState
 from pipeline.secrets import redact
@@ -73,6 +74,12 @@ class Reader:
         self._stop.set()
         for flow in self._flows.values():
             flow.room.set()
+
+    def change(self, owned: OwnedCamera) -> None:
+        """A camera of it goes on under another configuration. The caller holds the guard."""
+        cameras = tuple(owned if each.camera == owned.camera else each for each in self.plan.cameras)
+        self.plan = replace(self.plan, cameras=cameras)
+        self._admission.change(owned)
 
     def abandon(self) -> None:
         """It ignores `stop`: from here on it touches nothing. The caller holds the guard."""
@@ -186,7 +193,7 @@ class Reader:
                     self._admission.undecodable(event)
                 case EndOfStream():
                     self._ended.add(event.camera)
-                    self._admission.change(event.camera, "ended")
+                    self._admission.say(event.camera, "ended")
                 case Unrouted():
                     with self._guard:
                         self._flows[self.plan.cameras[0].camera].book.meters.unrouted[event.topic] += 1
@@ -225,4 +232,4 @@ class Reader:
 
     def _change_all(self, state: CameraState, code: str = "", reason: str = "", details: Details | None = None) -> None:
         for camera in self._flows.keys() - self._ended:
-            self._admission.change(camera, state, code, reason, details)
+            self._admission.say(camera, state, code, reason, details)

@@ -41,6 +41,10 @@ class Refusals:
         self._picture: Doubt | None = None
         """Of the picture that goes out next."""
 
+    def forget(self, camera: str) -> None:
+        """It is gone; any thread."""
+        self._doubts.pop(camera, None)
+
     # --- what to send --------------------------------------------------------------------------------------------
 
     def rests(self, camera: str) -> bool:

@@ -309,7 +309,7 @@ def test_a_failed_camera_stays_failed_says_so_once_and_stops_no_other(tmp_path):
     plans = [plan(bad, hung_after_seconds=0.5), plan(good)]
     with running(tmp_path, plans, [(FakeAnalyzer(), 1)], publisher) as owner:
         until(lambda: [each.state for each in owner.snapshot()] == ["failed", "ended"], "one failed, one through")
-        reader = owner._readers["bad"]
+        reader = owner._feeds.readers["bad"]
         until(lambda: reader.join(0.0), "its reader is done")
         reader.watch._clock = later = FakeClock()
         later.advance(1e9)
