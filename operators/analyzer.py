@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -20,6 +20,7 @@ from operators.heads.kinds import Head, build_head, head_kind
 from operators.heads.segment import PatchSegments
 from operators.labelling import Cut, Seen, label_all, parts_by_class
 from operators.preview import fine_jpeg, preview_jpeg
+from operators.recent import Recent
 from operators.results import Analysis, ModelInfo, Segments, Subject, ViewSample
 from operators.retrieval.bank import Bank
 from operators.retrieval.build_bank import LabelledPicture, build_bank
@@ -63,7 +64,7 @@ class Analyzer:
         backbone = engine.backbone
         self._depth = DepthHeads(heads, depth, backbone.fingerprint, backbone.info.published_as)
         self._applied = {name for name, head in heads.items() if head_kind(head) is not None}
-        self._view = lru_cache(len(cameras) + _SPARE)(lambda name: EmptyView.from_bytes(load_artefact(name)))
+        self._view = Recent(len(cameras) + _SPARE, lambda name: EmptyView.from_bytes(load_artefact(name)))
         self._head = lru_cache(len(heads) + _SPARE)(
             lambda name, version: build_head(name, heads, load_artefact(version), backbone.device)
         )
@@ -88,8 +89,20 @@ class Analyzer:
 
     def warm_up(self) -> None:
         """One pass per shape, so that the first frame does not pay for set-up."""
-        for height, width in {spec.shape for spec in self._cameras.values()}:
+        self._warm_up({spec.shape for spec in self._cameras.values()})
+
+    def _warm_up(self, shapes: Iterable[tuple[int, int]]) -> None:
+        for height, width in shapes:
             self._engine.run(np.zeros((1, height, width, 3), np.uint8))
+
+    def change(self, cameras: Sequence[CameraSpec]) -> None:
+        """The cameras whose frames may come from now on, as they are configured now. Thread-safe: a frame under way is
+        analysed as before.
+        """
+        shapes = {spec.shape for spec in cameras} - {spec.shape for spec in self._cameras.values()}
+        self._view.room = len(cameras) + _SPARE
+        self._cameras = {spec.camera: spec for spec in cameras}
+        self._warm_up(shapes)
 
     def learn(self, pictures: Sequence[LabelledPicture]) -> Bank:
         """A bank of these pictures alone, by the backbone that the cameras use.

@@ -17,10 +17,11 @@ from pipeline.clock import SystemClock
 from pipeline.control.actor_base import Actor, on_node
 from pipeline.control.actor_calls import ActorWorker
 from pipeline.control.actor_log import log_to
-from pipeline.control.plan import AnalyzerPlan
+from pipeline.control.plan import AnalyzerPlan, LaneUse
 from pipeline.frame_path.lanes import LaneLimits, LanePool
 
 if TYPE_CHECKING:
+    from operators.camera import CameraSpec
     from operators.retrieval.build_bank import LabelledPicture
     from pipeline.control.model import ModelSpec
 
@@ -54,11 +55,16 @@ class AnalyzeActor(Actor):
         torch.set_num_threads(1)  # lanes inherit it; a GPU needs none
         self._analyzer = build_analyzer(spec, device=device.kind)
         limits = LaneLimits(plan.lanes, plan.max_batch_size, plan.max_wait_seconds)
+        self._num_lanes = plan.lanes
         self._lanes = LanePool(self._analyzer.analyze, limits, SystemClock())
 
     def about(self) -> ModelInfo:
         """Answers once the weights are loaded."""
         return self._analyzer.about
+
+    def use(self) -> LaneUse:
+        """How much of it is in use."""
+        return LaneUse(self._num_lanes, self._lanes.busy_seconds, self._lanes.num_calls)
 
     def analyze(self, items: list[Item]) -> list[Analysis]:
         return self._lanes.analyze(items)
@@ -66,6 +72,9 @@ class AnalyzeActor(Actor):
     def learn(self, pictures: list[LabelledPicture]) -> bytes:
         """A bank of these pictures alone."""
         return self._analyzer.learn(pictures).to_bytes()
+
+    def change(self, cameras: tuple[CameraSpec, ...]) -> None:
+        self._analyzer.change(cameras)
 
     def load(self, version: str) -> None:
         """Reads a head's artefact now, so that the first frame that names it does not wait."""

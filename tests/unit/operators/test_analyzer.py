@@ -342,6 +342,22 @@ def test_an_unknown_camera_is_named(analyzer: Analyzer) -> None:
         analyzer.analyze([item(replace(DOCK, camera="gate"))])
 
 
+def test_cameras_change_while_frames_are_analysed(engine: Engine, analyzer: Analyzer, artefacts: Artefacts) -> None:
+    wanted = prepared(engine, analyzer, artefacts)
+    before = analyzer.analyze([wanted])[0]
+    loads = artefacts.loads
+    gate = replace(DOCK, camera="gate", heads=("embedding",))
+    analyzer.change((replace(DOCK, lines={"far": ((0.0, 9.0), (1.0, 9.0))}), gate, YARD, UNPOSED))
+    after, fresh = analyzer.analyze([wanted, item(gate)])
+    assert [each.line for each in before.subjects[0].distances] == ["edge"]
+    assert [each.line for each in after.subjects[0].distances] == ["far"]
+    assert (fresh.depth, fresh.embedding is not None) == (None, True)
+    assert artefacts.loads == loads, "nothing is loaded again"
+    analyzer.change((gate,))
+    with pytest.raises(ValueError, match="unknown camera: expected one of gate, got 'dock'"):
+        analyzer.analyze([wanted])
+
+
 def test_about_and_warm_up(engine: Engine, analyzer: Analyzer) -> None:
     analyzer.warm_up()
     about = analyzer.about
