@@ -12,12 +12,13 @@ STAMP := $(VENV)/.installed
 UVFLAGS := $(if $(TORCH_BACKEND),--torch-backend=$(TORCH_BACKEND),)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format lock docs acceptance gpu-check clean
+.PHONY: help setup demo test check check-deploy format lock docs acceptance gpu-check clean
 
 help:
 	@echo "make demo [SECONDS=60] [COMPARE=random]   see it work: servers, cameras, alerts, and a proof"
 	@echo "make test [PYTEST_ARGS=...] [WORKERS=N]   unit, contract, golden and end-to-end tests on real servers"
 	@echo "make check                                lint, format, types, import rules, lock and docs up to date"
+	@echo "make check-deploy                         part of it: chart and alerts, by helm, kubeconform and promtool (go builds them)"
 	@echo "make format                               let ruff repair what it can"
 	@echo "make acceptance                           does it do what it is for? half an hour; writes docs/acceptance.md"
 	@echo "make gpu-check                            parity and pictures/s on a GPU; fails where there is none"
@@ -56,6 +57,10 @@ check: $(STAMP)
 	$(UV) pip compile --quiet --all-extras --generate-hashes --custom-compile-command "make lock" pyproject.toml -o .cache/requirements.lock
 	cmp requirements.lock .cache/requirements.lock || { echo "requirements.lock is not what pyproject.toml asks for: run 'make lock'"; exit 1; }
 	$(BIN)/python main.py docs --check
+	$(BIN)/python deploy/check.py
+
+check-deploy: $(STAMP)
+	$(BIN)/python deploy/check.py
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .

@@ -6,6 +6,7 @@ The driver starts together with Ray's head, before any worker. Without a core it
 start it again ever more rarely. After SECONDS it starts with what is there, and `main.py run` says what is missing.
 """
 
+import logging
 import os
 import sys
 import time
@@ -17,7 +18,7 @@ LOOK_EVERY_SECONDS = 1.0
 
 def joined() -> bool:
     try:
-        ray.init(address=os.environ["RAY_ADDRESS"], log_to_driver=False, logging_level="ERROR")
+        ray.init(address=os.environ["RAY_ADDRESS"], log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError) as error:
         print(f"Ray's head does not answer yet: {error}", flush=True)
         return False
