@@ -128,7 +128,7 @@ def rendered(arguments: list[str]) -> str:
 
 
 def template(arguments: list[str]) -> list[str]:
-    return [str(have(HELM)), "template", "plant", str(CHART), "--kube-version", "1.34", *arguments]
+    return [str(have(HELM)), "template", "plant", str(CHART), *arguments]
 
 
 def run(command: list[Path | str] | list[str], text: str | None = None) -> str:
