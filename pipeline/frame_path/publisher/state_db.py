@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import PublishError
 
+STATE_FILE = "publisher.sqlite"
+"""In the folder of its publisher."""
+LOCK_SECONDS = 5.0
+"""A publisher that ends needs a moment."""
 SCHEMA_VERSION = 1
 _SCHEMA = """
 CREATE TABLE sinks (name TEXT PRIMARY KEY, bit INTEGER NOT NULL UNIQUE);
@@ -46,7 +50,9 @@ class StateDatabase:
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         with self._translated():
-            self._connection = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
+            self._connection = sqlite3.connect(
+                path, timeout=LOCK_SECONDS, isolation_level=None, check_same_thread=False
+            )
             for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL"):
                 self._connection.execute(f"PRAGMA {pragma}").fetchone()
             self._create()
@@ -80,6 +86,16 @@ class StateDatabase:
         """Runs one statement and returns all its rows."""
         with self._translated():
             return self._connection.execute(sql, values).fetchall()
+
+    def stream(self, sql: str, values: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
+        """The same row by row, for what memory may not hold at once."""
+        with self._translated():
+            yield from self._connection.execute(sql, values)
+
+    def define(self, name: str, function: Callable[[str], int]) -> None:
+        """Lets statements call a function whose answer never changes."""
+        with self._translated():
+            self._connection.create_function(name, 1, function, deterministic=True)
 
     def insert(self, sql: str, values: Sequence[Any]) -> int:
         """Runs one INSERT and returns the row's number."""
