@@ -1,0 +1,1 @@
+"""`state`: what a stopped pipeline keeps."""
