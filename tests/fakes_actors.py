@@ -26,6 +26,7 @@ class FakeActor:
         self.number, self.name, self.actor, self.leases = number, name, f"{name}#{number}", leases
         self.diary = diary
         self.ledgers = {}
+        self.use = None
         self.failure = None
         self.is_hung = False
         self.is_clean = True
@@ -73,6 +74,8 @@ class FakeActor:
             return [
                 CameraSnapshot(camera, lease, "live", 0, self.ledger(camera)) for camera, lease in self.leases.items()
             ]
+        if method == "use":
+            return self.use
         return {"about": MODEL, "snapshot": PublisherSnapshot(), "close": PublisherSnapshot()}.get(method)
 
 

@@ -14,7 +14,7 @@ from operators.spelling import did_you_mean
 from pipeline.config.check_model import is_path
 from pipeline.config.loader import Config
 from pipeline.config.problems import ConfigError, Place, Problem
-from pipeline.config.schema import CameraConfig, Span
+from pipeline.config.schema import CameraConfig
 from pipeline.frame_path.publisher.evidence_shelves import store_complaint
 
 Findings = Iterator[tuple[Place, str]]
@@ -45,8 +45,6 @@ def _problems(config: Config, findings: Findings) -> list[Problem]:
 
 
 def _not_built(config: Config) -> Findings:
-    if isinstance(config.runtime.analyzers, Span):
-        yield ("runtime", "analyzers"), "{min, max} is not built yet: write auto or a number"
     for name, head in config.heads.items():
         for place, message in head.not_built():
             yield ("heads", name, *place), message

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from pipeline.clock import Clock
 from pipeline.control.member import Member
+from pipeline.control.plan import LaneUse
 from pipeline.control.snapshot import ActorKind, ActorStatus
 from pipeline.control.starters import SupervisedWorker
 from pipeline.errors import PipelineError
 
 HUNG_SECONDS = 10.0
 """An actor that has not answered for this long is ended and replaced."""
+TELL_SECONDS = 5.0
+"""Half of what an owner waits for a beat."""
+RETIRING_SECONDS = 60.0
+"""One that is no longer called has no calls under way after this; a call takes less."""
 READY_TIMEOUT_SECONDS = 180.0
 STARTING_PAUSE_SECONDS = 0.1
 
 CrewMember = Member[SupervisedWorker]
+
+log = logging.getLogger(__name__)
 
 
 class Crew:
@@ -29,10 +37,15 @@ class Crew:
         self._clock = clock
         self._on_lost = on_lost
         self._members: list[CrewMember] = []
+        self._retiring: list[tuple[CrewMember, float]] = []
 
     def add(self, name: str, start: Callable[[], SupervisedWorker]) -> None:
         """One more; it is started by the next step."""
         self._members.append(Member(name, self._kind, start, self._clock))
+
+    @property
+    def kind(self) -> ActorKind:
+        return self._kind
 
     @property
     def names(self) -> set[str]:
@@ -43,6 +56,29 @@ class Crew:
         member = self.member(name)
         member.stop()
         self._members = [each for each in self._members if each is not member]
+
+    def retire(self, name: str) -> None:
+        """Ends it for good once nobody waits for its answers; those who call it were told of others."""
+        member = self.member(name)
+        self._members = [each for each in self._members if each is not member]
+        if member.running is None:
+            member.stop()
+        else:
+            self._retiring.append((member, self._clock.monotonic() + RETIRING_SECONDS))
+
+    def see_off(self) -> None:
+        """Looks after those that retire; call it now and then."""
+        for member, deadline in list(self._retiring):
+            assert member.running is not None
+            try:
+                use: LaneUse | None = member.running.pulse("use", HUNG_SECONDS, self._clock.monotonic())
+                is_over = use is not None and not use.in_flight
+            except PipelineError as error:
+                log.warning("%s ended before it was told to: %s", member.name, error)
+                is_over = True
+            if is_over or self._clock.monotonic() > deadline:
+                member.stop()
+                self._retiring.remove((member, deadline))
 
     def member(self, name: str) -> CrewMember:
         return next(each for each in self._members if each.name == name)
@@ -86,6 +122,26 @@ class Crew:
         for member in self._members:
             self.tell_one(member, method, *arguments(member.name))
 
+    def tell_together(
+        self, method: str, arguments: Callable[[str], tuple[Any, ...]], names: Collection[str] | None = None
+    ) -> None:
+        """As `tell`, all at once, or those of these names; whoever has not answered within `TELL_SECONDS` is lost."""
+        asked = [
+            (member, worker, worker.begin(method, *arguments(member.name)))
+            for member in self._members
+            if (worker := member.running) is not None and (names is None or member.name in names)
+        ]
+        deadline = self._clock.monotonic() + TELL_SECONDS
+        for member, worker, answer in asked:
+            try:
+                worker.collect(answer, max(0.1, deadline - self._clock.monotonic()))
+            except PipelineError as error:
+                self.lose(member, str(error))
+
+    def lose(self, member: CrewMember, reason: str) -> None:
+        """It does not do what it is told: it is ended, and another one started."""
+        self._on_lost(member, reason)
+
     def tell_one(self, member: CrewMember, method: str, *arguments: Any) -> None:
         """One call; whoever fails it is lost."""
         worker = member.running
@@ -119,5 +175,5 @@ class Crew:
 
     def stop(self) -> None:
         """Ends all at once."""
-        for member in self._members:
+        for member in (*self._members, *(each for each, _ in self._retiring)):
             member.stop()

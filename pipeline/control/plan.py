@@ -73,6 +73,17 @@ class AnalyzerPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class LaneUse:
+    """What an analyzer has done since it began."""
+
+    lanes: int
+    busy_seconds: float
+    """Of all lanes together."""
+    in_flight: int
+    """Calls that wait for their results now."""
+
+
+@dataclass(frozen=True, slots=True)
 class PublisherPlan:
     """One publish actor and the cameras that belong to it for ever."""
 
@@ -115,6 +126,8 @@ class Wish:
     """Wanted pictures per second by camera."""
     decoders: int | None = None
     analyzers: int | None = None
+    are_placed: bool = True
+    """Each analyzer on a node that the plan names; False: wherever Ray finds or makes room."""
     lanes: int | None = None
     publishers: int = 1
     batch: int | None = None

@@ -15,17 +15,21 @@ from typing import TYPE_CHECKING
 from pipeline.clock import Clock
 from pipeline.config.loader import Config
 from pipeline.control.cluster import Cluster, connect
+from pipeline.control.file_watch import FileWatch
 from pipeline.control.http import HttpServer, build_app
 from pipeline.control.leases import StateLock
 from pipeline.control.model import ModelSpec
+from pipeline.control.publisher_states import check_publishers, finish_move
 from pipeline.control.snapshot import PipelineSnapshot
 from pipeline.control.topology import make_plan
-from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
+    from pipeline.control.reload_triggers import ReloadTriggers
     from pipeline.control.supervisor import Supervisor
 
 STEP_SECONDS = 1.0
+CHANGING_SECONDS = 0.1
+"""Between two steps while cameras change."""
 EXIT_SECOND_SIGNAL = 143
 
 
@@ -37,22 +41,32 @@ class Run:
     cluster: Cluster
     address: str
     stop: threading.Event
+    triggers: ReloadTriggers
     _clock: Clock
     _step_seconds: float = STEP_SECONDS
 
     def loop(self, seen: Callable[[PipelineSnapshot], None], until: Callable[[], bool] = lambda: False) -> None:
         """Steps once a second until told to stop, until every file has ended, or until `until` says so."""
         while not self.stop.is_set():
+            self.triggers.look()
             self.supervisor.step()
             seen(self.supervisor.snapshot())
             if self.supervisor.is_finished or until():
                 return
-            self._clock.wait(self.stop, self._step_seconds)
+            self._clock.wait(self.stop, CHANGING_SECONDS if self.supervisor.is_changing else self._step_seconds)
 
 
 @contextmanager
-def started(config: Config, model: ModelSpec, clock: Clock, progress: Callable[[str], None]) -> Generator[Run]:
+def started(
+    config: Config,
+    model: ModelSpec,
+    clock: Clock,
+    progress: Callable[[str], None],
+    hangup: threading.Event | None = None,
+) -> Generator[Run]:
     """Starts everything; on leaving, ends every actor and Ray. Drain before leaving for a clean end.
+
+    `hangup`: set where the configuration shall be read again; `progress` is told what became of that.
 
     Raises:
         PipelineError: the state is in use, the cluster does not answer, the HTTP address is taken, an actor cannot
@@ -62,7 +76,9 @@ def started(config: Config, model: ModelSpec, clock: Clock, progress: Callable[[
     with ExitStack() as stack:
         lock = StateLock(state_dir)
         stack.callback(lock.release)
-        _check_publishers(state_dir, config.runtime.publishers)
+        if said := finish_move(state_dir):
+            progress(f"{state_dir}: {said}")
+        check_publishers(state_dir, config.runtime.publishers, config.path)
         stop = threading.Event()
         _stop_on_signals(stop)
         cluster = connect(config.runtime.ray)
@@ -71,44 +87,42 @@ def started(config: Config, model: ModelSpec, clock: Clock, progress: Callable[[
         # Only now: these import ray, which reads at its own import whether to listen on loopback alone.
         from pipeline.control.bank_additions import BankAdditions
         from pipeline.control.camera_actions import CameraActions
+        from pipeline.control.planner import Planner
+        from pipeline.control.reload import Reload
+        from pipeline.control.reload_triggers import ReloadTriggers
         from pipeline.control.specs import RunSpec
         from pipeline.control.supervisor import Supervisor
         from pipeline.control.view_lessons import ViewLessons
 
         spec = RunSpec(config, model)
-        plan = make_plan(spec.wish(), cluster.await_offer(clock, stop, progress))
-        supervisor = Supervisor(spec, plan, clock, look=cluster.offer)
+        planner = Planner(clock, cluster.offer, spec.growth())
+        plan = make_plan(planner.wish(spec.wish()), cluster.await_offer(clock, stop, progress))
+        supervisor = Supervisor(spec, plan, clock, planner=planner)
         stack.callback(supervisor.stop)
+        reload = Reload(supervisor, clock, stop)
+        watch = FileWatch(config.path) if config.runtime.watch else None
+        triggers = ReloadTriggers(reload, progress, hangup or threading.Event(), watch)
         address = ""
         if (http := config.runtime.http) is not None:
             token = config.secrets.resolve(http.token) if http.token else None
-            additions = BankAdditions(config, model.artefacts, supervisor, clock, stop)
-            actions = CameraActions(config, supervisor)
-            lessons = ViewLessons(config, model.artefacts, supervisor, clock, stop)
+            additions = BankAdditions(supervisor.config, model.artefacts, supervisor, clock, stop)
+            actions = CameraActions(supervisor.config, supervisor)
+            lessons = ViewLessons(supervisor.config, model.artefacts, supervisor, clock, stop)
             app = build_app(
-                supervisor.snapshot, spec.required_sinks, token, additions.add, actions.act, learn=lessons.learn
+                supervisor.snapshot,
+                spec.required_sinks,
+                token,
+                additions.add,
+                actions.act,
+                learn=lessons.learn,
+                apply=reload.apply,
             )
             server = HttpServer(app, http.bind)
             server.start()
             stack.callback(server.stop)
             address = server.address
         supervisor.start(progress, stop)
-        yield Run(supervisor, cluster, address, stop, clock)
-
-
-def _check_publishers(state_dir: Path, wanted: int) -> None:
-    """Episodes, outbox and views of a camera lie with its publisher: their number cannot change under a state.
-
-    Raises:
-        PipelineError: the state was made by another number of publishers.
-    """
-    there = len(list(state_dir.glob("publish-*")))
-    if there not in {0, wanted}:
-        msg = (
-            f"{state_dir} was made by {there} publishers: expected runtime.publishers: {there}, got {wanted}. "
-            "Moving state between publishers is not built yet; keep the number, or start with a fresh state_dir"
-        )
-        raise PipelineError(msg, code="publishers")
+        yield Run(supervisor, cluster, address, stop, triggers, clock)
 
 
 def _stop_on_signals(stop: threading.Event) -> None:

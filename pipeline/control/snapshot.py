@@ -45,6 +45,8 @@ class PipelineSnapshot:
     """Ledgers of earlier leases, read where their dead owners left them."""
     publishers: dict[str, PublisherSnapshot] = field(default_factory=dict)
     actors: tuple[ActorStatus, ...] = ()
+    shortage: str = ""
+    """What the load would need beyond what the configuration allows."""
 
     def total(self, camera: str) -> LedgerSnapshot:
         """A camera over all its leases."""

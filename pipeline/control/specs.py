@@ -10,7 +10,8 @@ from pathlib import Path
 from operators.camera import CameraSpec
 from pipeline.config.load_plan import DECODE_CORES_PER_FPS, UNSTATED_FPS, decoded_rate
 from pipeline.config.loader import Config
-from pipeline.config.schema import CameraConfig
+from pipeline.config.schema import CameraConfig, Span
+from pipeline.control.growth import Growth
 from pipeline.control.model import ModelSpec
 from pipeline.control.plan import Plan, Wish
 from pipeline.control.publish_actor import PublishSpec
@@ -56,24 +57,23 @@ class RunSpec:
             rates={camera: each.sample.fps or UNSTATED_FPS for camera, each in self.cameras.items()},
             decoders=runtime.decoders if isinstance(runtime.decoders, int) else None,
             analyzers=runtime.analyzers if isinstance(runtime.analyzers, int) else None,
+            are_placed=not isinstance(runtime.analyzers, Span),
             publishers=runtime.publishers,
             places={camera: each.place for camera, each in self.cameras.items() if each.place is not None},
             decode_cores={c: decoded_rate(each) * DECODE_CORES_PER_FPS for c, each in self.cameras.items()},
         )
+
+    def growth(self) -> Growth | None:
+        """Between which numbers analyzers follow the load; None: their number stays."""
+        span = self.config.runtime.analyzers
+        return Growth(span.min, span.max) if isinstance(span, Span) else None
 
     def publish_spec(self, name: str, plan: Plan) -> PublishSpec:
         """What the publisher `name` needs."""
         config = self.config
         return PublishSpec(
             name=name,
-            cameras=tuple(
-                PublishedCamera(
-                    self._specs[camera],
-                    config.cameras[camera].source.is_replayable,
-                    config.thumbnail_seconds(camera),
-                )
-                for camera in plan.publisher(name).cameras
-            ),
+            cameras=tuple(self.published(camera) for camera in plan.publisher(name).cameras),
             sinks=config.sinks,
             secrets=config.secrets,
             state_dir=self.state_dir / name,
@@ -99,13 +99,23 @@ class RunSpec:
             lease=max(leases[camera] for camera in cameras),
         )
         return FeedPlan(
-            cameras=tuple(self._owned(camera, leases[camera]) for camera in cameras),
+            cameras=tuple(self.owned(camera, leases[camera]) for camera in cameras),
             open_feed=open_feed,
             backoff=first.backoff,
             stall_after_seconds=first.stall_after,
         )
 
-    def _owned(self, camera: str, lease: int) -> OwnedCamera:
+    def camera_spec(self, camera: str) -> CameraSpec:
+        """As analyzers know it."""
+        return self._specs[camera]
+
+    def published(self, camera: str) -> PublishedCamera:
+        """As its publisher knows it."""
+        is_replayable = self.cameras[camera].source.is_replayable
+        return PublishedCamera(self._specs[camera], is_replayable, self.config.thumbnail_seconds(camera))
+
+    def owned(self, camera: str, lease: int) -> OwnedCamera:
+        """As its owner knows it."""
         config = self.cameras[camera]
         spec = self._specs[camera]
         return OwnedCamera(

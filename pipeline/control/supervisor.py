@@ -7,33 +7,35 @@ owners stop by themselves.
 from __future__ import annotations
 
 import logging
+import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from operators.results import ModelInfo
 from pipeline.clock import Clock
+from pipeline.config.loader import Config
 from pipeline.control import actors
+from pipeline.control.accounts import Accounts
+from pipeline.control.changeover import Changeover, Order
 from pipeline.control.crashes import Crashes
 from pipeline.control.crew import Crew, CrewMember
-from pipeline.control.leases import LeaseBook
-from pipeline.control.plan import Offer, Plan
-from pipeline.control.snapshot import ActorKind, ActorStatus, PipelineSnapshot, close_ledger
+from pipeline.control.plan import Feed, LaneUse, Plan
+from pipeline.control.planner import Planner
+from pipeline.control.snapshot import ActorKind, ActorStatus, PipelineSnapshot
 from pipeline.control.specs import RunSpec
 from pipeline.control.starters import Starters, SupervisedWorker
-from pipeline.control.topology import isolate, make_plan, moves
+from pipeline.control.topology import isolate
 from pipeline.errors import PipelineError
 from pipeline.frame_path.owner.batching import BatchLimits
-from pipeline.frame_path.owner.ledger import ledger_path, prune_ledgers, read_ledger
+from pipeline.frame_path.owner.handles import FeedPlan
+from pipeline.frame_path.owner.ledger import prune_ledgers
 from pipeline.frame_path.publisher.publisher import PublisherSnapshot
-from pipeline.messages import CameraSnapshot, LedgerSnapshot
+from pipeline.messages import LedgerSnapshot
 
 log = logging.getLogger(__name__)
-
-LOOK_SECONDS = 2.0
-"""Between two looks at the nodes: Ray itself needs twelve to miss one."""
 
 
 class Supervisor:
@@ -45,23 +47,22 @@ class Supervisor:
         plan: Plan,
         clock: Clock,
         starters: Starters = actors,
-        look: Callable[[], Offer] | None = None,
+        planner: Planner | None = None,
     ) -> None:
-        """`look` tells what the nodes offer now; None: what there is stays."""
-        self._look = look
-        self._offer: Offer | None = None
-        self._looks_at = clock.monotonic()
+        """`planner` says when another plan is due; None: this one stays."""
+        self._planner = planner or Planner(clock)
+        self._uses: dict[str, LaneUse] = {}
         self._starters = starters
         self._spec = spec
         self._plan = plan
         self._clock = clock
-        self._leases = LeaseBook(spec.state_dir / "leases.json", clock)
+        self._accounts = Accounts(spec.state_dir, clock)
         self._crashes = Crashes(spec.state_dir)
         self._model: ModelInfo | None = None
-        self._beats: dict[str, list[CameraSnapshot]] = {}
-        self._closed: dict[str, tuple[LedgerSnapshot, ...]] = {}
         self._published: dict[str, PublisherSnapshot] = {}
-        self._current_leases: dict[str, int] = {}
+        self._orders: queue.SimpleQueue[Changeover] = queue.SimpleQueue()
+        self._changeover: Changeover | None = None
+        self._has_changed = False
         self._analyzers = Crew("analyze", clock, CrewMember.lost)
         self._publishers = Crew("publish", clock, CrewMember.lost)
         self._decoders = Crew("decode", clock, self._lose_decoder)
@@ -91,33 +92,22 @@ class Supervisor:
 
     def step(self) -> None:
         """One look at every node and actor; call it about once a second."""
-        self._look_at_nodes()
-        self._analyzers.watch("pid", {})
+        self._change_cameras()
+        uses = {worker.name: self._uses[worker.name] for worker in self._analyzers.running if worker.name in self._uses}
+        if not self.is_changing and (plan := self._planner.next(self._plan, self._spec.wish(), uses)) is not None:
+            self.carry_out(plan)
+        self._analyzers.see_off()
+        self._analyzers.watch("use", self._uses)
         self._publishers.watch("snapshot", self._published)
-        self._decoders.watch("beat", self._beats)
-        if self._analyzers.revive():
+        self._decoders.watch("beat", self._accounts.beats)
+        if up := self._analyzers.revive():
+            self._update(self._analyzers, up)
             self._decoders.tell("replace_analyzers", lambda name: (self._analyzers_for(name),))
-        if self._publishers.revive():
-            self._decoders.tell("replace_publishers", lambda name: (self._publishers_for(name),))
+        if up := self._publishers.revive():
+            self._update(self._publishers, up)
+            self._decoders.tell("replace_publishers", lambda name: (self.publishers_for(name),))
         for member in self._decoders.revive():
             self._begin(member)
-
-    def _look_at_nodes(self) -> None:
-        """Nodes that came are used, what ran on those that went is placed anew."""
-        if self._look is None or self._clock.monotonic() < self._looks_at:
-            return
-        self._looks_at = self._clock.monotonic() + LOOK_SECONDS
-        try:
-            offer = self._look()
-        except PipelineError as error:  # a cluster that computes nothing now: its actors wait where they were
-            log.warning("%s", error)
-            return
-        if offer != self._offer:
-            self._offer = offer
-            plan = make_plan(self._spec.wish(), offer, self._plan)
-            if plan != self._plan:
-                log.warning("the cluster has %d nodes now: %s", len(offer.nodes), ", ".join(moves(self._plan, plan)))
-                self.carry_out(plan)
 
     def carry_out(self, plan: Plan) -> None:
         """Another plan from now on: what is new starts, what is gone ends, what has moved starts where it belongs now.
@@ -128,15 +118,17 @@ class Supervisor:
         for was in before.decoders:
             now = next((each for each in plan.decoders if each.name == was.name), None)
             if now is None:
-                self._close(was.name)
+                self._accounts.close(was.name, was.cameras)
                 self._decoders.remove(was.name)
             elif now.node != was.node and self._decoders.member(was.name).state != "waiting":
-                self._close(was.name)
+                self._accounts.close(was.name, was.cameras)
                 self._decoders.member(was.name).move(now.why)
         self._plan = plan
         for was in before.analyzers:
             now = next((each for each in plan.analyzers if each.name == was.name), None)
-            if now is None or (now.node, now.lanes) != (was.node, was.lanes):
+            if now is None and was.node is None:
+                self._analyzers.retire(was.name)
+            elif now is None or (now.node, now.lanes) != (was.node, was.lanes):
                 self._analyzers.remove(was.name)
         for analyzer in plan.analyzers:
             if analyzer.name not in self._analyzers.names:
@@ -145,6 +137,81 @@ class Supervisor:
             if decoder.name not in self._decoders.names:
                 self._decoders.add(decoder.name, partial(self._start_decoder, decoder.name))
         self._decoders.tell("replace_analyzers", lambda name: (self._analyzers_for(name),))
+
+    # --- other cameras ------------------------------------------------------------------------------------------
+
+    def change(self, order: Order) -> Changeover:
+        """Carries it out in the next steps; its `done` says when. Thread-safe."""
+        change = Changeover(order)
+        self._orders.put(change)
+        return change
+
+    @property
+    def is_changing(self) -> bool:
+        """The next steps should come soon."""
+        return self._changeover is not None or not self._orders.empty()
+
+    def _change_cameras(self) -> None:
+        if self._changeover is None and not self._orders.empty():
+            self._changeover, self._has_changed = self._orders.get(), True
+        if self._changeover is not None:
+            self._changeover.step(self)
+            if self._changeover.done.is_set():
+                self._changeover = None
+
+    def _update(self, crew: Crew, members: Sequence[CrewMember]) -> None:
+        """Whoever was on the way while cameras changed was started with those of before."""
+        for member in members if self._has_changed else ():
+            if crew.kind == "analyze":
+                now = self._spec.model.cameras if self._changeover is None else self._changeover.cameras
+                crew.tell_one(member, "change", now)
+            elif self._changeover is not None:
+                crew.tell_one(member, "change", self._changeover.published(member.name))
+            else:
+                crew.tell_one(member, "change", self._spec.publish_spec(member.name, self._plan).cameras)
+
+    @property
+    def spec(self) -> RunSpec:
+        """What runs now. Thread-safe."""
+        return self._spec
+
+    def config(self) -> Config:
+        """What runs now. Thread-safe."""
+        return self._spec.config
+
+    @property
+    def analyzers(self) -> Crew:
+        return self._analyzers
+
+    @property
+    def publishers(self) -> Crew:
+        return self._publishers
+
+    @property
+    def decoders(self) -> Crew:
+        return self._decoders
+
+    def now(self) -> float:
+        """Monotonic seconds."""
+        return self._clock.monotonic()
+
+    def plan_for(self, spec: RunSpec) -> Plan:
+        """Raises: PipelineError."""
+        return self._planner.anew(self._plan, spec.wish())
+
+    def adopt(self, spec: RunSpec, plan: Plan) -> None:
+        """Other cameras from now on; feeds of decoders that stay are the caller's to tell."""
+        self._spec = spec
+        self.carry_out(plan)
+
+    def feed_plans(self, feeds: Sequence[Feed]) -> list[FeedPlan]:
+        """Under new leases."""
+        leases = self._accounts.lease([camera for feed in feeds for camera in feed])
+        return [self._spec.feed_plan(feed, leases) for feed in feeds]
+
+    def note_closed(self, decoder: str, ledgers: Sequence[LedgerSnapshot]) -> None:
+        """The accounts of cameras that have left their owner."""
+        self._accounts.settle(decoder, ledgers)
 
     @property
     def plan(self) -> Plan:
@@ -157,10 +224,11 @@ class Supervisor:
             site=self._spec.site,
             taken_ns=self._clock.wall_ns(),
             model=self._model,
-            cameras=tuple(camera for each in dict(self._beats).values() for camera in each),
-            closed=dict(self._closed),
+            cameras=self._accounts.cameras,
+            closed=dict(self._accounts.closed),
             publishers=dict(self._published),
             actors=self._statuses(),
+            shortage=self._planner.shortage,
         )
 
     def running(self, kind: ActorKind) -> list[SupervisedWorker]:
@@ -182,8 +250,9 @@ class Supervisor:
     @property
     def is_finished(self) -> bool:
         """Every camera has ended for good (files)."""
-        seen = [camera for each in self._beats.values() for camera in each]
-        return len(seen) == len(self._spec.cameras) and all(each.state in {"ended", "failed"} for each in seen)
+        seen = {each.camera: each.state for each in self._accounts.cameras}
+        are_all = seen.keys() == self._spec.cameras.keys() and not self.is_changing
+        return are_all and all(state in {"ended", "failed"} for state in seen.values())
 
     def drain(self, timeout_seconds: float) -> bool:
         """Readers stop, what is in flight is published and settled; True if nothing is left behind."""
@@ -194,7 +263,7 @@ class Supervisor:
             left = max(1.0, deadline - self._clock.monotonic() + 5.0)
             try:
                 is_clean = owner.collect(answer, left) and is_clean
-                self._beats[owner.name] = owner.call("beat")
+                self._accounts.beats[owner.name] = owner.call("beat")
             except PipelineError as error:
                 log.warning("drain: %s", error)
                 is_clean = False
@@ -231,45 +300,27 @@ class Supervisor:
         return self._starters.start_publisher(self._spec.publish_spec(name, self._plan), self._model, calls)
 
     def _start_decoder(self, name: str) -> SupervisedWorker:
-        """Every start is under new leases: whoever had these cameras before is fenced."""
         plan = self._plan.decoder(name)
         if plan.node is None:
             raise PipelineError(plan.why, code="no_node", where=name)
-        if again := [camera for camera in plan.cameras if camera in self._current_leases]:
-            prune_ledgers(self._spec.state_dir, again)
-        self._current_leases |= self._leases.next_of(plan.cameras)
-        feeds = [self._spec.feed_plan(cameras, self._current_leases) for cameras in plan.feeds]
+        feeds = self.feed_plans(plan.feeds)
         limits = BatchLimits(max_batch_size=max(each.max_batch_size for each in self._plan.analyzers))
         return self._starters.start_decoder(plan, feeds, self._spec.state_dir, limits)
 
     def _begin(self, member: CrewMember) -> None:
-        self._decoders.tell_one(member, "start", self._analyzers_for(member.name), self._publishers_for(member.name))
+        self._decoders.tell_one(member, "start", self._analyzers_for(member.name), self.publishers_for(member.name))
 
     def _lose_decoder(self, member: CrewMember, reason: str) -> None:
         crash = self._crashes.note(member.name)
         member.lost(reason if crash is None else f"{crash[1]} while it read {crash[0]}")
-        self._close(member.name)
+        self._accounts.close(member.name, self._plan.decoder(member.name).cameras)
         if crash is not None and self._crashes.is_enough(crash[0]):
             self._isolate(crash[0])
-
-    def _close(self, decoder: str) -> None:
-        """The accounts of its cameras: read where it left them, or, on a node that is gone, as it last told them."""
-        told = {each.camera: each.ledger for each in self._beats.pop(decoder, ())}
-        for camera in self._plan.decoder(decoder).cameras:
-            lease = self._current_leases.get(camera)
-            path = None if lease is None else ledger_path(self._spec.state_dir, camera, lease)
-            if path is not None and path.is_file():
-                ledger = close_ledger(read_ledger(path), "owner_died")
-            elif camera in told:
-                ledger = close_ledger(told[camera], "unknown")
-            else:
-                continue
-            self._closed[camera] = (*self._closed.get(camera, ()), ledger)
 
     def _isolate(self, camera: str) -> None:
         """Its feed is read in a process of its own from the next start on, so that it takes down nobody else."""
         feed = self._plan.decoder(self._plan.decoder_of(camera)).feed_of(camera)
-        plan = isolate(self._plan, feed, self._spec.wish())
+        plan = isolate(self._plan, feed, self._planner.wish(self._spec.wish()))
         if plan is self._plan:
             return
         self._plan = plan
@@ -284,7 +335,8 @@ class Supervisor:
             (worker.name, worker.actor, self._plan.credits[decoder, worker.name]) for worker in self._analyzers.running
         ]
 
-    def _publishers_for(self, decoder: str) -> dict[str, tuple[str, Any]]:
+    def publishers_for(self, decoder: str) -> dict[str, tuple[str, Any]]:
+        """Of each camera of this decoder, where its publisher is up."""
         mine = set(self._plan.decoder(decoder).cameras)
         running = {worker.name: worker.actor for worker in self._publishers.running}
         up = [each for each in self._plan.publishers if each.name in running]

@@ -161,6 +161,8 @@ def _next_name(decoders: Sequence[DecoderPlan]) -> str:
 
 def _analyzers(wish: Wish, offer: Offer, before: Sequence[AnalyzerPlan]) -> tuple[AnalyzerPlan, ...]:
     """Those whose node is there stay; others take what is free beside them."""
+    if not wish.are_placed:
+        return _floating(wish, offer, before)
     seats = _seats(wish, offer)
     kept: list[AnalyzerPlan] = []
     for each in before:
@@ -176,6 +178,16 @@ def _analyzers(wish: Wish, offer: Offer, before: Sequence[AnalyzerPlan]) -> tupl
         if seat.gpus or free > 0 or not kept:
             fresh.append(replace(seat, name=name, lanes=seat.lanes if seat.gpus or not kept else min(seat.lanes, free)))
     return tuple(sorted((*kept, *fresh), key=lambda each: int(each.name.removeprefix(ANALYZER))))
+
+
+def _floating(wish: Wish, offer: Offer, before: Sequence[AnalyzerPlan]) -> tuple[AnalyzerPlan, ...]:
+    """As many as wanted, the newest go first; one that fits no node is what an autoscaler answers with a node."""
+    count = wish.analyzers or 1
+    lanes = wish.lanes or max(node.cpus for node in offer.nodes)
+    size = (1, 1, wish.batch or GPU_BATCH, GPU_WAIT_SECONDS) if offer.gpus else (lanes, 0, wish.batch or CPU_BATCH, 0.0)
+    why = "wherever there is room: their number follows the load"
+    fresh = [AnalyzerPlan(f"{ANALYZER}{n}", *size, why=why) for n in range(len(before), count)]
+    return (*before[:count], *fresh)
 
 
 def _seats(wish: Wish, offer: Offer) -> list[AnalyzerPlan]:

@@ -50,6 +50,8 @@ class LanePool:
         self._waiting: deque[tuple[_Call, int]] = deque()
         self._condition = threading.Condition()
         self._is_closed = False
+        self._busy_seconds = 0.0
+        self._num_calls = 0
         self._threads = [threading.Thread(target=self._run, name=f"lane-{n}", daemon=True) for n in range(limits.lanes)]
         for thread in self._threads:
             thread.start()
@@ -63,11 +65,31 @@ class LanePool:
         call = _Call(items, [None] * len(items), len(items))
         if not items:
             return []
+        try:
+            return self._wait_for(call, timeout_seconds)
+        finally:
+            with self._condition:
+                self._num_calls -= 1
+
+    @property
+    def busy_seconds(self) -> float:
+        """Time that lanes have computed, of all together."""
         with self._condition:
+            return self._busy_seconds
+
+    @property
+    def num_calls(self) -> int:
+        """Callers that wait now."""
+        with self._condition:
+            return self._num_calls
+
+    def _wait_for(self, call: _Call, timeout_seconds: float | None) -> list[Analysis]:
+        with self._condition:
+            self._num_calls += 1
             if self._is_closed:
                 msg = "the analyzer is closed"
                 raise AnalyzeError(msg, code="died")
-            self._waiting.extend((call, index) for index in range(len(items)))
+            self._waiting.extend((call, index) for index in range(len(call.items)))
             self._condition.notify_all()
         if not call.done.wait(timeout_seconds):
             with self._condition:
@@ -101,6 +123,7 @@ class LanePool:
                 continue
             spent_seconds = self._clock.monotonic() - began
             with self._condition:
+                self._busy_seconds += spent_seconds
                 for (call, index), result in zip(batch, results, strict=True):
                     call.results[index] = replace(result, computed_seconds=spent_seconds)
                     call.missing -= 1

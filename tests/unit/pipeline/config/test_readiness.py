@@ -74,7 +74,6 @@ def test_both_kinds_are_told_at_once(tmp_path, ready):
             "$.cameras.cam.rules.r.measure",
             "measure novelty is not built",
         ),
-        ({"version: 1": "version: 1\nruntime: {analyzers: {min: 1, max: 2}}"}, "$.runtime.analyzers", "{min, max}"),
     ],
 )
 def test_each_part_that_is_not_built_is_one_clear_error(tmp_path, ready, edits, path, said):

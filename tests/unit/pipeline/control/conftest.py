@@ -38,18 +38,19 @@ def clock():
 def supervise(tmp_path, monkeypatch, starters, clock):
     """A supervisor of a plan, over nodes and cameras."""
     monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # read when ray is imported: loopback alone
+    from pipeline.control.planner import Planner
     from pipeline.control.specs import RunSpec
     from pipeline.control.supervisor import Supervisor
 
     (tmp_path / "state").mkdir()
 
-    def made(plan, look=None, cameras=CAMERAS):
+    def made(plan, look=None, cameras=CAMERAS, planner=None, runtime=""):
         path = tmp_path / "cameras.yaml"
-        path.write_text(cameras + f"runtime: {{state_dir: {tmp_path / 'state'}}}\n")
+        path.write_text(cameras + f"runtime: {{state_dir: {tmp_path / 'state'}{runtime}}}\n")
         config = load_config(path)
         specs = tuple(config.camera_spec(camera) for camera in config.cameras)
         spec = RunSpec(config, ModelSpec(config.model, config.heads, specs, tmp_path / "artefacts", {}))
-        return Supervisor(spec, plan, clock, starters, look)
+        return Supervisor(spec, plan, clock, starters, planner or Planner(clock, look))
 
     return made
 

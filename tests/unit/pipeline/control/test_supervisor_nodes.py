@@ -7,7 +7,9 @@ from dataclasses import replace
 import pytest
 
 from operators.frames import Ticket
-from pipeline.control.plan import Node, Offer
+from pipeline.control.growth import BUSY_SECONDS, QUIET_SECONDS, Growth
+from pipeline.control.plan import LaneUse, Node, Offer
+from pipeline.control.planner import Planner
 from pipeline.control.topology import make_plan
 from pipeline.errors import PipelineError
 from pipeline.frame_path.owner.ledger import Ledger, ledger_path
@@ -130,3 +132,49 @@ def test_a_cluster_that_offers_nothing_for_a_while_keeps_what_runs(running, clus
     cluster.nodes = nodes
     steps(running, clock, 5)
     assert all(starters.count(name) == 1 for name in (*where(running), *where(running, "analyze")))
+
+
+@pytest.fixture
+def growing(supervise, cluster, wish, clock):
+    """One analyzer, at most two, wherever they fit."""
+    planner = Planner(clock, cluster.offer, Growth(1, 2))
+    asked = replace(wish, are_placed=False)
+    supervisor = supervise(
+        make_plan(planner.wish(asked), cluster.offer()), planner=planner, runtime=", analyzers: {min: 1, max: 2}"
+    )
+    supervisor.start(lambda _: None, threading.Event())
+    supervisor.step()
+    return supervisor
+
+
+@pytest.fixture
+def load(growing, starters, clock):
+    """For some seconds, every analyzer's lanes are in use for this share of the time."""
+
+    def run(seconds, share, in_flight=0):
+        for _ in range(int(seconds)):
+            clock.advance(1.0)
+            for actor in starters.started:
+                if actor.name.startswith("analyze"):
+                    actor.use = LaneUse(2, 2 * share * clock.monotonic(), in_flight)
+            growing.step()
+
+    return run
+
+
+def test_the_number_of_analyzers_follows_the_load_and_who_is_given_back_ends_its_calls_first(growing, starters, load):
+    load(BUSY_SECONDS + 6, 1.0)
+    assert list(where(growing, "analyze")) == ["analyze-0", "analyze-1"]
+    second = starters.newest("analyze-1")
+    load(QUIET_SECONDS + 10, 0.05, in_flight=1)
+    assert list(where(growing, "analyze")) == ["analyze-0"]
+    assert starters.did("replace_analyzers")[-1][1] == ([("analyze-0", "analyze-0#0", 2)],)
+    assert (second.actor, ()) not in starters.did("kill"), "a call is under way"
+    load(3, 0.05)
+    assert (second.actor, ()) in starters.did("kill")
+
+
+def test_more_than_is_allowed_is_said_in_the_snapshot(growing, load):
+    load(3 * BUSY_SECONDS + 10, 1.0)
+    assert list(where(growing, "analyze")) == ["analyze-0", "analyze-1"]
+    assert "all 2 analyzers are 100% in use" in growing.snapshot().shortage
