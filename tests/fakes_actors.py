@@ -19,6 +19,10 @@ class SteppingClock(FakeClock):
         return event.is_set()
 
 
+def named(ledgers):
+    return {each.camera for each in ledgers}
+
+
 class FakeActor:
     """Answers at once unless told otherwise."""
 
@@ -53,10 +57,22 @@ class FakeActor:
 
     def begin(self, method, *args):
         self.diary.append((self.actor, method, args))
+        if method == "add_feeds":
+            self.leases |= {each.camera: each.lease for feed in args[0] for each in feed.cameras}
+        if method == "remove_feeds":
+            return [self.ledger(camera) for camera in args[0]]
         return method
+
+    def is_answered(self, answer):
+        return not self.is_hung
 
     def collect(self, answer, timeout_seconds):
         self._fail()
+        if self.is_hung:
+            raise PipelineError(f"no answer within {timeout_seconds:g} s", code="timeout", where=self.name)
+        if isinstance(answer, list):
+            self.leases = {camera: lease for camera, lease in self.leases.items() if camera not in named(answer)}
+            return answer
         return self.is_clean
 
     def kill(self):
@@ -88,17 +104,18 @@ class FakeStarters:
         self.prepare = lambda _: None
 
     def start_analyzer(self, spec, plan, calls):
-        return self._start(plan.name)
+        return self._start(plan.name, spec=spec)
 
     def start_publisher(self, spec, model, calls):
         assert model == MODEL
-        return self._start(spec.name)
+        return self._start(spec.name, spec=spec)
 
     def start_decoder(self, plan, feeds, state_dir, limits):
         return self._start(plan.name, {each.camera: each.lease for feed in feeds for each in feed.cameras})
 
-    def _start(self, name, leases=None):
+    def _start(self, name, leases=None, spec=None):
         actor = FakeActor(len(self.started), name, self.diary, leases or {})
+        actor.spec = spec
         self.prepare(actor)
         self.started.append(actor)
         return actor

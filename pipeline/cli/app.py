@@ -24,6 +24,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "analyze", "pipeline.cli.analyze:analyze", "Run pictures or a video through the model and its heads; no broker."
     ),
+    Command("apply", "pipeline.cli.apply:apply", "Have a running pipeline take its changed file on."),
     Command("arm", "pipeline.cli.arm:arm", "Let a camera's rules watch, whatever their hours say."),
     Command("bank", "pipeline.cli.bank:app", "Banks of labelled pictures."),
     Command(
@@ -57,6 +58,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("scene", "pipeline.cli.scene.group:app", "Teach and show the empty views of cameras."),
     Command("schema", "pipeline.cli.schema:schema", "JSON Schema of the configuration or of the events."),
     Command("search", "pipeline.cli.search:search", "Find moments like a picture or frame, or that fit a sentence."),
+    Command("state", "pipeline.cli.stored.group:app", "Show or move what a stopped pipeline keeps."),
     Command("subscribe", "pipeline.cli.subscribe:subscribe", "Print events from Redis or Kafka as JSON lines."),
     Command("topics", "pipeline.cli.topics:app", "Create or check the Kafka topics that the pipeline writes to."),
     Command(

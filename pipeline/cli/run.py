@@ -17,6 +17,7 @@ from pipeline.config.head_notes import head_notes
 from pipeline.config.loader import Config, load_config
 from pipeline.config.problems import ConfigError
 from pipeline.config.readiness import check_ready
+from pipeline.control.file_watch import hangups
 from pipeline.control.model import model_spec
 from pipeline.control.runtime import started
 from pipeline.control.snapshot import PipelineSnapshot
@@ -61,7 +62,7 @@ def run_pipeline(config: Config, drain_seconds: float, screen: IO[str]) -> bool:
         for note in head_notes(config, camera, size_without_connecting(camera, found.source)):
             table.say(f"{camera}: {note}")
     model = model_spec(config, progress=lambda what, done, of: table.say(f"{what}: {done} of {of}"))
-    with started(config, model, SystemClock(), table.say) as running:
+    with started(config, model, SystemClock(), table.say, hangups()) as running:
         model = running.supervisor.snapshot().model
         if model is not None:
             table.say(
@@ -78,7 +79,7 @@ def run_pipeline(config: Config, drain_seconds: float, screen: IO[str]) -> bool:
     for each in failed:
         table.say(f"{each.camera}: failed: {each.reason}")
     is_clean = is_clean and (running.stop.is_set() or not failed)
-    for camera in sorted(config.cameras):
+    for camera in sorted({*running.supervisor.config().cameras, *final.closed}):
         total = final.total(camera)
         table.say(
             f"{camera}: decoded {total.decoded}, analysed {total.analysed}, gated {total.gated}, "

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from pipeline.cli.app import UserError
-from pipeline.config.loader import load_config
+from pipeline.config.loader import Config, load_config
 from pipeline.config.problems import ConfigError
 from pipeline.config.schema import HttpConfig
 from pipeline.secrets import Secrets
@@ -77,12 +77,21 @@ def running_pipeline(config: Path | None, address: str | None, token: str, what:
     try:
         if config is None:
             return RunningPipeline(address or HttpConfig().bind, Secrets({"token": token}).resolve("token"))
-        loaded = load_config(config)
-        served = loaded.runtime.http
-        if served is None or served.token is None:
-            raise UserError(f"{config}: expected runtime.http with a token, which opens {what}, got none")
-        return RunningPipeline(served.bind, loaded.secrets.resolve(served.token))
+        return pipeline_of(load_config(config), what)
     except ConfigError as error:
         raise UserError(str(error)) from None
     except KeyError as error:
         raise UserError(f"--token: {error.args[0]}") from None
+
+
+def pipeline_of(config: Config, what: str) -> RunningPipeline:
+    """The one that runs with this configuration.
+
+    Raises:
+        UserError: it serves no page that `what` could be asked of.
+        KeyError: its token is not there.
+    """
+    served = config.runtime.http
+    if served is None or served.token is None:
+        raise UserError(f"{config.path}: expected runtime.http with a token, which opens {what}, got none")
+    return RunningPipeline(served.bind, config.secrets.resolve(served.token))

@@ -66,6 +66,8 @@ class RuntimeConfig(Section):
     admission: Literal["refuse", "degrade"] = "refuse"
     """What `validate` does when the cameras ask for more pictures a second than the model gives."""
     http: HttpConfig | None = None
+    watch: bool = False
+    """Apply this file to what runs whenever it changes, as `main.py apply` and SIGHUP do."""
 
 
 class CameraConfig(Section):

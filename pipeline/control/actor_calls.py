@@ -114,6 +114,10 @@ class ActorWorker:
         """One call, to be collected."""
         return getattr(self.actor, method).remote(*args)
 
+    def is_answered(self, answer: Any) -> bool:
+        """Whether `collect` would not wait."""
+        return _is_answered(answer)
+
     def collect(self, answer: Any, timeout_seconds: float) -> Any:
         """What `begin` asked for.
 

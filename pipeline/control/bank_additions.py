@@ -54,14 +54,20 @@ class Crew(Protocol):
 class BankAdditions:
     """One addition at a time; `add` is called on any thread and blocks until results name the new version."""
 
-    def __init__(self, config: Config, artefacts: Path, crew: Crew, clock: Clock, stop: threading.Event) -> None:
-        """`stop`: the run ends; collections end with it."""
-        self._config = config
+    def __init__(
+        self, config: Callable[[], Config], artefacts: Path, crew: Crew, clock: Clock, stop: threading.Event
+    ) -> None:
+        """`config`: as it is now; `stop`: the run ends; collections end with it."""
+        self._now = config
         self._store = ArtefactStore(artefacts)
         self._crew = crew
         self._clock = clock
         self._stop = stop
         self._turn = threading.Lock()
+
+    @property
+    def _config(self) -> Config:
+        return self._now()
 
     def add(self, request: AddRequest) -> Added:
         """Collects or reads pictures, embeds them, and brings the new version to every camera with this bank.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from operators.spelling import did_you_mean
@@ -20,8 +21,9 @@ class Crew(Protocol):
 class CameraActions:
     """`act` is called on any thread."""
 
-    def __init__(self, config: Config, crew: Crew) -> None:
-        self._cameras = tuple(config.cameras)
+    def __init__(self, config: Callable[[], Config], crew: Crew) -> None:
+        """`config`: as it is now."""
+        self._config = config
         self._crew = crew
 
     def act(self, camera: str, request: ActionRequest) -> Acted:
@@ -31,8 +33,9 @@ class CameraActions:
             PipelineError: code `unknown`, `usage` or `conflict`: nothing was changed, whoever asks can mend it; any
                 other: the publisher did not answer.
         """
-        if camera not in self._cameras:
-            known = ", ".join(self._cameras)
-            hint = did_you_mean(camera, self._cameras)
+        cameras = tuple(self._config().cameras)
+        if camera not in cameras:
+            known = ", ".join(cameras)
+            hint = did_you_mean(camera, cameras)
             raise PipelineError(f"unknown camera {camera!r}: expected one of {known}{hint}", code="unknown")
         return self._crew.publisher_of(camera).call("act", camera, request)

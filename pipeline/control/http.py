@@ -16,6 +16,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pipeline.control.health import Verdict, is_ready, judge
 from pipeline.control.http_actions import Act, add_action_routes
 from pipeline.control.http_banks import Add, add_bank_routes
+from pipeline.control.http_config import Apply, add_config_routes
 from pipeline.control.http_scene import Learn, add_scene_routes
 from pipeline.control.snapshot import PipelineSnapshot
 from pipeline.control.telemetry import registry
@@ -32,6 +33,7 @@ def build_app(
     act: Act | None = None,
     *,
     learn: Learn | None = None,
+    apply: Apply | None = None,
 ) -> FastAPI:
     """The application over `take`, which returns the newest snapshot without waiting.
 
@@ -42,6 +44,7 @@ def build_app(
         add: What `POST /banks/add` does; left out: there is no such page.
         act: What `POST /cameras/ID/mute` and its like do; left out: there are no such pages.
         learn: What `POST /scene/learn` does; left out: there is no such page.
+        apply: What `POST /config/apply` does; left out: there is no such page.
     """
     app = FastAPI(title="dinostream", openapi_url=None, docs_url=None, redoc_url=None)
     metrics = registry(take)
@@ -65,7 +68,7 @@ def build_app(
     def authorize(authorization: str) -> None:
         if token is None:
             raise HTTPException(
-                403, "set runtime.http.token to a secret's name to open /status, /banks, /cameras and /scene"
+                403, "set runtime.http.token to a secret's name to open /status, /banks, /cameras, /scene and /config"
             )
         if not hmac.compare_digest(authorization.encode(), f"Bearer {token}".encode()):
             raise HTTPException(401, "expected the header Authorization: Bearer TOKEN")
@@ -76,6 +79,8 @@ def build_app(
         add_action_routes(app, authorize, act)
     if learn is not None:
         add_scene_routes(app, authorize, learn)
+    if apply is not None:
+        add_config_routes(app, authorize, apply)
 
     @app.get("/status")
     def status(authorization: Annotated[str, Header()] = "") -> Response:

@@ -105,7 +105,7 @@ def model_spec(config: Config, engine: Engine | None = None, progress: Progress 
     _store_banks(config, ArtefactStore(artefacts), loaded)
     depth = _depth_heads(config, specs, loaded, progress)
     specs = with_drive_ins(config, specs, depth, ArtefactStore(artefacts))
-    _check_ranges(config, specs, depth)
+    check_ranges(config, specs, depth)
     return ModelSpec(config.model, config.heads, specs, artefacts, depth)
 
 
@@ -131,7 +131,7 @@ def with_drive_ins(
     return tuple(replace(spec, metres=found[spec.camera].metres) for spec in specs)
 
 
-def _check_ranges(config: Config, specs: Sequence[CameraSpec], depth: Mapping[str, bytes]) -> None:
+def check_ranges(config: Config, specs: Sequence[CameraSpec], depth: Mapping[str, bytes]) -> None:
     """Thresholds against the ranges of the heads as they were loaded.
 
     Raises:

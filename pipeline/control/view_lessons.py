@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -48,9 +49,11 @@ class Crew(Protocol):
 class ViewLessons:
     """`learn` is called on any thread and blocks until a new version of the view is there."""
 
-    def __init__(self, config: Config, artefacts: Path, crew: Crew, clock: Clock, stop: threading.Event) -> None:
-        """`stop`: the run ends, and waiting with it."""
-        self._cameras = tuple(config.cameras)
+    def __init__(
+        self, config: Callable[[], Config], artefacts: Path, crew: Crew, clock: Clock, stop: threading.Event
+    ) -> None:
+        """`config`: as it is now; `stop`: the run ends, and waiting with it."""
+        self._config = config
         self._store = ArtefactStore(artefacts)
         self._crew = crew
         self._clock = clock
@@ -63,10 +66,10 @@ class ViewLessons:
             PipelineError: code `unknown`, `usage`, `empty`: whoever asks can mend it; any other: the publisher did not
                 answer.
         """
-        camera = asked.camera
-        if camera not in self._cameras:
-            hint = did_you_mean(camera, self._cameras)
-            msg = f"unknown camera {camera!r}: expected one of {', '.join(self._cameras)}{hint}"
+        camera, cameras = asked.camera, tuple(self._config().cameras)
+        if camera not in cameras:
+            hint = did_you_mean(camera, cameras)
+            msg = f"unknown camera {camera!r}: expected one of {', '.join(cameras)}{hint}"
             raise PipelineError(msg, code="unknown")
         if not LEAST_SECONDS <= asked.seconds <= MOST_SECONDS:
             msg = f"seconds: expected {LEAST_SECONDS:g} to {MOST_SECONDS:g}, got {asked.seconds:g}"

@@ -41,7 +41,7 @@ def yard(tmp_path):
     sink = HandSink()
     made = publisher(tmp_path, [camera()], [sink])
     crew = Crew(made)
-    actions = CameraActions(SimpleNamespace(cameras={CAMERA: None, "gate": None}), crew)
+    actions = CameraActions(lambda: SimpleNamespace(cameras={CAMERA: None, "gate": None}), crew)
     app = build_app(lambda: PipelineSnapshot("yard", 0), frozenset(), TOKEN, act=actions.act)
     yield SimpleNamespace(sink=sink, made=made, crew=crew, app=app, page=TestClient(app))
     made.close(1.0)

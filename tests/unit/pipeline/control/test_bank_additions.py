@@ -95,7 +95,7 @@ class Yard:
         self.seq = 0
         self.coming = [frame]
         self.stop = threading.Event()
-        self.additions = BankAdditions(config, folder / "state/artefacts", self, self.clock, self.stop)
+        self.additions = BankAdditions(lambda: config, folder / "state/artefacts", self, self.clock, self.stop)
         self.client = TestClient(build_app(lambda: PipelineSnapshot("yard", 0), frozenset(), TOKEN, self.additions.add))
 
     def running(self, kind):

@@ -64,7 +64,7 @@ def asked(tmp_path):
     def post(num_frames: int = 5, token: str = TOKEN, **request: Any) -> tuple[int, dict[str, Any]]:
         crew = SimpleNamespace(publisher_of=lambda _name: Worker(made, num_frames))
         config: Any = SimpleNamespace(cameras={CAMERA: None})
-        lessons = ViewLessons(config, tmp_path / "state/artefacts", crew, Clock(), threading.Event())
+        lessons = ViewLessons(lambda: config, tmp_path / "state/artefacts", crew, Clock(), threading.Event())
         app = build_app(lambda: PipelineSnapshot("yard", 0), frozenset(), TOKEN, learn=lessons.learn)
         body = {"camera": CAMERA, "seconds": 10.0, **request}
         answer = TestClient(app).post("/scene/learn", json=body, headers={"Authorization": f"Bearer {token}"})
