@@ -13,7 +13,7 @@ from kafka.structs import TopicPartition
 
 from pipeline import kafka_log
 from pipeline.errors import SinkError
-from pipeline.frame_path.publisher.wire import event_type
+from pipeline.frame_path.publisher.wire_version import event_of
 from pipeline.kafka_client import client_settings
 from pipeline.secrets import Secrets
 from pipeline.sinks.config import KafkaSinkConfig, RedisSinkConfig
@@ -27,7 +27,6 @@ _AT_ONCE = 400
 """Results per chunk, so that what is stored in one go stays a few megabytes."""
 _CLIENT_ID = "dinostream-gallery"
 _SETTINGS: dict[str, Any] = {"enable_auto_commit": False, "auto_offset_reset": "none", "fetch_max_wait_ms": 100}
-_RESULT = event_type("result").encode()
 
 
 @dataclass(slots=True)
@@ -46,7 +45,13 @@ Topic = Callable[[Mapping[str, str]], Generator[Chunk]]
 
 
 def _is_ours(fields: Mapping[bytes, bytes], site: str) -> bool:
-    return fields.get(b"ce_source") == f"dinostream/{site}".encode() and fields.get(b"ce_type") == _RESULT
+    """Raises: SinkError, where it is ours and of another major version: going on would lose it without a word."""
+    if fields.get(b"ce_source") != f"dinostream/{site}".encode():
+        return False
+    try:
+        return event_of(fields.get(b"ce_type", b"").decode(errors="replace")) == "result"
+    except ValueError as error:
+        raise SinkError(str(error), code="other_version") from None
 
 
 def redis_results(config: RedisSinkConfig, secrets: Secrets, site: str, cameras: tuple[str, ...]) -> Topic:

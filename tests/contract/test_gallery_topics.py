@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -137,3 +138,15 @@ def test_a_topic_that_was_made_anew_is_read_from_its_start(
     store.close()
     assert caught_up(kafka_results(kafka, Secrets({}), "north"), tmp_path) == {"kept": 1}
     assert "does not reach to 700" in caplog.text
+
+
+@pytest.mark.redis
+@pytest.mark.kafka
+def test_a_result_of_another_major_version_is_an_error_and_not_passed_over(broker: tuple[Topic, Written]) -> None:
+    topic, write = broker
+    known = message(0)
+    write([replace(known, attributes={**known.attributes, "type": "dinostream.result.v2"})])
+    with pytest.raises(SinkError, match=r"cannot read dinostream\.result\.v2: expected version v1, got v2") as caught:
+        for _ in zip(range(10), topic({}), strict=False):
+            pass
+    assert caught.value.code == "other_version"

@@ -60,6 +60,8 @@ def explain(
         lines = list(_explained(loaded, keeper, episode, str(config)))
     except SinkError as error:
         raise UserError(str(error), exit_code=3) from None
+    except ValueError as error:
+        raise UserError(str(error)) from None
     print("\n".join(lines))
 
 

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from pipeline.frame_path.publisher.wire_version import event_of
+
 Body = dict[str, Any]
 
 _ID = re.compile(
@@ -71,13 +73,16 @@ class Story:
 
 
 def tell(episode: Episode, alerts: Iterable[bytes]) -> Story:
-    """The story without results, from everything in the camera's alerts."""
+    """The story without results, from everything in the camera's alerts.
+
+    Raises:
+        ValueError: one is of another major version.
+    """
     story, actions = Story(episode), list[Body]()
     for line in alerts:
         event = msgspec.json.decode(line)
         body: Body = event["data"]
-        kind = event["type"].removeprefix("dinostream.").rsplit(".", 1)[0]
-        match kind:
+        match event_of(event["type"]):
             case "alert.start" if body["id"] == f"{episode.id}/start":
                 story.start = body
             case "alert.end" if body["id"] == f"{episode.id}/end":
@@ -103,10 +108,16 @@ def span(story: Story) -> tuple[int, int]:
 
 
 def results_within(lines: Iterable[bytes], first_ns: int, last_ns: int) -> list[Body]:
-    """Bodies of results published within, in order, each once; stops reading after the first later one."""
+    """Bodies of results published within, in order, each once; stops reading after the first later one.
+
+    Raises:
+        ValueError: one is of another major version.
+    """
     kept: dict[str, Body] = {}
     for line in lines:
-        body: Body = msgspec.json.decode(line)["data"]
+        event = msgspec.json.decode(line)
+        event_of(event["type"])
+        body: Body = event["data"]
         published_ns = body["times"]["published_ns"]
         if published_ns > last_ns:
             break

@@ -11,6 +11,7 @@ from operators.rules.config import NotifyConfig, RuleConfig
 from operators.rules.measures import Reading
 from operators.units import Threshold
 from pipeline.frame_path.publisher.wire_schema import WireRule
+from pipeline.frame_path.publisher.wire_version import event_of
 
 NEVER = Threshold(">", float("inf"))
 """In place of a threshold that is still being learnt; its readings are unknown."""
@@ -67,15 +68,18 @@ def events(lines: Iterable[bytes]) -> Iterator[Recorded | RecordedAlert]:
     """Of JSON lines as `subscribe` prints them; other kinds are passed over.
 
     Raises:
-        ValueError: a line is no event.
+        ValueError: a line is no event, or one of another major version.
     """
     for number, line in enumerate(lines, 1):
         try:
             event = _EVENT.decode(line)
-            if event.type == "dinostream.result.v1":
-                yield _RESULT.decode(event.data)
-            elif event.type in {"dinostream.alert.start.v1", "dinostream.alert.end.v1"}:
-                yield _ALERT.decode(event.data)
+            match event_of(event.type):
+                case "result":
+                    yield _RESULT.decode(event.data)
+                case "alert.start" | "alert.end":
+                    yield _ALERT.decode(event.data)
+                case _:
+                    pass
         except msgspec.DecodeError as error:
             msg = f"line {number} is no event: expected a JSON object as `subscribe` prints it ({error})"
             raise ValueError(msg) from None

@@ -30,6 +30,7 @@ from pipeline.frame_path.publisher.wire_schema import (
     WireTimes,
     WireWords,
 )
+from pipeline.frame_path.publisher.wire_version import MAJOR
 from pipeline.messages import Kind, Message
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")
@@ -76,7 +77,7 @@ def wire_schema() -> dict[str, Any]:
 
 def event_type(kind: str) -> str:
     """CloudEvents type of `result`, `alert.start`, ..."""
-    return f"dinostream.{kind}.v1"
+    return f"dinostream.{kind}.v{MAJOR}"
 
 
 def encode_event(
