@@ -34,11 +34,18 @@ def split_subjects(candidates: np.ndarray, ground_distance: np.ndarray) -> list[
 
     Returns:
         Per group of at least `MIN_PATCHES`, in reading order: one bool (h, w) mask per part, the nearer ones first. The
-        parts of a group are its patches.
+        parts of a group are its patches. What touches and would be cut to nothing but noise stays whole.
     """
     logs = np.log(np.maximum(np.nan_to_num(ground_distance, nan=_NEAREST_METRES), _NEAREST_METRES))
-    groups = _connected(candidates, logs, CUT_LOG_DISTANCE)
-    return [_at_two_distances(group, logs) for group in groups if group.sum() >= MIN_PATCHES]
+    touching = [each for each in connected(candidates) if each.sum() >= MIN_PATCHES]
+    groups = [group for each in touching for group in _cut(each, logs)]
+    return [_at_two_distances(group, logs) for group in groups]
+
+
+def _cut(touching: np.ndarray, logs: np.ndarray) -> list[np.ndarray]:
+    """The groups of at least `MIN_PATCHES` between jumps; a thin person, whose few patches differ, is no less there."""
+    groups = _connected(touching, logs, CUT_LOG_DISTANCE)
+    return [group for group in groups if group.sum() >= MIN_PATCHES] or [touching]
 
 
 def _at_two_distances(group: np.ndarray, logs: np.ndarray) -> list[np.ndarray]:

@@ -17,15 +17,16 @@ CLOSER_SHARE = 0.05
 """A patch of a subject is at least this much nearer than the empty view. Source: own measurements: without it one of
 two draws of four lights called half of all empty frames a subject."""
 
-LESS_NEW_IF_CLOSER = 1.5
-"""The closer a patch is, the less new it must look: each 10 % beyond `CLOSER_SHARE` takes 15 % off the threshold. A
-floor that looks new is hardly ever closer as well. Source: own measurements, on other sites than those judged."""
+CLEARLY_CLOSER_SHARE = 0.15
+"""From here on depth has a say of its own: a patch may look less new, and while the view has seen one light, whose
+tokens cannot be trusted, depth does alone. A new shadow reads up to this much nearer."""
+
+LESS_NEW_IF_CLOSER = 2.0
+"""The closer a patch is, the less new it must look: each 10 % beyond `CLEARLY_CLOSER_SHARE` takes 20 % off the
+threshold. Source: own measurements, on other sites than those judged."""
 
 LEAST_NEW_SHARE = 0.4
 """Of the view's threshold, however close: depth alone finds people who are not there, above all at night."""
-
-CLOSER_SHARE_ONE_LIGHT = 0.15
-"""The same as `CLOSER_SHARE` while the view has seen one light: tokens cannot be trusted and depth must do alone."""
 
 PERCENTILE = 25.0
 """Of ground distance over a subject's patches. Lower percentiles turn the depth into a contact point."""
@@ -45,17 +46,15 @@ def view_tokens(patches: np.ndarray) -> np.ndarray:
 def subject_patches(view: EmptyView, log_depth: np.ndarray, tokens: np.ndarray) -> np.ndarray:
     """Bool (h, w): patches that are nearer and look new; with a view of one light, patches that are clearly nearer.
 
-    Nearer means more so than what looks as ever: in a light that the depth head does not know well, a whole picture may
-    read a third too near. Where nothing is surely new, less will do the nearer a patch is. Beside a thing that surely
-    is it does not: that began an alert three seconds early.
+    Nearer means more so than what looks as ever. Where nothing is surely new, less will do the nearer a patch is.
+    Beside a thing that surely is it does not: that began an alert three seconds early.
     """
     closer = view.closer_by(log_depth)
     if view.is_one_light:
-        return closer >= CLOSER_SHARE_ONE_LIGHT
+        return closer >= CLEARLY_CLOSER_SHARE
     novelty, threshold = view.novelty(tokens).reshape(closer.shape), view.thresholds.reshape(closer.shape)
-    is_as_ever = (novelty <= threshold) & np.isfinite(log_depth) & np.isfinite(view.log_depth)
-    closer = _closer_than_all(closer, is_as_ever)
-    share = np.maximum(1.0 - LESS_NEW_IF_CLOSER * (closer - CLOSER_SHARE), LEAST_NEW_SHARE)
+    closer = _closer_than_frame(view, log_depth, novelty <= threshold)
+    share = np.clip(1.0 - LESS_NEW_IF_CLOSER * (closer - CLEARLY_CLOSER_SHARE), LEAST_NEW_SHARE, 1.0)
     is_nearer = closer >= CLOSER_SHARE
     sure = is_nearer & (novelty > threshold)
     if any(group.sum() >= MIN_PATCHES for group in connected(sure)):
@@ -63,15 +62,24 @@ def subject_patches(view: EmptyView, log_depth: np.ndarray, tokens: np.ndarray) 
     return is_nearer & (novelty > threshold * share)
 
 
-def _closer_than_all(closer: np.ndarray, is_as_ever: np.ndarray) -> np.ndarray:
-    """The share by which each patch is nearer, after that by which the whole frame reads nearer.
+def _closer_than_frame(view: EmptyView, log_depth: np.ndarray, is_as_ever: np.ndarray) -> np.ndarray:
+    """Float (h, w): the share by which each patch is nearer, after what the whole frame reads too near or too far.
+
+    In a light that the depth head does not know well that may be a third, and twice as much far away as near the
+    camera: the median over the near and over the far half of what looks as ever, and what lies between in between.
 
     Args:
-        closer: float (h, w) `EmptyView.closer_by`.
-        is_as_ever: bool (h, w) patches that look like something learnt: their median is the frame's.
+        view: the learnt empty view.
+        log_depth: float (h, w), NaN where invalid: not nearer.
+        is_as_ever: bool (h, w) patches that look like something learnt.
     """
-    of_frame = float(np.median(closer[is_as_ever])) if is_as_ever.any() else 0.0
-    return 1.0 - (1.0 - closer) / (1.0 - max(of_frame, 0.0))
+    ratio = log_depth.astype(np.float32) - view.log_depth
+    has_depth = np.isfinite(ratio)
+    depths, ratios = view.log_depth[is_as_ever & has_depth], ratio[is_as_ever & has_depth]
+    halves = [half for half in np.array_split(np.argsort(depths, kind="stable"), 2) if half.size]
+    at = [float(np.median(depths[half])) for half in halves]
+    of_frame = np.interp(view.log_depth, at, [float(np.median(ratios[half])) for half in halves]) if halves else 0.0
+    return np.where(has_depth, 1.0 - np.exp(ratio - of_frame), 0.0)
 
 
 def find_subjects(

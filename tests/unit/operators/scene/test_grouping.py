@@ -76,6 +76,19 @@ def test_a_group_is_split_once_since_a_long_thing_spreads_as_well():
     assert len(split_subjects(candidates, ground)) == 2
 
 
+def test_a_thin_thing_whose_patches_all_differ_is_one_and_not_nothing():
+    person = grid((8, 12), (slice(2, 5), slice(4, 5)))
+    ground = np.full((8, 12), 4.0)
+    ground[2, 4], ground[3, 4] = 9.0, 6.0  # head, chest and legs, each a jump from the next
+    (whole,) = split_subjects(person, ground)
+    np.testing.assert_array_equal(whole, person)
+    beside = person | grid((8, 12), (slice(4, 8), slice(5, 9)))  # a thing: what is cut off it is noise
+    (thing,) = split_subjects(beside, ground)
+    assert not thing[2:4].any()
+    two = grid((8, 12), (slice(2, 4), slice(4, 5)))
+    assert split_subjects(two, ground) == []
+
+
 def test_no_distance_at_all_splits_nothing():
     candidates = grid((8, 12), LEFT)
     assert len(split_subjects(candidates, np.full((8, 12), np.nan))) == 1

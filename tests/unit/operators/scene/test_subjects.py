@@ -105,9 +105,9 @@ def test_new_textures_without_nearness_and_nearness_without_new_textures_are_not
     [
         (0.04, 0.9, False),  # a stain
         (0.06, 0.51, True),
-        (0.06, 0.45, False),
+        (0.14, 0.49, False),  # a new shadow
         (0.25, 0.45, True),
-        (0.25, 0.33, False),
+        (0.25, 0.38, False),
         (0.7, 0.22, True),
         (0.7, 0.18, False),  # depth alone is never enough
     ],
@@ -137,6 +137,28 @@ def test_a_picture_that_reads_nearer_as_a_whole_has_only_those_in_it_who_are_nea
     visited = np.where(mask, np.log(0.9), 0.0) + np.log(0.7 * empty_depth())
     found = subject_patches(plain_view(), visited, looking(np.where(mask, 0.6, 0.1)))
     np.testing.assert_array_equal(found, mask)
+
+
+def test_a_night_in_which_what_is_far_reads_nearest_has_only_those_in_it_who_are_nearer_still():
+    """As seen: far away the frame reads 55 % too near, near the camera 10 %, and everything looks a little new."""
+    far, near = np.log(empty_depth()).max(), np.log(empty_depth()).min()
+    too_near = np.interp(np.log(empty_depth()), [near, far], [0.1, 0.55])
+    night = np.log((1 - too_near) * empty_depth())
+    assert not subject_patches(plain_view(), night, looking(np.full(GRID, 0.4))).any()
+    for rows in (slice(2, 5), slice(11, 14)):
+        mask = block(rows, slice(10, 13))
+        visited = night + np.where(mask, np.log(0.75), 0.0)
+        found = subject_patches(plain_view(), visited, looking(np.where(mask, 0.6, 0.4)))
+        np.testing.assert_array_equal(found, mask)
+
+
+def test_a_picture_that_reads_farther_as_a_whole_does_not_hide_who_stands_there():
+    mask = block(slice(8, 11), slice(10, 12))
+    log_depth = np.log(1.12 * empty_depth()) + np.where(mask, np.log(0.9), 0.0)
+    log_depth[:3] = np.nan  # no depth: not nearer than the frame, however new
+    looks = np.where(mask, 0.6, 0.1)
+    looks[:3] = 0.6
+    np.testing.assert_array_equal(subject_patches(plain_view(), log_depth, looking(looks)), mask)
 
 
 def test_what_fills_most_of_the_picture_is_not_the_picture():
