@@ -11,6 +11,7 @@ import yaml
 from pipeline.cli.run import DRAIN_SECONDS
 from pipeline.config.loader import load_config
 from pipeline.control.cluster import NODE_SETTINGS, PLACE_LABEL, STATE_RESOURCE
+from pipeline.control.file_watch import FileWatch
 from pipeline.control.http import build_app
 from pipeline.control.leases import StateLock
 from pipeline.control.snapshot import PipelineSnapshot
@@ -127,6 +128,23 @@ def test_probes_ask_pages_that_there_are():
     annotations = cluster("least")["headGroupSpec"]["template"]["metadata"]["annotations"]
     assert annotations["prometheus.io/port"] == port
     assert annotations["prometheus.io/path"] in pages
+
+
+def test_a_config_map_that_the_kubelet_replaces_is_a_change(tmp_path):
+    """It mounts a link to a link to a folder, and moves the inner link."""
+    (mount,) = [each for each in container("least", "driver")["volumeMounts"] if each["name"] == "cameras"]
+    assert "subPath" not in mount, "a part of a volume is never replaced"
+    for version in ("old", "new"):
+        (tmp_path / version).mkdir()
+        (tmp_path / version / "cameras.yaml").write_text(version)
+    (tmp_path / "..data").symlink_to("old")
+    (tmp_path / "cameras.yaml").symlink_to("..data/cameras.yaml")
+    watch = FileWatch(tmp_path / "cameras.yaml")
+    assert not watch.has_changed()
+    (tmp_path / "..fresh").symlink_to("new")
+    (tmp_path / "..fresh").replace(tmp_path / "..data")
+    assert any(watch.has_changed() for _ in range(3))
+    assert not watch.has_changed()
 
 
 def test_ray_is_asked_on_ports_that_it_was_given():
