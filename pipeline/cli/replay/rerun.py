@@ -11,6 +11,7 @@ from operators.units import Threshold
 from pipeline.cli.replay.curve import Curve
 from pipeline.cli.replay.recorded import Alerts, Recorded, reading_of, rule_of
 from pipeline.cli.replay.what_if import Change, changed, margin_of
+from pipeline.frame_path.publisher.rule_changes import ENDED_BY_CONFIGURATION
 from pipeline.frame_path.publisher.wire_schema import WireRule
 
 
@@ -102,6 +103,9 @@ class Rerun:
             self._known.clear()
         self._number, self.last_ns = record.number, record.time_ns
         self.num_results += 1
+        for name in record.rules:
+            if self._was_ended(name, record.time_ns):
+                self._remove(name, record.time_ns)
         for name, wire in record.rules.items():
             if self._is_same_measure(name, wire):
                 self._step(name, wire, record)
@@ -203,8 +207,16 @@ class Rerun:
             self.differences.append(Difference(time_ns, name, what, recorded, replayed))
         self._differing.add(name)
 
+    def _was_ended(self, name: str, time_ns: int) -> bool:
+        """Another configuration has ended the episode that is on, before this result."""
+        course = self.as_recorded.get(name)
+        if course is None or not course.state.is_alerting:
+            return False
+        end = self.alerts.by_id.get(f"{self.camera}/{name}/{course.state.episode}/end")
+        return end is not None and end.reason in ENDED_BY_CONFIGURATION and end.rule_time_ns < time_ns
+
     def _remove(self, name: str, time_ns: int) -> None:
-        """The rule was taken out of the configuration then; what was on ended. If it comes back, it counts on."""
+        """Another configuration was applied then; what was on ended. If the rule comes back, it counts on."""
         for courses in (self.as_recorded, self.what_if):
             course = courses.get(name)
             if course is not None and course.state.is_engaged:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from operators.rules.episodes import Transition
 from pipeline.cli.replay.recorded import RecordedAlert
 from pipeline.cli.replay.rerun import Difference, Rerun
+from pipeline.frame_path.publisher.rule_changes import ENDED_BY_CONFIGURATION
 
 
 def differences(rerun: Rerun, *, has_alerts: bool) -> list[Difference]:
@@ -18,7 +19,7 @@ def differences(rerun: Rerun, *, has_alerts: bool) -> list[Difference]:
 
 
 def as_recorded(rerun: Rerun) -> list[RecordedAlert]:
-    """Alerts that no result is there for, since results are missing around them, or whose rule was removed."""
+    """Alerts that no result is there for, since results are missing around them, or a new configuration ended them."""
     return [each for each in _recorded(rerun) if _is_taken(rerun, each)]
 
 
@@ -66,7 +67,7 @@ def _recorded(rerun: Rerun) -> Iterator[RecordedAlert]:
 
 
 def _is_taken(rerun: Rerun, alert: RecordedAlert) -> bool:
-    if alert.reason == "rule_removed":
+    if alert.reason in ENDED_BY_CONFIGURATION:
         return True
     return any(before < alert.rule_time_ns <= after for before, after in rerun.holes)
 

@@ -9,6 +9,10 @@ from pipeline.frame_path.publisher.draft import Draft
 from pipeline.frame_path.publisher.judging import Judge, at_rest, begun_anew, ends
 from pipeline.frame_path.publisher.stored_camera import StoredCamera
 
+RULE_REMOVED, RULE_CHANGED, CAMERA_REMOVED = "rule_removed", "rule_changed", "camera_removed"
+ENDED_BY_CONFIGURATION = frozenset({RULE_REMOVED, RULE_CHANGED, CAMERA_REMOVED})
+"""Reasons of ends that no value brought about."""
+
 
 class RuleChanges:
     """Of one camera, over its stored state, which it changes in place. Within a transaction, like the book."""
@@ -24,8 +28,8 @@ class RuleChanges:
         """
         rules = self._stored.rules
         gone, changed = self._judge.removed(rules), self._judge.changed(rules)
-        self._end(gone, "rule_removed", draft)
-        self._end(changed, "rule_changed", draft)
+        self._end(gone, RULE_REMOVED, draft)
+        self._end(changed, RULE_CHANGED, draft)
         rules |= {name: at_rest(rules[name]) for name in gone} | {name: begun_anew(rules[name]) for name in changed}
         for name in changed:
             if self._stored.look is not None:
@@ -34,7 +38,7 @@ class RuleChanges:
     def leave(self, draft: Draft) -> None:
         """The camera is no longer configured: every episode ends."""
         rules = self._stored.rules
-        self._end(rules, "camera_removed", draft)
+        self._end(rules, CAMERA_REMOVED, draft)
         rules |= {name: at_rest(memory) for name, memory in rules.items()}
 
     def _end(self, rules: Iterable[str], reason: str, draft: Draft) -> None:

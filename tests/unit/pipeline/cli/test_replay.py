@@ -88,6 +88,21 @@ def test_a_calm_run_replays_identically(tmp_path):
     assert "too_close: distance_to(dock) < 3 m, exit > 3.6 m: 2 episodes" in said
 
 
+def test_a_configuration_that_changes_while_it_runs_replays_identically(tmp_path):
+    """A threshold, then what the rule watches, then the camera itself, which comes back."""
+    stage = Stage(tmp_path)
+    stage.frames([NEAR] * 6, 0)
+    stage.made.change([camera(too_close=rule(enter="< 2.8 m", exit="> 3.2 m"))])
+    stage.frames([2.9, NEAR], 6)
+    stage.made.change([camera(too_close=rule(of={"head": "vehicles", "is": ["forklift"]}))])
+    stage.frames([NEAR] * 5, 8)
+    stage.made.change([])
+    stage.made.change([camera()])
+    stage.frames([NEAR] * 5, 13)
+    said = identical(stage.written(), 3)
+    assert "3 episodes" in said
+
+
 def test_gated_frames_unknown_ones_ticks_and_a_late_frame_replay_identically(tmp_path):
     stage = Stage(tmp_path, too_close=rule(on_unknown="clear", release="5s"))
     stage.frames([NEAR] * 4, 0)
