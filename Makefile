@@ -12,11 +12,12 @@ STAMP := $(VENV)/.installed
 UVFLAGS := $(if $(TORCH_BACKEND),--torch-backend=$(TORCH_BACKEND),)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check check-deploy format lock docs acceptance gpu-check clean
+.PHONY: help setup demo test test-cluster check check-deploy format lock docs acceptance gpu-check clean
 
 help:
 	@echo "make demo [SECONDS=60] [COMPARE=random]   see it work: servers, cameras, alerts, and a proof"
 	@echo "make test [PYTEST_ARGS=...] [WORKERS=N]   unit, contract, golden and end-to-end tests on real servers"
+	@echo "make test-cluster                         several nodes of Ray on this machine: one dies, one joins, some come with the load"
 	@echo "make check                                lint, format, types, import rules, lock and docs up to date"
 	@echo "make check-deploy                         part of it: chart and alerts, by helm, kubeconform and promtool (go builds them)"
 	@echo "make format                               let ruff repair what it can"
@@ -45,7 +46,10 @@ demo: $(STAMP)
 	$(BIN)/python main.py demo --seconds $(SECONDS) $(if $(COMPARE),--compare $(COMPARE),)
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "not cluster" $(PYTEST_ARGS)
+
+test-cluster: $(STAMP)
+	$(BIN)/python -m pytest -m cluster $(PYTEST_ARGS)
 
 check: $(STAMP)
 	$(BIN)/ruff check .

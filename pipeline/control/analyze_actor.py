@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from typing import TYPE_CHECKING
 
 import ray
@@ -64,7 +65,7 @@ class AnalyzeActor(Actor):
 
     def use(self) -> LaneUse:
         """How much of it is in use."""
-        return LaneUse(self._num_lanes, self._lanes.busy_seconds, self._lanes.num_calls)
+        return LaneUse(self._num_lanes, time.monotonic(), self._lanes.busy_seconds, self._lanes.num_calls)
 
     def analyze(self, items: list[Item]) -> list[Analysis]:
         return self._lanes.analyze(items)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 
 from pipeline.control.plan import LaneUse
 
 BUSY_SHARE = 0.85
 """Of the lanes' time in use; beyond this results grow old, whatever the rates are: frames wait for a lane."""
-BUSY_SECONDS = 5.0
+WINDOW_SECONDS = 5.0
+"""Over which the use is measured: a batch is a good part of a second on a CPU."""
 QUIET_SHARE = 0.6
 """What the others would be in use with one less."""
 QUIET_SECONDS = 60.0
@@ -24,31 +26,30 @@ class Growth:
         """Of the lanes' time that was in use, when last looked at."""
         self._least = least
         self._most = most
-        self._seen: dict[str, tuple[float, LaneUse]] = {}
-        self._since: float | None = None
-        self._is_busy = False
+        self._seen: dict[str, deque[LaneUse]] = {}
+        self._quiet_since: float | None = None
 
     def look(self, now: float, uses: Mapping[str, LaneUse]) -> bool:
-        """Whether `target` has changed. `uses` of those that run, by name."""
-        in_use = self._in_use(now, uses)
-        lanes = sum(each.lanes for each in uses.values())
+        """Whether `target` has changed. `uses`: the newest answer of each analyzer that runs, by name."""
+        in_use = self._in_use(uses)
         if in_use is None or len(uses) < self.target:  # one is on its way: nobody knows yet whether it is enough
-            self._since = None
+            self._quiet_since = None
             return False
+        lanes = sum(each.lanes for each in uses.values())
         self.share = in_use / lanes
-        is_busy = self.share > BUSY_SHARE
-        is_quiet = in_use < QUIET_SHARE * lanes * (len(uses) - 1) / len(uses)
-        if not is_busy and not is_quiet:
-            self._since = None
-            return False
-        if self._since is None or is_busy != self._is_busy:
-            self._since, self._is_busy = now, is_busy
-        if now - self._since < (BUSY_SECONDS if is_busy else QUIET_SECONDS):
-            return False
-        wanted = min(self._most, self.target + 1) if is_busy else max(self._least, self.target - 1)
+        if in_use >= QUIET_SHARE * lanes * (len(uses) - 1) / len(uses):
+            self._quiet_since = None
+        elif self._quiet_since is None:
+            self._quiet_since = now
+        is_quiet = self._quiet_since is not None and now - self._quiet_since >= QUIET_SECONDS
+        if self.share > BUSY_SHARE:
+            wanted = min(self._most, self.target + 1)
+        else:
+            wanted = max(self._least, self.target - is_quiet)
         if wanted == self.target:
             return False
-        self.target, self._since = wanted, None
+        self.target, self._quiet_since = wanted, None
+        self._seen.clear()
         return True
 
     @property
@@ -61,13 +62,20 @@ class Growth:
             "it, or lower sample.fps"
         )
 
-    def _in_use(self, now: float, uses: Mapping[str, LaneUse]) -> float | None:
-        """Lanes in use, in the mean since the last look; None: no two looks at all of them yet."""
-        before, self._seen = self._seen, {name: (now, use) for name, use in uses.items()}
+    def _in_use(self, uses: Mapping[str, LaneUse]) -> float | None:
+        """Lanes in use, in the mean over the window; None: not all analyzers have been watched for so long."""
+        self._seen = {name: self._seen.get(name, deque()) for name in uses}
         total = 0.0
         for name, use in uses.items():
-            at, was = before.get(name, (now, use))
-            if now <= at or use.busy_seconds < was.busy_seconds:  # just begun, or begun again
+            seen = self._seen[name]
+            if seen and (use.at_seconds < seen[-1].at_seconds or use.busy_seconds < seen[-1].busy_seconds):
+                seen.clear()  # it was started again
+            if not seen or use.at_seconds > seen[-1].at_seconds:
+                seen.append(use)
+            while len(seen) > 2 and seen[-1].at_seconds - seen[1].at_seconds >= WINDOW_SECONDS:
+                seen.popleft()
+            span = seen[-1].at_seconds - seen[0].at_seconds
+            if span < WINDOW_SECONDS:
                 return None
-            total += (use.busy_seconds - was.busy_seconds) / (now - at)
+            total += (seen[-1].busy_seconds - seen[0].busy_seconds) / span
         return total if uses else None

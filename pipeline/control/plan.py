@@ -77,8 +77,10 @@ class LaneUse:
     """What an analyzer has done since it began."""
 
     lanes: int
+    at_seconds: float
+    """When it was asked, by its own monotonic clock."""
     busy_seconds: float
-    """Of all lanes together."""
+    """Of all lanes together, until then."""
     in_flight: int
     """Calls that wait for their results now."""
 

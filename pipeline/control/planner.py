@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from pipeline.clock import Clock
 from pipeline.control.growth import Growth
-from pipeline.control.plan import LaneUse, Offer, Plan, Wish
+from pipeline.control.plan import LaneUse, Node, Offer, Plan, Wish
 from pipeline.control.topology import make_plan, moves
 from pipeline.errors import PipelineError
 
@@ -57,6 +57,11 @@ class Planner:
         if offer is None:
             raise PipelineError("nobody has seen the cluster's nodes yet. Ask again in a few seconds", code="no_nodes")
         return make_plan(self.wish(asked), offer, plan)
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """That compute, when last looked at."""
+        return () if self._offer is None else self._offer.nodes
 
     @property
     def shortage(self) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from operators.results import ModelInfo
+from pipeline.control.plan import Node
 from pipeline.frame_path.publisher.publisher import PublisherSnapshot
 from pipeline.messages import CameraSnapshot, LedgerSnapshot
 
@@ -45,6 +46,8 @@ class PipelineSnapshot:
     """Ledgers of earlier leases, read where their dead owners left them."""
     publishers: dict[str, PublisherSnapshot] = field(default_factory=dict)
     actors: tuple[ActorStatus, ...] = ()
+    nodes: tuple[Node, ...] = ()
+    """That compute."""
     shortage: str = ""
     """What the load would need beyond what the configuration allows."""
 

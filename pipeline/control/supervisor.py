@@ -228,6 +228,7 @@ class Supervisor:
             closed=dict(self._accounts.closed),
             publishers=dict(self._published),
             actors=self._statuses(),
+            nodes=self._planner.nodes,
             shortage=self._planner.shortage,
         )
 

@@ -51,6 +51,8 @@ class LanePool:
         self._condition = threading.Condition()
         self._is_closed = False
         self._busy_seconds = 0.0
+        self._began: dict[int, float] = {}
+        """By thread, when the batch under way began."""
         self._num_calls = 0
         self._threads = [threading.Thread(target=self._run, name=f"lane-{n}", daemon=True) for n in range(limits.lanes)]
         for thread in self._threads:
@@ -73,9 +75,10 @@ class LanePool:
 
     @property
     def busy_seconds(self) -> float:
-        """Time that lanes have computed, of all together."""
+        """Time that lanes have computed, of all together, batches under way included."""
         with self._condition:
-            return self._busy_seconds
+            now = self._clock.monotonic()
+            return self._busy_seconds + sum(now - began for began in self._began.values())
 
     @property
     def num_calls(self) -> int:
@@ -115,15 +118,19 @@ class LanePool:
 
     def _run(self) -> None:
         while batch := self._take():
-            began = self._clock.monotonic()
+            thread = threading.get_ident()
+            with self._condition:
+                self._began[thread] = self._clock.monotonic()
             try:
                 results = self._analyze([call.items[index] for call, index in batch])
             except Exception as error:  # noqa: BLE001 - whatever the model raises belongs to those who asked
                 self._fail(batch, AnalyzeError(f"{type(error).__name__}: {error}", code="failed"))
                 continue
-            spent_seconds = self._clock.monotonic() - began
+            finally:
+                with self._condition:
+                    spent_seconds = self._clock.monotonic() - self._began.pop(thread)
+                    self._busy_seconds += spent_seconds
             with self._condition:
-                self._busy_seconds += spent_seconds
                 for (call, index), result in zip(batch, results, strict=True):
                     call.results[index] = replace(result, computed_seconds=spent_seconds)
                     call.missing -= 1

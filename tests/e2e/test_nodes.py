@@ -55,6 +55,7 @@ def reader_of(pipeline, camera):
 
 
 @pytest.mark.ray
+@pytest.mark.cluster
 @pytest.mark.redis
 @pytest.mark.slow
 @pytest.mark.timeout(600)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from operators.frames import Ticket
-from pipeline.control.growth import BUSY_SECONDS, QUIET_SECONDS, Growth
+from pipeline.control.growth import QUIET_SECONDS, WINDOW_SECONDS, Growth
 from pipeline.control.plan import LaneUse, Node, Offer
 from pipeline.control.planner import Planner
 from pipeline.control.topology import make_plan
@@ -151,19 +151,23 @@ def growing(supervise, cluster, wish, clock):
 def load(growing, starters, clock):
     """For some seconds, every analyzer's lanes are in use for this share of the time."""
 
+    used = 0.0
+
     def run(seconds, share, in_flight=0):
+        nonlocal used
         for _ in range(int(seconds)):
             clock.advance(1.0)
+            used += 2 * share
             for actor in starters.started:
                 if actor.name.startswith("analyze"):
-                    actor.use = LaneUse(2, 2 * share * clock.monotonic(), in_flight)
+                    actor.use = LaneUse(2, clock.monotonic(), used, in_flight)
             growing.step()
 
     return run
 
 
 def test_the_number_of_analyzers_follows_the_load_and_who_is_given_back_ends_its_calls_first(growing, starters, load):
-    load(BUSY_SECONDS + 6, 1.0)
+    load(WINDOW_SECONDS + 6, 1.0)
     assert list(where(growing, "analyze")) == ["analyze-0", "analyze-1"]
     second = starters.newest("analyze-1")
     load(QUIET_SECONDS + 10, 0.05, in_flight=1)
@@ -175,6 +179,6 @@ def test_the_number_of_analyzers_follows_the_load_and_who_is_given_back_ends_its
 
 
 def test_more_than_is_allowed_is_said_in_the_snapshot(growing, load):
-    load(3 * BUSY_SECONDS + 10, 1.0)
+    load(3 * WINDOW_SECONDS + 10, 1.0)
     assert list(where(growing, "analyze")) == ["analyze-0", "analyze-1"]
     assert "all 2 analyzers are 100% in use" in growing.snapshot().shortage
