@@ -108,13 +108,15 @@ def near(run: Run, name: str, seqs: Iterable[int], metres: float = 2.5, lease: i
 
 def lived(folder: Path, count: int = 1) -> Run:
     """Every camera has an active episode, yard is muted, gate has learnt its view; redis has some, kafka nothing."""
-    run = Run(folder, count)
+    clock = HandClock()
+    run = Run(folder, count, clock)
     tokens = np.zeros((GRID[0] * GRID[1], 8), np.float16)
     tokens[:, 0] = 1
     empty = ViewSample(np.full(GRID, 1.75, np.float16), tokens, 100.0)
     run.deliver("gate", *(frame(seq, None, name="gate", view_sample=empty) for seq in range(0, 50, 10)))
     run.of("yard").act("yard", ActionRequest(action="mute", by="anna", reason="crane works"))
     for name in CAMERAS:
+        clock.now += 0.1
         near(run, name, range(50, 55))
     run.settle("redis", 10)
     near(run, "archive", [55])

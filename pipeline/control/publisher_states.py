@@ -44,8 +44,9 @@ def check_publishers(state_dir: Path, wanted: int, config: str | Path) -> None:
     """
     there = len(publisher_states(state_dir))
     if there not in {0, wanted}:
+        of = f"{there} publisher{'' if there == 1 else 's'}"
         msg = (
-            f"{state_dir} is the state of {there} publishers: expected runtime.publishers: {there}, got {wanted}. "
+            f"{state_dir} is the state of {of}: expected runtime.publishers: {there}, got {wanted}. "
             f"Keep the number, or move the state: python main.py state move {config} --publishers {wanted}"
         )
         raise PipelineError(msg, code="publishers")

@@ -91,6 +91,18 @@ def assert_it_goes_on(folder, count):
     run.close()
 
 
+def test_what_sqlite_would_lay_over_a_state_goes_with_the_old_one(tmp_path, origin):
+    folder = copy(origin, tmp_path / "run")
+    before = dump(origin / "state")
+    old = folder / "state/publish-0/publisher.sqlite"
+    (folder / "state/publishers-moved-to-2").mkdir()
+    shutil.copy(old, folder / "state/publishers-moved-to-2/0.sqlite")
+    old.with_name("publisher.sqlite-wal").write_bytes(b"of the old one")
+    finish_move(folder / "state")
+    assert [each.name for each in old.parent.iterdir()] == ["publisher.sqlite"]
+    assert dump(folder / "state") == before
+
+
 def test_what_is_killed_while_it_puts_right_an_interrupted_move_is_put_right_again(tmp_path, origin, monkeypatch):
     folder = copy(origin, tmp_path / "run")
     before = dump(origin / "state")
