@@ -8,25 +8,19 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from pipeline.clock import Clock
-from pipeline.errors import PipelineError
 from pipeline.frame_path.owner.batching import BatchLimits
 from pipeline.frame_path.owner.camera_flow import CameraFlow
 from pipeline.frame_path.owner.dispatch import Dispatch
 from pipeline.frame_path.owner.feeds import Feeds
 from pipeline.frame_path.owner.handles import AnalyzerHandle, FeedPlan, OwnedCamera, PublisherHandle, PublisherOf
 from pipeline.frame_path.owner.publish_lanes import PublishLanes
+from pipeline.frame_path.owner.pulse import PULSE_SECONDS, UNREACHED_SECONDS, Pulse
 from pipeline.frame_path.owner.reader import Reader
 from pipeline.messages import CameraSnapshot, LedgerSnapshot
 
 __all__ = ["AnalyzerHandle", "FeedPlan", "OwnedCamera", "Owner", "PublisherHandle", "PublisherOf"]
 
 log = logging.getLogger(__name__)
-
-PULSE_SECONDS = 0.25
-UNREACHED_SECONDS = 10.0
-_SAVE_EVERY = 4
-MAX_ABANDONED = 2
-"""Readers that may hang for ever before the whole process should be replaced."""
 
 
 class Owner:
@@ -54,7 +48,6 @@ class Owner:
         self._clock = clock
         self._analyzers = list(analyzers)
         self._publisher_of = publisher_of
-        self._unreached_seconds = unreached_seconds
         self._guard = threading.Condition(threading.RLock())
         self._moved = threading.Event()
         self._feeds = Feeds(state_dir, self._guard, clock, self._wake_lanes)
@@ -63,16 +56,14 @@ class Owner:
             self._feeds.add(plan)
         self._lanes = PublishLanes(self._flows, self._guard, clock, self._on_receipt)
         self._dispatch = Dispatch(self._flows, limits, self._guard, clock, self._lanes.wake)
-        self._reached_at = clock.monotonic()
         self._is_closing = threading.Event()
-        self._is_stopped = threading.Event()
-        self._num_abandoned = 0
-        self._fault = ""
-        self._pulse = threading.Thread(target=self._run_pulse, name=f"pulse-{name}", daemon=True)
+        self._pulse = Pulse(
+            name, self._feeds, self._dispatch, self._lanes,
+            guard=self._guard, clock=clock, is_closing=self._is_closing, unreached_seconds=unreached_seconds,
+        )  # fmt: skip
 
     def start(self) -> None:
         """Starts every thread; returns at once. Cameras that are down and missing publishers hold up nobody."""
-        self._reached_at = self._clock.monotonic()
         self._lanes.assign(self._publisher_of)
         self._dispatch.seat(self._analyzers)
         for reader in self._feeds.readers.values():
@@ -140,9 +131,7 @@ class Owner:
         Raises:
             PipelineError: code `fault`: this owner is broken and must be replaced.
         """
-        self._reached_at = self._clock.monotonic()
-        if self._fault:
-            raise PipelineError(self._fault, code="fault", where=self.name)
+        self._pulse.beat()
 
     def replace_analyzers(self, analyzers: Sequence[tuple[AnalyzerHandle, int]]) -> None:
         """The analyzers from now on; calls under way at others end first."""
@@ -193,7 +182,7 @@ class Owner:
             for flow in self._flows.values():
                 flow.lose_all("drained")
                 flow.book.ledger.close()
-        self._is_stopped.set()
+        self._pulse.stop()
 
     # --- parts --------------------------------------------------------------------------------------------------
 
@@ -229,60 +218,3 @@ class Owner:
             if not reader.wait_quiet(deadline - self._clock.monotonic()):
                 with self._guard:
                     reader.abandon()
-
-    # --- the pulse ----------------------------------------------------------------------------------------------
-
-    def _run_pulse(self) -> None:
-        beats = 0
-        while not self._clock.wait(self._is_stopped, PULSE_SECONDS):
-            beats += 1
-            with self._guard:
-                for flow in self._flows.values():
-                    flow.expire(self._clock.monotonic())
-                self._dispatch.expire()
-                for reader in self._feeds.staying.values():
-                    reader.watch.mark_stalled()
-                self._guard.notify_all()
-            if not self._is_closing.is_set():
-                self._look_after_readers()
-            if beats % _SAVE_EVERY == 0:
-                self._feeds.save()
-            self._lanes.wake()
-
-    def _look_after_readers(self) -> None:
-        if self._clock.monotonic() - self._reached_at > self._unreached_seconds:
-            self._give_up()
-            return
-        for key, reader in self._feeds.staying.items():
-            if reader.watch.is_hung:
-                self._replace_reader(key)
-        crashed = [key for key, reader in self._feeds.staying.items() if reader.has_crashed]
-        crashed += self._lanes.crashed
-        with self._guard:
-            crashed += self._dispatch.crashed
-        if crashed:
-            self._fault = f"a thread ended by itself ({', '.join(crashed)}); see the log"
-
-    def _give_up(self) -> None:
-        """Nobody knows this owner any more: perhaps another one reads its cameras already."""
-        self._is_closing.set()
-        log.warning("%s: no beat for %g s; the readers stop", self.name, self._unreached_seconds)
-        for reader in self._feeds.readers.values():
-            reader.stop()
-        with self._guard:
-            for flow in self._flows.values():
-                flow.change("failed", code="unreached", reason="the supervisor has not been heard")
-        self._fault = "stopped reading: the supervisor was not heard in time"
-
-    def _replace_reader(self, key: str) -> None:
-        log.warning("%s: the reader hangs and is left behind", key)
-        with self._guard:
-            reader = self._feeds.renew(key)
-            for owned in reader.plan.cameras:
-                flow = self._flows[owned.camera]
-                flow.pass_over()
-                flow.change("backoff", code="hung", reason="the source does not answer, not even to say so")
-        self._num_abandoned += 1
-        if self._num_abandoned >= MAX_ABANDONED:
-            self._fault = f"{self._num_abandoned} readers hang in their sources"
-        reader.start()

@@ -103,8 +103,9 @@ class PublishLane:
         return not self._thread.is_alive()
 
     @property
-    def is_alive(self) -> bool:
-        return self._thread.is_alive()
+    def has_crashed(self) -> bool:
+        """Its thread was started and has ended by itself."""
+        return self._thread.ident is not None and not self._thread.is_alive()
 
     # --- its thread ---------------------------------------------------------------------------------------------
 

@@ -81,7 +81,7 @@ class PublishLanes:
     @property
     def crashed(self) -> list[str]:
         """Lanes whose thread has ended by itself."""
-        return [lane.name for lane in self._all() if not lane.is_alive]
+        return [lane.name for lane in self._all() if lane.has_crashed]
 
     def _all(self) -> Iterable[PublishLane]:
         return list(self._lanes.values())

@@ -102,8 +102,8 @@ class Reader:
 
     @property
     def has_crashed(self) -> bool:
-        """Its thread is gone without having returned: a fault of ours."""
-        return not self._thread.is_alive() and not self._has_returned
+        """Its thread is gone without having returned: a fault of ours. One that is not started yet is none."""
+        return self._thread.ident is not None and not self._thread.is_alive() and not self._has_returned
 
     def commit(self, positions: dict[str, str]) -> None:
         """Tells the source what is settled; the lane's thread calls it. A failure is repeated by the next call."""

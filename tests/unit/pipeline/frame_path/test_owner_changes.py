@@ -7,9 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from pipeline.clock import SystemClock
 from pipeline.errors import PublishError
 from pipeline.frame_path.owner.config import SampleConfig
 from pipeline.frame_path.owner.ledger import ledger_path, read_ledger
+from pipeline.frame_path.owner.publish_lane import PublishLane
 from tests.fakes import End, FakeAnalyzer, FakePublisher, Hang, Script, Show, Silence, owned
 from tests.fakes_publisher import CAMERA, HandSink, body, camera, ids, publisher
 from tests.unit.pipeline.frame_path.test_owner import EVERY, LIMIT_SECONDS, plan, running, until
@@ -62,12 +64,17 @@ def test_what_is_in_flight_of_a_removed_camera_is_still_published(tmp_path):
     script = Script("archive", [Show(12), Silence(NEVER)], is_replayable=True)
     with running(tmp_path, [plan(script)], [(analyzer, 2)], fake) as owner:
         until(lambda: owner.snapshot()[0].ledger.in_flight == 12, "frames in flight")
-        found = []
-        remover = threading.Thread(target=lambda: found.extend(owner.remove_feeds(["archive"], LIMIT_SECONDS)))
-        remover.start()
-        until(lambda: owner._feeds.staying == {}, "it leaves")
-        analyzer.may_answer.set()
-        remover.join(LIMIT_SECONDS)
+
+        class Waiting(SystemClock):
+            """The model answers once somebody waits for what is in flight."""
+
+            def wait(self, event, seconds):
+                if event is owner._moved:
+                    analyzer.may_answer.set()
+                return super().wait(event, seconds)
+
+        owner._clock = Waiting()
+        found = owner.remove_feeds(["archive"], LIMIT_SECONDS)
         assert owner.snapshot() == []
     assert (found[0].analysed, found[0].lost) == (12, {})
     assert fake.state.ids("archive") == [(0, seq) for seq in range(12)]
@@ -174,6 +181,18 @@ def test_a_camera_that_is_read_already_is_not_read_twice(tmp_path):
     nobody_reads = pytest.raises(ValueError, match="expected cameras that nobody reads, got a")
     with running(tmp_path, [plan(live("a"))], [], FakePublisher()) as owner, nobody_reads:
         owner.add_feed(plan(live("a")), lambda _: FakePublisher())
+
+
+def test_what_has_not_begun_yet_has_not_crashed(tmp_path):
+    """The pulse looks at any time, also between the making of a reader or a lane and its start."""
+    fake = FakePublisher(name="publish-9")
+    with running(tmp_path, [plan(live("a"))], [(FakeAnalyzer(), 1)], FakePublisher()) as owner:
+        reader = owner._feeds.add(plan(live("b")))
+        lane = PublishLane(fake, owner._guard, SystemClock(), lambda _: None)
+        assert (reader.has_crashed, lane.has_crashed) == (False, False)
+        reader.start()
+        owner.remove_feeds(["b"], LIMIT_SECONDS)
+        assert reader.has_crashed is False
 
 
 class PromptSink(HandSink):
