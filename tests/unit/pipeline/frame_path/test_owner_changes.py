@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from pipeline.clock import SystemClock
-from pipeline.errors import PublishError
+from pipeline.errors import AnalyzeError, PublishError
 from pipeline.frame_path.owner.config import SampleConfig
 from pipeline.frame_path.owner.ledger import ledger_path, read_ledger
 from pipeline.frame_path.owner.publish_lane import PublishLane
@@ -102,11 +102,21 @@ def test_a_failed_call_for_a_removed_camera_is_not_tried_again(tmp_path):
     with running(tmp_path, [plan(live("gone", Show(1))), plan(live("stays"))], [(analyzer, 1)], fake) as owner:
         until(lambda: owner._dispatch._flows["gone"].book.num_pending == 1, "one in flight")
         owner.remove_feeds(["gone"], 0.1)
+        owner.add_feed(plan(live("gone", Show(1)), lease=8), lambda _: fake)
         analyzer.may_answer.set()
-        owner.add_feed(plan(live("new", Show(1))), lambda _: fake)
-        until(lambda: fake.state.ids("new") == [(7, 0)], "the thread of the credit lives")
+        until(lambda: fake.state.ids("gone") == [(8, 0)], "the thread of the credit lives")
         owner.beat()
-    assert [each.camera for call in analyzer.calls for each in call] == ["gone", "new"]
+    assert [(each.camera, each.lease) for call in analyzer.calls for each in call] == [("gone", 7), ("gone", 8)]
+
+
+def test_a_frame_that_waits_for_another_analyzer_is_forgotten_with_its_camera(tmp_path):
+    analyzer, fake = FakeAnalyzer(faults=[AnalyzeError("gone", code="died")]), FakePublisher()
+    with running(tmp_path, [plan(live("gone", Show(1)))], [(analyzer, 1)], fake) as owner:
+        until(lambda: owner._dispatch._again, "it waits")
+        (ledger,) = owner.remove_feeds(["gone"], 0.1)
+        with owner._guard:
+            owner._dispatch.expire()
+        assert ledger.lost == {"drained": 1}
 
 
 def test_a_file_that_is_opened_anew_goes_on_where_it_was(tmp_path):
@@ -140,6 +150,7 @@ def test_a_camera_changes_in_place(tmp_path):
                 owned("elsewhere"),
             ]
         )
+        assert owner._feeds.flows["archive"].owned.lease == 7
         go.set()
         until(lambda: owner.snapshot()[0].state == "ended", "the end")
         assert owner.drain(LIMIT_SECONDS)
@@ -173,6 +184,7 @@ def test_a_camera_that_its_publisher_refuses_forever_can_be_removed_and_come_bac
     with running(tmp_path, [plan(live("bad", Show(1)))], [(FakeAnalyzer(), 1)], fake) as owner:
         until(lambda: not fake.faults, "refused thrice")
         owner.remove_feeds(["bad"], 0.5)
+        assert [lane._refusals._doubts for lane in owner._lanes._all()] == [{}]
         owner.add_feed(plan(live("bad", Show(1)), lease=8), lambda _: fake)
         until(lambda: (8, 0) in fake.state.ids("bad"), "no doubt is left")
 
