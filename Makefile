@@ -12,7 +12,7 @@ STAMP := $(VENV)/.installed
 UVFLAGS := $(if $(TORCH_BACKEND),--torch-backend=$(TORCH_BACKEND),)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-cluster check check-deploy format lock docs acceptance gpu-check clean
+.PHONY: help setup demo test test-cluster check check-deploy format lock docs acceptance scaling gpu-check clean
 
 help:
 	@echo "make demo [SECONDS=60] [COMPARE=random]   see it work: servers, cameras, alerts, and a proof"
@@ -22,6 +22,7 @@ help:
 	@echo "make check-deploy                         part of it: chart and alerts, by helm, kubeconform and promtool (go builds them)"
 	@echo "make format                               let ruff repair what it can"
 	@echo "make acceptance                           does it do what it is for? half an hour; writes docs/acceptance.md"
+	@echo "make scaling                              what limits 100 to 10,000 cameras? five minutes; writes docs/scaling.md"
 	@echo "make gpu-check                            parity and pictures/s on a GPU; fails where there is none"
 	@echo "make docs                                 write docs/configuration.md from the configuration structs"
 	@echo "make setup | lock | clean                 .venv from the lock; the lock from pyproject.toml; remove what runs leave"
@@ -75,6 +76,9 @@ docs: $(STAMP)
 
 acceptance: $(STAMP)
 	$(BIN)/python -m tests.bench.acceptance
+
+scaling: $(STAMP)
+	$(BIN)/python -m tests.bench.scale
 
 gpu-check: $(STAMP)
 	$(BIN)/python main.py gpu-check

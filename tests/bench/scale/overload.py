@@ -1,0 +1,69 @@
+"""More asked than the analyzers give: what the number of credits does to ages, fairness and drops."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pipeline.control.plan import Plan
+from tests.bench.fairness import jain
+from tests.bench.scale.fleet import Fleet
+from tests.bench.scale.load import BUSY_BY_DAY, Load
+from tests.bench.scale.service_times import ServiceTimes
+
+ASKED = 1.25
+"""Pictures asked for by pictures that the analyzers give."""
+SECONDS = {100: 20.0, 1000: 10.0, 10_000: 5.0}
+GPU_CALLS = 4
+"""Calls at one GPU that keep it busy: one is computed, one gathers, two are on their way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overload:
+    """One fleet that is asked for too much."""
+
+    cameras: int
+    plan: str
+    calls_at_an_analyzer: int
+    age_p50_seconds: float
+    age_p99_seconds: float
+    jain: float
+    dropped_share: float
+
+
+def simulate(fleet: Fleet, times: ServiceTimes) -> list[Overload]:
+    """With the credits of `make_plan`, and with fewer."""
+    asked = Load(fleet.names, BUSY_BY_DAY, 1.0).model_rate
+    rate = asked / ASKED / len(fleet.plan.analyzers)
+    # A full batch takes its call's own time as well, which the rate has to make up for.
+    batch = fleet.plan.analyzers[0].max_batch_size
+    slow = replace(times, gpu_rate=batch / (batch / rate - times.gpu_call_seconds))
+    plans = {"as planned": fleet.plan, "fewer credits": narrow(fleet.plan)}
+    return [_one(fleet, slow, what, plan) for what, plan in plans.items()]
+
+
+def narrow(plan: Plan) -> Plan:
+    """What if owners had credits at some analyzers only: one each at least, and all slots of the analyzers taken."""
+    owners = [each.name for each in plan.decoders]
+    analyzers = [each.name for each in plan.analyzers]
+    count = max(len(owners), sum(GPU_CALLS if each.gpus else each.lanes + 1 for each in plan.analyzers))
+    given = Counter((owners[n % len(owners)], analyzers[(n + n // len(owners)) % len(analyzers)]) for n in range(count))
+    return replace(plan, credits=dict(given))
+
+
+def _one(fleet: Fleet, times: ServiceTimes, what: str, plan: Plan) -> Overload:
+    found = fleet.simulate(times, BUSY_BY_DAY, SECONDS[fleet.cameras], plan=plan)
+    p50, p99 = np.percentile(found.ages, (50, 99))
+    dropped = found.fates["replaced"] + found.fates["stale"]
+    first = plan.analyzers[0].name
+    return Overload(
+        cameras=fleet.cameras,
+        plan=what,
+        calls_at_an_analyzer=sum(number for (_, analyzer), number in plan.credits.items() if analyzer == first),
+        age_p50_seconds=float(p50),
+        age_p99_seconds=float(p99),
+        jain=jain(found.shares),
+        dropped_share=dropped / (dropped + found.fates["analysed"]),
+    )

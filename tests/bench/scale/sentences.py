@@ -1,0 +1,77 @@
+"""What `docs/scaling.md` says around its tables."""
+
+HEAD = """\
+# Scaling
+
+Where the limits lie at 100, 1,000 and 10,000 cameras. `make scaling` measures this machine, simulates the rest from the
+real code, and writes this page and its pictures; `python -m tests.bench.scale pages` writes them from the kept
+measurements ({machine}; `tests/bench/scale/measured.json`).
+
+Assumed: cameras of 720p25 at 2 Mbit/s, five sampled pictures a second each, a gate with its default refresh of 2 s,
+nodes of 16 cores and one GPU. A share of the cameras shows movement: 4 % at night, 45 % by day. **No GPU was at
+hand**: what one gives is a range, never a measurement. Weights are random, which compute as long as trained ones.
+
+## The first limit
+
+As it is set up by default: one publisher, six partitions, 256 MiB of Redis."""
+
+NOT_MEASURED = """\
+Not measured: Ray's own load. A node is asked for its health once a second, and 10,000 cameras are some 800 actors; no
+cluster of that size was at hand. Kafka's and Redis' brokers are on paper too: 10 MB/s a partition is a guideline."""
+
+TIMES = """\
+## Service times
+
+Computation is told by processor time, so that what else runs on the machine counts little. A publisher's call is told
+by the clock, since it waits for the disk: of the quickest tenth of the calls."""
+
+DAY = """\
+## A day
+
+Mailboxes, the choice of frames, the merging of calls and the plan with its credits are the real code under a virtual
+clock (`tests/bench/scale/engine.py`). Every frame of every camera is simulated, for seconds that stand for an hour
+(hours of the same load are one), and the loss of a node at noon from end to end, which stands for one in each hour: its
+cameras are `unread` until Ray tells so and another node reads them, and calls at its analyzer are lost."""
+
+AGES = """\
+Age is from the decoded frame to the publisher's receipt. `unread` never reached a ledger: nobody read the camera. Nodes
+that come and go with the hour save little, since decoding takes most of a node by day and by night; a gate saves the
+model, not the decoder. Fewer decoded pictures (a sub-stream, a lower rate at the camera) save nodes."""
+
+NOON = """\
+## Noon, with faster and slower models"""
+
+OVERLOAD = """\
+## Asked for a quarter more than the analyzers give
+
+Each owner has at least one call at every analyzer, so that none starves. With many owners that is many calls that wait
+inside an analyzer, where the newest frame does not win any more: ages grow with the number of owners, and few frames
+are replaced before their time. "Fewer credits" is the same with each owner at some analyzers only
+(`overload.narrow`)."""
+
+OWNERS = """\
+## What analyzers cost an owner
+
+One thread a credit, and each frame wakes all that are free. One owner of 16 cameras at five pictures a second, with
+analyzers that answer at once:"""
+
+PUBLISHERS = """\
+## Publishers
+
+Results of the size of real ones through `Publisher.publish`, each call a transaction on disk, each publisher in a
+process of its own on the same cores, which they share with whoever else runs: core-ms say what a machine with cores
+enough would give. A camera belongs to a publisher by its name's hash, so with more publishers the cameras of one owner
+are spread, and its calls carry fewer results each."""
+
+CONTROL = """\
+## The supervisor
+
+The real `Supervisor` with actors of its own process that answer at once: leases, plan, accounts and pages are real,
+Ray is not there. `start` waits for the disk once a decoder, for its leases. A step is one call to each actor, once a
+second."""
+
+CHECK = """\
+## Is the simulation right?
+
+The real owner, readers, credits and lanes with their threads, in one process without Ray, for eight seconds each. The
+simulation is told how long the lane took and what a lonely frame takes besides."""
