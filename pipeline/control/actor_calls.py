@@ -17,6 +17,8 @@ from pipeline.messages import Attachment, Delivery, Receipt
 
 PUBLISH_TIMEOUT_SECONDS = 30.0
 CALL_TIMEOUT_SECONDS = 15.0
+DEPOT_TIMEOUT_SECONDS = 60.0
+"""64 MiB over a slow network."""
 
 
 def wait_for(ref: Any, timeout_seconds: float, kind: type[PipelineError], where: str) -> Any:
@@ -64,6 +66,35 @@ class RayPublisher:
     def publish(self, delivery: Delivery) -> Receipt:
         """Raises: PublishError."""
         return wait_for(self.actor.publish.remote(delivery), PUBLISH_TIMEOUT_SECONDS, PublishError, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class RayDepot:
+    """A `DepotHandle` over an actor."""
+
+    actor: ActorHandle[Any]
+
+    def identity(self) -> str:
+        """Raises: PipelineError."""
+        return self._ask("identity")
+
+    def latest(self, name: str) -> str | None:
+        """Raises: PipelineError."""
+        return self._ask("latest", name)
+
+    def get(self, versioned: str) -> bytes:
+        """Raises: FileNotFoundError: there is no such version; PipelineError."""
+        found = self._ask("get", versioned)
+        if found is None:
+            raise FileNotFoundError(f"artefact {versioned} is missing where the state is")
+        return found
+
+    def part(self, sha256: str, offset: int) -> bytes:
+        """Raises: PipelineError."""
+        return self._ask("part", sha256, offset)
+
+    def _ask(self, method: str, *arguments: Any) -> Any:
+        return wait_for(getattr(self.actor, method).remote(*arguments), DEPOT_TIMEOUT_SECONDS, PipelineError, "depot")
 
 
 class ActorWorker:

@@ -8,15 +8,16 @@ from __future__ import annotations
 import logging
 import os
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import ray
+from ray.actor import ActorHandle
 
 from operators.frames import Item
 from operators.results import Analysis, ModelInfo
 from pipeline.clock import SystemClock
 from pipeline.control.actor_base import Actor, on_node
-from pipeline.control.actor_calls import ActorWorker
+from pipeline.control.actor_calls import ActorWorker, RayDepot
 from pipeline.control.actor_log import log_to
 from pipeline.control.plan import AnalyzerPlan, LaneUse
 from pipeline.frame_path.lanes import LaneLimits, LanePool
@@ -36,13 +37,13 @@ NICENESS = 10
 class AnalyzeActor(Actor):
     """`Analyzer` behind lanes."""
 
-    def __init__(self, spec: ModelSpec, plan: AnalyzerPlan) -> None:
+    def __init__(self, spec: ModelSpec, plan: AnalyzerPlan, depot: ActorHandle[Any] | None) -> None:
         try:
-            self._open(spec, plan)
+            self._open(spec, plan, depot)
         except Exception as error:  # noqa: BLE001 - raised by `pid`
             self.failure = error
 
-    def _open(self, spec: ModelSpec, plan: AnalyzerPlan) -> None:
+    def _open(self, spec: ModelSpec, plan: AnalyzerPlan, depot: ActorHandle[Any] | None) -> None:
         import torch
 
         from pipeline.control.device import choose_device
@@ -54,7 +55,7 @@ class AnalyzeActor(Actor):
         if device.reason:
             log.warning("%s computes on the CPU: %s", plan.name, device.reason)
         torch.set_num_threads(1)  # lanes inherit it; a GPU needs none
-        self._analyzer = build_analyzer(spec, device=device.kind)
+        self._analyzer = build_analyzer(spec, device=device.kind, depot=None if depot is None else RayDepot(depot))
         limits = LaneLimits(plan.lanes, plan.max_batch_size, plan.max_wait_seconds)
         self._num_lanes = plan.lanes
         self._lanes = LanePool(self._analyzer.analyze, limits, SystemClock())
@@ -82,7 +83,9 @@ class AnalyzeActor(Actor):
         self._analyzer.load(version)
 
 
-def start_analyzer(spec: ModelSpec, plan: AnalyzerPlan, calls: int) -> ActorWorker:
+def start_analyzer(
+    spec: ModelSpec, plan: AnalyzerPlan, calls: int, depot: ActorHandle[Any] | None = None
+) -> ActorWorker:
     """One analyze actor; `calls` may be in flight at once, and `about` must get through beside them."""
     options = {
         "num_cpus": plan.lanes,
@@ -90,4 +93,4 @@ def start_analyzer(spec: ModelSpec, plan: AnalyzerPlan, calls: int) -> ActorWork
         "max_concurrency": calls + 4,
         "scheduling_strategy": on_node(plan.node),
     }
-    return ActorWorker(plan.name, AnalyzeActor.options(**options).remote(spec, plan))
+    return ActorWorker(plan.name, AnalyzeActor.options(**options).remote(spec, plan, depot))

@@ -25,6 +25,7 @@ from operators.heads.kinds import head_kind
 from pipeline.config.check_depth import beyond_range
 from pipeline.config.loader import Config
 from pipeline.config.problems import ConfigError, Problem
+from pipeline.control.depot import DepotHandle, NodeStore, WeightsFile, with_weights_here
 from pipeline.control.drive_ins import drive_ins, head_of, too_tight
 from pipeline.errors import PipelineError
 from pipeline.frame_path.publisher.artefacts import ArtefactStore
@@ -48,6 +49,8 @@ class ModelSpec:
     depth: Mapping[str, bytes]
     """Depth heads (linear ones 12 kB, DPT 56 MB and more) by head, or by `head@camera` for one fitted at that camera's
     view."""
+    weights: WeightsFile | None = None
+    """Of a cluster: what `model.weights` names on the driver's machine."""
 
     def camera(self, name: str) -> CameraSpec:
         """The camera called `name`."""
@@ -64,15 +67,17 @@ def load_engine(model: ModelConfig, device: str = "cpu") -> Engine:
     return Engine(backbone, model.precision)
 
 
-def build_analyzer(spec: ModelSpec, device: str = "cpu", engine: Engine | None = None) -> Analyzer:
-    """The analyzer, warmed up.
+def build_analyzer(
+    spec: ModelSpec, device: str = "cpu", engine: Engine | None = None, depot: DepotHandle | None = None
+) -> Analyzer:
+    """The analyzer, warmed up; on another node than the state's, what it lacks comes from `depot`.
 
     Raises:
         WeightsError: the weights cannot be had.
-        PipelineError: a head belongs to other weights, or to pictures of another size.
+        PipelineError: a head belongs to other weights, or to pictures of another size; the depot does not answer.
     """
-    engine = engine or load_engine(spec.model, device)
-    store = ArtefactStore(spec.artefacts)
+    engine = engine or load_engine(with_weights_here(spec.model, spec.weights, depot), device)
+    store = NodeStore(spec.artefacts, depot)
     _check_banks(spec, engine, store)
     depth = {name: _on(device, depth_from_bytes(data)) for name, data in spec.depth.items()}
     _check_depth(depth, engine)
@@ -224,7 +229,7 @@ def _store_banks(config: Config, store: ArtefactStore, engine: Callable[[], Engi
             store.put(f"head/{name}", data)
 
 
-def _check_banks(spec: ModelSpec, engine: Engine, store: ArtefactStore) -> None:
+def _check_banks(spec: ModelSpec, engine: Engine, store: NodeStore) -> None:
     """Before the first frame, since every single one would fail."""
     for name in sorted({name for camera in spec.cameras for name in camera.heads}):
         version, head = store.latest(f"head/{name}"), spec.heads.get(name)

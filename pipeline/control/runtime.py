@@ -7,7 +7,7 @@ import signal
 import threading
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from pipeline.clock import Clock
 from pipeline.config.loader import Config
 from pipeline.control.cluster import Cluster, connect
+from pipeline.control.depot import weights_file
 from pipeline.control.file_watch import FileWatch
 from pipeline.control.http import HttpServer, build_app
 from pipeline.control.leases import StateLock
@@ -85,8 +86,10 @@ def started(
         stack.callback(cluster.close)
         _stop_on_signals(stop)  # ray.init has put its own handler there
         # Only now: these import ray, which reads at its own import whether to listen on loopback alone.
+        from pipeline.control.actors import RayStarters
         from pipeline.control.bank_additions import BankAdditions
         from pipeline.control.camera_actions import CameraActions
+        from pipeline.control.depot_actor import start_depot
         from pipeline.control.planner import Planner
         from pipeline.control.reload import Reload
         from pipeline.control.reload_triggers import ReloadTriggers
@@ -94,10 +97,14 @@ def started(
         from pipeline.control.supervisor import Supervisor
         from pipeline.control.view_lessons import ViewLessons
 
+        starters = RayStarters()
+        if not cluster.is_ours:
+            model = replace(model, weights=weights_file(config.model))
+            starters = RayStarters(start_depot(model.artefacts.resolve(), model.weights))
         spec = RunSpec(config, model)
         planner = Planner(clock, cluster.offer, spec.growth())
         plan = make_plan(planner.wish(spec.wish()), cluster.await_offer(clock, stop, progress))
-        supervisor = Supervisor(spec, plan, clock, planner=planner)
+        supervisor = Supervisor(spec, plan, clock, starters, planner)
         stack.callback(supervisor.stop)
         reload = Reload(supervisor, clock, stop)
         watch = FileWatch(config.path) if config.runtime.watch else None

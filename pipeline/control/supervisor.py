@@ -17,8 +17,8 @@ from typing import Any
 from operators.results import ModelInfo
 from pipeline.clock import Clock
 from pipeline.config.loader import Config
-from pipeline.control import actors
 from pipeline.control.accounts import Accounts
+from pipeline.control.actors import RayStarters
 from pipeline.control.changeover import Changeover, Order
 from pipeline.control.crashes import Crashes
 from pipeline.control.crew import Crew, CrewMember
@@ -46,13 +46,13 @@ class Supervisor:
         spec: RunSpec,
         plan: Plan,
         clock: Clock,
-        starters: Starters = actors,
+        starters: Starters | None = None,
         planner: Planner | None = None,
     ) -> None:
         """`planner` says when another plan is due; None: this one stays."""
         self._planner = planner or Planner(clock)
         self._uses: dict[str, LaneUse] = {}
-        self._starters = starters
+        self._starters = starters or RayStarters()
         self._spec = spec
         self._plan = plan
         self._clock = clock

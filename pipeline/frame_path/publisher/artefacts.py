@@ -62,6 +62,11 @@ class ArtefactStore:
             raise FileNotFoundError(msg)
         return path.read_bytes()
 
+    def keep(self, versioned: str, data: bytes) -> None:
+        """A copy of what another store has, under the same name; deletes all but the newest of that name."""
+        write_once(self._root / versioned, data)
+        self._prune(versioned.rpartition("@")[0])
+
     def latest(self, name: str) -> str | None:
         """The newest version's name, None where there is none."""
         newest = self._newest(name)

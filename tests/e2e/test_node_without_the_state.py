@@ -1,0 +1,101 @@
+"""A node that sees neither the state's folder nor the weights: both reach it through the cluster."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import redis
+
+from tests.e2e.pipeline_process import PipelineProcess, stream, until
+from tests.e2e.test_bank_add import main, write_pictures
+from tests.official_files import write_backbone
+
+CONFIG = """
+version: 1
+site: {{name: apart, timezone: UTC}}
+secrets: {{token: "${{env:CONTROL_TOKEN}}"}}
+model: {{backbone: dinov2_vits14, weights: {weights}, shapes: [56x98]}}
+heads:
+  vehicles: {{kind: knn, bank: {bank}}}
+cameras:
+  dock:
+    source: {{simulated: dock, seed: 5, fps: 10}}
+    sample: {{fps: 10, max_age: 5s}}
+    heads: [embedding, vehicles]
+sinks:
+  redis: {{url: "{redis}", prefix: {prefix}}}
+runtime:
+  ray: "{ray}"
+  state_dir: {state}
+  admission: degrade
+  http: {{bind: "127.0.0.1:0", token: token}}
+"""
+APART = ["unshare", "--mount", "--propagation", "private", "sh", "-c"]
+
+
+@pytest.fixture
+def apart(ray_cluster):
+    """Adds a node to whom the folder of the site is empty."""
+    if subprocess.run([*APART, "mount -t tmpfs none /mnt"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("a mount namespace needs rights that this user has not")
+    started = []
+
+    def add(site: Path, cache: Path):
+        ray = Path(sys.executable).with_name("ray")
+        start = f"{ray} start --address={ray_cluster.address} --num-cpus=1 --object-store-memory={100 * 2**20} --block"
+        node = subprocess.Popen(
+            [*APART, f"mount -t tmpfs none {site} && exec {start}"],
+            env={**os.environ, "DINOSTREAM_CACHE": str(cache)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        started.append(node)
+
+    yield add
+    for node in started:
+        os.killpg(node.pid, signal.SIGTERM)
+        node.wait(30)
+
+
+@pytest.mark.ray
+@pytest.mark.cluster
+@pytest.mark.redis
+@pytest.mark.timeout(600)
+def test_weights_and_banks_reach_a_node_that_has_neither(tmp_path, redis_server, prefix, ray_cluster, apart):
+    site, cache = tmp_path / "site", tmp_path / "cache"
+    write_pictures(site / "pictures")
+    weights, bank = write_backbone(site), site / "bank"
+    built = main(
+        *("bank", "build", str(site / "pictures"), "--out", str(bank)), "--weights", str(weights), "--shape", "56x98"
+    )
+    assert built.returncode == 0, built.stderr
+    config = tmp_path / "cameras.yaml"
+    places = {"weights": weights, "bank": bank, "state": site / "state", "ray": ray_cluster.address}
+    config.write_text(CONFIG.format(redis=redis_server.url, prefix=prefix, **places))
+    client = redis.Redis.from_url(redis_server.url)
+    with PipelineProcess(config, 300) as pipeline:
+        until("results", lambda: client.xlen(f"{prefix}:results:dock") > 3)
+        apart(site, cache)
+        until("it computes there", lambda: _analyzers(pipeline) == ["running", "running"], seconds=180)
+        (here,) = [each for each in pipeline.status()["actors"] if each["name"] == "analyze-0"]
+        os.kill(here["pid"], signal.SIGKILL)  # what the other one computes is seen alone
+        before = client.xlen(f"{prefix}:results:dock")
+        until("more results", lambda: client.xlen(f"{prefix}:results:dock") > before + 10)
+        assert pipeline.terminate() == 0, pipeline.text
+    assert pipeline.text.count("unaccounted 0") == 1, pipeline.text
+    bodies = [body for _, kind, body in stream(client, f"{prefix}:results:dock") if kind.endswith("result.v1")]
+    assert {body["space"] for body in bodies} == {bodies[0]["space"]}
+    assert {body["model"]["fingerprint"] for body in bodies} == {bodies[0]["model"]["fingerprint"]}
+    assert all("head/vehicles@1" in body["artefacts"] for body in bodies)
+    assert list((cache / "weights").glob("*.pth")), "a copy by content"
+    assert list((cache / "artefacts").rglob("vehicles@1"))
+
+
+def _analyzers(pipeline):
+    return [each["state"] for each in pipeline.status()["actors"] if each["kind"] == "analyze"]
