@@ -17,7 +17,7 @@ secrets: {{token: "${{env:CONTROL_TOKEN}}"}}
 model: {{backbone: dinov2_vits14, weights: random, shapes: [224x392]}}
 cameras:
   recording: {{source: {{file: {clip}}}, sample: {{policy: every_frame}}}}
-  dock: {{source: {{simulated: dock, seed: 5, fps: 1}}, sample: {{fps: 1, max_age: 10s}}}}
+  dock: {{source: {{simulated: dock, seed: 5, fps: 1}}, sample: {{fps: 0.1, max_age: 10s}}}}
 sinks:
   redis: {{url: "{redis}", prefix: {prefix}}}
 runtime:
