@@ -61,6 +61,7 @@ class RuntimeConfig(Section):
     analyzers: Literal["auto"] | Annotated[int, Field(ge=1)] | Span = "auto"
     """Processes that hold the model."""
     publishers: int = Field(default=1, ge=1)
+    """Processes that publish. Once there is a state, `state move` goes before another number."""
     state_dir: str = "state"
     """Outbox, leases, empty views, positions: the one thing that must not be lost."""
     admission: Literal["refuse", "degrade"] = "refuse"
