@@ -1,6 +1,6 @@
 """Moves of states in processes that are killed at a chosen moment.
 
-`python -m tests.fakes_move_child COUNT`: reads lines `STATE_DIR KILL_AT`, and for each moves that state to COUNT
+`python -m tests.fakes_move_child`: reads lines `STATE_DIR COUNT KILL_AT`, and for each moves that state to COUNT
 publishers in a process of its own, which ends itself with SIGKILL before the line of the move's code that it runs as
 number KILL_AT (0: never). Answers with the number of lines that ran, or `killed`.
 """
@@ -47,12 +47,11 @@ def answer(what: object) -> None:
 
 
 def main() -> None:
-    count = int(sys.argv[1])
     for line in sys.stdin:
-        state_dir, kill_at = line.split()
+        state_dir, count, kill_at = line.split()
         child = os.fork()
         if child == 0:
-            answer(move(Path(state_dir), count, int(kill_at)))
+            answer(move(Path(state_dir), int(count), int(kill_at)))
             os._exit(0)
         _, status = os.waitpid(child, 0)
         if os.WIFSIGNALED(status):

@@ -14,8 +14,8 @@ from pipeline.control.publisher_states import finish_move, move_publishers, publ
 from tests.fakes_publishers import CAMERAS, EPISODES, Run, active, dump, ids, lived, near
 
 ROOT = Path(__file__).parents[4]
-NUM_KILLS = 10
-NUM_LAST = 8
+NUM_KILLS = 6
+NUM_LAST = 6
 """Kills within what is left to do once the new state counts: a fortieth of the lines."""
 
 
@@ -30,13 +30,13 @@ def origin(tmp_path_factory):
 class Mover:
     """`tests.fakes_move_child`, which moves and is killed on demand."""
 
-    def __init__(self, count):
-        command = [sys.executable, "-m", "tests.fakes_move_child", str(count)]
+    def __init__(self):
+        command = [sys.executable, "-m", "tests.fakes_move_child"]
         self.child = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def move(self, folder, kill_at=0):
+    def move(self, folder, count, kill_at=0):
         """The number of lines, or `killed`."""
-        self.child.stdin.write(f"{folder / 'state'} {kill_at}\n")
+        self.child.stdin.write(f"{folder / 'state'} {count} {kill_at}\n")
         self.child.stdin.flush()
         return self.child.stdout.readline().strip()
 
@@ -46,17 +46,24 @@ class Mover:
         assert self.child.wait(30) == 0
 
 
+@pytest.fixture(scope="module")
+def mover():
+    made = Mover()
+    yield made
+    made.end()
+
+
 @pytest.mark.parametrize("count", [1, 4])
-def test_killed_at_any_moment_the_state_is_the_old_one_or_the_new_one_and_starts(tmp_path, origin, count):
-    before, mover, numbers = dump(origin / "state"), Mover(count), []
-    num_lines = int(mover.move(copy(origin, tmp_path / "calm")))
+def test_killed_at_any_moment_the_state_is_the_old_one_or_the_new_one_and_starts(tmp_path, origin, mover, count):
+    before, numbers = dump(origin / "state"), []
+    num_lines = int(mover.move(copy(origin, tmp_path / "calm"), count))
     first_last = num_lines - num_lines // 40
     picked = random.Random(count)
     moments = {*picked.sample(range(1, num_lines), NUM_KILLS), *picked.sample(range(first_last, num_lines), NUM_LAST)}
     last = max(moments)
     for moment in sorted(moments):
         folder = copy(origin, tmp_path / str(moment))
-        assert mover.move(folder, moment) == "killed"
+        assert mover.move(folder, count, moment) == "killed"
         said = finish_move(folder / "state")
         numbers.append(len(publisher_states(folder / "state")))
         assert sorted(publisher_states(folder / "state")) == list(range(numbers[-1])), moment
@@ -66,7 +73,6 @@ def test_killed_at_any_moment_the_state_is_the_old_one_or_the_new_one_and_starts
         assert numbers[-1] == 2 or "its rest is removed" not in said
         shutil.rmtree(folder) if moment != last else assert_it_goes_on(folder, numbers[-1])
     assert set(numbers) == {2, count}
-    mover.end()
 
 
 def copy(origin, folder):
