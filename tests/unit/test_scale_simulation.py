@@ -15,6 +15,7 @@ from tests.bench.scale.engine import Simulation
 from tests.bench.scale.fleet import Fleet
 from tests.bench.scale.load import REFRESH_SECONDS, Load
 from tests.bench.scale.overload import narrow
+from tests.bench.scale.parts import Call
 from tests.bench.scale.plots import Line, bars, over_hours
 from tests.bench.scale.service_times import ServiceTimes
 from tests.fakes import owned
@@ -74,6 +75,26 @@ def test_a_gpu_merges_what_owners_send_within_its_wait():
     wait = fleet.plan.analyzers[0].max_wait_seconds
     assert 0.5 * 500 * wait < found.batched / found.batches <= fleet.plan.analyzers[0].max_batch_size
     assert found.fates["analysed"] == pytest.approx(1000, rel=0.06)
+
+
+def test_no_batch_is_larger_than_its_analyzer_takes():
+    fleet = Fleet(200, 1, 1, 1, DECODE)
+    simulation = fleet._simulation(fleet.plan, replace(TIMES, gpu_rate=500.0), 0)
+    sizes = []
+    analyzer = simulation.analyzers["analyze-0"]
+    pick = analyzer.pool._pick
+    analyzer.pool._pick = lambda: sizes.append(len(batch := pick())) or batch
+    simulation.run(Load(fleet.names, 1.0, 2.0).arrivals(0), 2.0)
+    assert max(sizes) == fleet.plan.analyzers[0].max_batch_size
+
+
+def test_frames_of_a_call_that_hangs_are_lost_once():
+    simulation, _ = on_lanes(1)
+    owner = simulation.owners["decode-0"]
+    call = Call([None] * 3, [None] * 3, 3, seat=owner.free[0])
+    simulation.hang(call)
+    simulation.hang(call)
+    assert simulation.outcome.fates["lost"] == 3
 
 
 def test_results_that_find_their_lane_busy_share_the_next_call():

@@ -105,8 +105,7 @@ def measure(cameras: int) -> ControlCost:
         _, health_seconds = _timed(lambda: judge(snapshot, frozenset({"jsonl"}), 0))
         _, loss_seconds = _timed(lambda: _lose(supervisor, after))
         supervisor.stop()
-    with tempfile.TemporaryDirectory(prefix="dinostream-bench-") as name:
-        memory_bytes = _memory(run_spec(Path(name), cameras), plan)
+        memory_bytes = _memory(spec, plan)
     first = plan.analyzers[0].name
     return ControlCost(
         cameras=cameras,
