@@ -128,12 +128,14 @@ class Changeover:
         control.adopt(self.order.spec, _with_emptied(before, plan))
         moves = [_Moves.of(each, plan, self.order.reopened) for each in before.decoders]
         self._start_anew(control, moves)
-        known = {feed for each in before.decoders for feed in each.feeds}
+        read = {camera for each in before.decoders for camera in each.cameras}
         owners = {each.name: worker for each in moves if (worker := control.decoders.member(each.name).running)}
         self._change(control, owners)
-        self._add(control, owners, {each.name: [feed for feed in each.come if feed not in known] for each in moves})
+        self._add(control, owners, {each.name: [feed for feed in each.come if read.isdisjoint(feed)] for each in moves})
         yield from self._let_go(control, {each.name: each.go for each in moves if each.go}, owners)
-        self._add(control, owners, {each.name: [feed for feed in each.come if feed in known] for each in moves})
+        self._add(
+            control, owners, {each.name: [feed for feed in each.come if not read.isdisjoint(feed)] for each in moves}
+        )
         self._know_the_new(plan)
         yield
         control.publishers.tell_together("change", lambda name: (self.published(name),))

@@ -52,7 +52,7 @@ def reload(running, clock):
         rest = made.path.read_text().partition("sinks:")
         made.path.write_text(text.partition("sinks:")[0] + "".join(rest[1:]))
         found = []
-        thread = threading.Thread(target=lambda: found.append(made.apply(**options)))
+        thread = threading.Thread(target=lambda: found.append(made.apply(**options)), daemon=True)
         clock.wait = lambda event, _: event.wait(0.002)  # time stands still while the two talk
         thread.start()
         while thread.is_alive():
@@ -141,6 +141,30 @@ def test_a_refused_camera_goes_on_as_before_beside_one_that_is_applied(running, 
     assert reload(wrong) == {"a": "changed", "b": "refused", "c": "unchanged"}
     assert running.spec.cameras["b"].heads == ("embedding",)
     assert [names(args) for name, args in told(starters, "change") if name == "decode-0"] == [["a"]]
+
+
+def test_a_shared_feed_that_gets_another_camera_is_let_go_before_it_is_read_anew(supervise, starters, clock):
+    """Else two readers would have the same camera, in one process or in two."""
+    from pipeline.control.changeover import Order
+    from pipeline.control.plan import DecoderPlan, Plan, PublisherPlan
+    from tests.unit.pipeline.control.conftest import PLAN
+
+    kafka = '{source: {kafka: {topic: t, brokers: ["127.0.0.1:9092"]}}}'
+    text = f"version: 1\ncameras:\n  a: {kafka}\n  b: {kafka}\n  c: {kafka}\nsinks: {{jsonl: {{path: out}}}}\n"
+    decoders = (DecoderPlan("decode-0", (("a", "b"),), "here"),)
+    plan = Plan(decoders, PLAN.analyzers, (PublisherPlan("publish-0", ("a", "b")),), {("decode-0", "analyze-0"): 2})
+    everybody = supervise(plan, cameras=text).spec
+    found = supervise(plan, look=lambda: Offer.of(2), cameras=text.replace(f"  c: {kafka}\n", ""))
+    found.start(lambda _: None, threading.Event())
+    found.step()
+    starters.diary.clear()
+    change = found.change(Order(everybody, frozenset(), frozenset({"a", "b"})))
+    steps(found, clock, 8)
+    assert change.done.is_set()
+    did = [method for actor, method, _ in starters.diary if actor.startswith("decode")]
+    assert did.index("remove_feeds") < did.index("add_feeds")
+    ((_, (feed,)),) = told(starters, "add_feeds")
+    assert names(feed.cameras) == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize("name", ["decode-0", "analyze-0", "publish-0"])
