@@ -343,6 +343,8 @@ class CameraSnapshot:
     """Ingest to published, over the last 512 results."""
     age_p99_seconds: float | None = None
     last_frame_ns: int | None = None
+    reading_cores: float | None = None
+    """Processor cores that reading it takes; None: not known."""
     reason: str = ""
     unrouted: dict[str, int] = field(default_factory=dict[str, int])
     """By topic: records whose key no camera names, since this lease began; told by the first camera of a feed alone."""

@@ -31,6 +31,7 @@ class FakeActor:
         self.diary = diary
         self.ledgers = {}
         self.use = None
+        self.reading_cores = {}
         self.failure = None
         self.is_hung = False
         self.is_clean = True
@@ -88,7 +89,10 @@ class FakeActor:
     def _answer(self, method):
         if method == "beat":
             return [
-                CameraSnapshot(camera, lease, "live", 0, self.ledger(camera)) for camera, lease in self.leases.items()
+                CameraSnapshot(
+                    *(camera, lease, "live", 0, self.ledger(camera)), reading_cores=self.reading_cores.get(camera)
+                )
+                for camera, lease in self.leases.items()
             ]
         if method == "use":
             return self.use

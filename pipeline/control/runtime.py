@@ -91,6 +91,7 @@ def started(
         from pipeline.control.camera_actions import CameraActions
         from pipeline.control.depot_actor import start_depot
         from pipeline.control.planner import Planner
+        from pipeline.control.reading_costs import ReadingCosts
         from pipeline.control.reload import Reload
         from pipeline.control.reload_triggers import ReloadTriggers
         from pipeline.control.specs import RunSpec
@@ -103,7 +104,9 @@ def started(
             starters = RayStarters(start_depot(model.artefacts.resolve(), model.weights))
         spec = RunSpec(config, model)
         planner = Planner(clock, cluster.offer, spec.growth())
-        plan = make_plan(planner.wish(spec.wish()), cluster.await_offer(clock, stop, progress))
+        plan = make_plan(
+            planner.wish(spec.wish(ReadingCosts(state_dir, clock).cores)), cluster.await_offer(clock, stop, progress)
+        )
         supervisor = Supervisor(spec, plan, clock, starters, planner)
         stack.callback(supervisor.stop)
         reload = Reload(supervisor, clock, stop)

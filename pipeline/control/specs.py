@@ -20,6 +20,8 @@ from pipeline.frame_path.publisher.publisher import PublishedCamera
 from pipeline.kafka_client import KafkaSecurity
 from pipeline.sources.registry import build_feed, group_feeds
 
+_NOTHING: Mapping[str, float] = {}
+
 
 @dataclass(frozen=True, slots=True)
 class RunSpec:
@@ -49,8 +51,8 @@ class RunSpec:
     def cameras(self) -> Mapping[str, CameraConfig]:
         return self.config.cameras
 
-    def wish(self) -> Wish:
-        """What to plan for."""
+    def wish(self, measured: Mapping[str, float] = _NOTHING) -> Wish:
+        """What to plan for; `measured`: cores that reading takes, of cameras whose are known."""
         runtime = self.config.runtime
         return Wish(
             feeds=tuple(group_feeds({camera: each.source for camera, each in self.cameras.items()})),
@@ -60,7 +62,10 @@ class RunSpec:
             are_placed=not isinstance(runtime.analyzers, Span),
             publishers=runtime.publishers,
             places={camera: each.place for camera, each in self.cameras.items() if each.place is not None},
-            decode_cores={c: decoded_rate(each) * DECODE_CORES_PER_FPS for c, each in self.cameras.items()},
+            decode_cores={
+                camera: measured.get(camera, decoded_rate(each) * DECODE_CORES_PER_FPS)
+                for camera, each in self.cameras.items()
+            },
         )
 
     def growth(self) -> Growth | None:

@@ -24,6 +24,7 @@ from pipeline.control.crashes import Crashes
 from pipeline.control.crew import Crew, CrewMember
 from pipeline.control.plan import Feed, LaneUse, Plan
 from pipeline.control.planner import Planner
+from pipeline.control.reading_costs import ReadingCosts
 from pipeline.control.snapshot import ActorKind, ActorStatus, PipelineSnapshot
 from pipeline.control.specs import RunSpec
 from pipeline.control.starters import Starters, SupervisedWorker
@@ -58,6 +59,7 @@ class Supervisor:
         self._clock = clock
         self._accounts = Accounts(spec.state_dir, clock)
         self._crashes = Crashes(spec.state_dir)
+        self._costs = ReadingCosts(spec.state_dir, clock)
         self._model: ModelInfo | None = None
         self._published: dict[str, PublisherSnapshot] = {}
         self._orders: queue.SimpleQueue[Changeover] = queue.SimpleQueue()
@@ -94,12 +96,14 @@ class Supervisor:
         """One look at every node and actor; call it about once a second."""
         self._change_cameras()
         uses = {worker.name: self._uses[worker.name] for worker in self._analyzers.running if worker.name in self._uses}
-        if not self.is_changing and (plan := self._planner.next(self._plan, self._spec.wish(), uses)) is not None:
+        asked = self._spec.wish(self._costs.cores)
+        if not self.is_changing and (plan := self._planner.next(self._plan, asked, uses)) is not None:
             self.carry_out(plan)
         self._analyzers.see_off()
         self._analyzers.watch("use", self._uses)
         self._publishers.watch("snapshot", self._published)
         self._decoders.watch("beat", self._accounts.beats)
+        self._costs.note(self._accounts.cameras)
         if up := self._analyzers.revive():
             self._update(self._analyzers, up)
             self._decoders.tell("replace_analyzers", lambda name: (self._analyzers_for(name),))
@@ -197,7 +201,7 @@ class Supervisor:
 
     def plan_for(self, spec: RunSpec) -> Plan:
         """Raises: PipelineError."""
-        return self._planner.anew(self._plan, spec.wish())
+        return self._planner.anew(self._plan, spec.wish(self._costs.cores))
 
     def adopt(self, spec: RunSpec, plan: Plan) -> None:
         """Other cameras from now on; feeds of decoders that stay are the caller's to tell."""
@@ -321,7 +325,7 @@ class Supervisor:
     def _isolate(self, camera: str) -> None:
         """Its feed is read in a process of its own from the next start on, so that it takes down nobody else."""
         feed = self._plan.decoder(self._plan.decoder_of(camera)).feed_of(camera)
-        plan = isolate(self._plan, feed, self._planner.wish(self._spec.wish()))
+        plan = isolate(self._plan, feed, self._planner.wish(self._spec.wish(self._costs.cores)))
         if plan is self._plan:
             return
         self._plan = plan

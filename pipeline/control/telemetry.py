@@ -68,6 +68,7 @@ def _cameras(snapshot: PipelineSnapshot) -> Iterable[Metric]:
     age = GaugeMetricFamily(
         "dinostream_result_age_seconds", "Ingest to published, last 512 results.", labels=["camera", "quantile"]
     )
+    cores = GaugeMetricFamily("dinostream_camera_reading_cores", "Cores that reading it takes.", labels=["camera"])
     last = GaugeMetricFamily(
         "dinostream_last_frame_timestamp_seconds", "Wall clock of the newest decoded frame.", labels=["camera"]
     )
@@ -86,7 +87,9 @@ def _cameras(snapshot: PipelineSnapshot) -> Iterable[Metric]:
                 age.add_metric([each.camera, quantile], value)
         if each.last_frame_ns is not None:
             last.add_metric([each.camera], each.last_frame_ns / 1e9)
-    yield from (state, rate, age, last, unrouted)
+        if each.reading_cores is not None:
+            cores.add_metric([each.camera], each.reading_cores)
+    yield from (state, rate, age, cores, last, unrouted)
     yield from _tapes(snapshot)
 
 

@@ -85,6 +85,10 @@ class Feeds:
         self._readers[key] = self._reader(hung.plan)
         return self._readers[key]
 
+    def feed_of(self, camera: str) -> str:
+        """The key of the feed that it belongs to; its own name once it has left."""
+        return self._feed_of.get(camera, camera)
+
     @property
     def readers(self) -> dict[str, Reader]:
         """By feed."""

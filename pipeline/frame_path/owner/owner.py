@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pipeline.clock import Clock
@@ -16,6 +17,7 @@ from pipeline.frame_path.owner.handles import AnalyzerHandle, FeedPlan, OwnedCam
 from pipeline.frame_path.owner.publish_lanes import PublishLanes
 from pipeline.frame_path.owner.pulse import PULSE_SECONDS, UNREACHED_SECONDS, Pulse
 from pipeline.frame_path.owner.reader import Reader
+from pipeline.frame_path.owner.reading_cost import ReadingCost
 from pipeline.messages import CameraSnapshot, LedgerSnapshot
 
 __all__ = ["AnalyzerHandle", "FeedPlan", "OwnedCamera", "Owner", "PublisherHandle", "PublisherOf"]
@@ -57,6 +59,7 @@ class Owner:
         self._lanes = PublishLanes(self._flows, self._guard, clock, self._on_receipt)
         self._dispatch = Dispatch(self._flows, limits, self._guard, clock, self._lanes.wake)
         self._is_closing = threading.Event()
+        self._cost = ReadingCost(clock)
         self._pulse = Pulse(
             name, self._feeds, self._dispatch, self._lanes,
             guard=self._guard, clock=clock, is_closing=self._is_closing, unreached_seconds=unreached_seconds,
@@ -144,8 +147,13 @@ class Owner:
 
     def snapshot(self) -> list[CameraSnapshot]:
         """Every camera, now."""
+        cores = self._cost.look()
         with self._guard:
-            return [flow.snapshot() for flow in self._flows.values()]
+            found = [flow.snapshot() for flow in self._flows.values()]
+        shares = {
+            key: cores[key] / len(reader.plan.cameras) for key, reader in self._feeds.readers.items() if key in cores
+        }
+        return [replace(each, reading_cores=shares.get(self._feeds.feed_of(each.camera))) for each in found]
 
     def drain(self, timeout_seconds: float) -> bool:
         """Readers stop, what is in flight is analysed, published and (replayable) settled; True if nothing is left."""

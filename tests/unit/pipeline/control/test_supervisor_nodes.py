@@ -10,6 +10,7 @@ from operators.frames import Ticket
 from pipeline.control.growth import QUIET_SECONDS, WINDOW_SECONDS, Growth
 from pipeline.control.plan import LaneUse, Node, Offer
 from pipeline.control.planner import Planner
+from pipeline.control.reading_costs import KEEP_SECONDS, ReadingCosts
 from pipeline.control.topology import make_plan
 from pipeline.errors import PipelineError
 from pipeline.frame_path.owner.ledger import Ledger, ledger_path
@@ -182,3 +183,13 @@ def test_more_than_is_allowed_is_said_in_the_snapshot(growing, load):
     load(3 * WINDOW_SECONDS + 10, 1.0)
     assert list(where(growing, "analyze")) == ["analyze-0", "analyze-1"]
     assert "all 2 analyzers are 100% in use" in growing.snapshot().shortage
+
+
+def test_a_camera_that_costs_much_is_known_to_after_a_restart(running, starters, clock, tmp_path):
+    for actor in starters.started:
+        actor.reading_cores = {"gate": 1.75}
+    steps(running, clock, 3 + int(KEEP_SECONDS))
+    again = ReadingCosts(tmp_path / "state", clock)
+    assert again.cores["gate"] == 1.75
+    assert running.spec.wish(again.cores).decode_cores["gate"] == 1.75
+    assert running.spec.wish().decode_cores["gate"] != 1.75

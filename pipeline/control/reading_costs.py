@@ -1,0 +1,37 @@
+"""What reading each camera was measured to cost, kept over restarts: the next plan goes by it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from pipeline.clock import Clock
+from pipeline.frame_path.publisher.artefacts import write_whole
+from pipeline.messages import CameraSnapshot
+
+KEEP_SECONDS = 60.0
+
+
+class ReadingCosts:
+    """Cores by camera. The supervisor's loop owns it."""
+
+    def __init__(self, state_dir: Path, clock: Clock) -> None:
+        self._path = state_dir / "reading_cores.json"
+        self._clock = clock
+        self._kept_at = clock.monotonic()
+        self._cores: dict[str, float] = {}
+        if self._path.is_file():
+            self._cores = {str(name): float(cores) for name, cores in json.loads(self._path.read_text()).items()}
+
+    @property
+    def cores(self) -> Mapping[str, float]:
+        return self._cores
+
+    def note(self, cameras: Iterable[CameraSnapshot]) -> None:
+        """What owners told; written down now and then."""
+        known = {each.camera: each.reading_cores for each in cameras if each.state == "live"}
+        self._cores |= {camera: cores for camera, cores in known.items() if cores is not None}
+        if self._clock.monotonic() - self._kept_at >= KEEP_SECONDS:
+            self._kept_at = self._clock.monotonic()
+            write_whole(self._path, json.dumps({name: round(cores, 4) for name, cores in self._cores.items()}).encode())
