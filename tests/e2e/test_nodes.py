@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from itertools import pairwise
 
 import pytest
 import redis
 
+from pipeline.control.cluster import NODE_SETTINGS
 from tests.e2e.pipeline_process import PipelineProcess, stream, until
 
 CONFIG = """
@@ -28,20 +31,64 @@ runtime:
 MEMORY = 100 * 2**20
 
 
+@pytest.fixture(scope="module")
+def cluster():
+    """A head whose nodes are missed after twelve seconds, as a site's are that follows the documentation."""
+    before = {name: os.environ.get(name) for name in NODE_SETTINGS}
+    os.environ.update(NODE_SETTINGS)
+    from ray.cluster_utils import Cluster
+
+    head = {"num_cpus": 1, "resources": {"state": 1}, "include_dashboard": False, "object_store_memory": MEMORY}
+    found = Cluster(initialize_head=True, head_node_args=head)
+    yield found
+    found.shutdown()
+    for name, value in before.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
+
+
 @pytest.fixture
-def yard(ray_cluster):
+def yard(cluster):
     """Adds a node in the yard."""
     added = []
 
     def add():
-        node = ray_cluster.add_node(num_cpus=1, object_store_memory=MEMORY, labels={"place": "yard"})
+        node = cluster.add_node(num_cpus=1, object_store_memory=MEMORY, labels={"place": "yard"})
         added.append(node)
         return node
 
     yield add
     for node in added:
-        if node in ray_cluster.list_all_nodes():
-            ray_cluster.remove_node(node)
+        if node in cluster.list_all_nodes():
+            cluster.remove_node(node)
+
+
+@pytest.fixture
+def site(tmp_path, redis_server, prefix, cluster):
+    """The configuration's path."""
+    config = tmp_path / "cameras.yaml"
+    places = {"redis": redis_server.url, "prefix": prefix, "state": tmp_path / "state", "ray": cluster.address}
+    config.write_text(CONFIG.format(**places))
+    return config
+
+
+@pytest.fixture
+def results(redis_server, prefix):
+    """(epoch, seq) of every result of a camera, as a plain client reads them."""
+    client = redis.Redis.from_url(redis_server.url)
+
+    def read(camera):
+        found = stream(client, f"{prefix}:results:{camera}")
+        return [(body["epoch"], body["seq"]) for _, kind, body in found if kind.startswith("dinostream.result")]
+
+    return read
+
+
+def goes_on(results, *cameras):
+    """More results of each."""
+    before = {camera: len(results(camera)) for camera in cameras}
+    until("cameras go on", lambda: all(len(results(c)) > before[c] + 5 for c in cameras), seconds=180)
 
 
 def actors(pipeline):
@@ -57,30 +104,19 @@ def reader_of(pipeline, camera):
 @pytest.mark.ray
 @pytest.mark.cluster
 @pytest.mark.redis
-@pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_node_is_killed_and_another_joins_while_cameras_run(tmp_path, redis_server, prefix, ray_cluster, yard):
+def test_a_node_is_killed_and_another_joins_while_cameras_run(site, cluster, yard, results):
     first = yard()
-    config = tmp_path / "cameras.yaml"
-    places = {"redis": redis_server.url, "prefix": prefix, "state": tmp_path / "state"}
-    config.write_text(CONFIG.format(ray=ray_cluster.address, **places))
-    client = redis.Redis.from_url(redis_server.url)
-
-    def results(camera):
-        found = stream(client, f"{prefix}:results:{camera}")
-        return [(body["epoch"], body["seq"]) for _, kind, body in found if kind.startswith("dinostream.result")]
-
-    with PipelineProcess(config, 300) as pipeline:
+    with PipelineProcess(site, 300) as pipeline:
         until("results of both", lambda: results("gate") and results("dock"))
         name, node = reader_of(pipeline, "gate")
         assert node == first.node_id
         assert "in place yard" in actors(pipeline)[name]["why"]
         second = yard()
         until("it computes there", lambda: any(_analyzes(each, second.node_id) for each in actors(pipeline).values()))
-        before = {camera: len(results(camera)) for camera in ("gate", "dock")}
-        ray_cluster.remove_node(first, allow_graceful=False)
+        cluster.remove_node(first, allow_graceful=False)
         until("the camera is read elsewhere", lambda: reader_of(pipeline, "gate")[1] == second.node_id, seconds=180)
-        until("both go on", lambda: all(len(results(c)) > before[c] + 5 for c in before), seconds=180)
+        goes_on(results, "gate", "dock")
         assert results("gate")[-1][0] > results("gate")[0][0], "a new lease"
         assert "its node is gone" in actors(pipeline)[name]["why"]
         assert all(each["node"] != first.node_id for each in actors(pipeline).values())
@@ -88,6 +124,39 @@ def test_a_node_is_killed_and_another_joins_while_cameras_run(tmp_path, redis_se
     assert pipeline.text.count("unaccounted 0") == 2, pipeline.text
     for camera in ("gate", "dock"):
         assert all(one < other for one, other in pairwise(results(camera))), f"{camera}: order, and none twice"
+
+
+@pytest.mark.ray
+@pytest.mark.cluster
+@pytest.mark.redis
+@pytest.mark.timeout(600)
+def test_a_node_that_freezes_and_wakes_up_publishes_nothing_more(site, yard, results):
+    first, second = yard(), yard()
+    with PipelineProcess(site, 300) as pipeline:
+        until("results of both", lambda: results("gate") and results("dock"))
+        _, node = reader_of(pipeline, "gate")
+        other = next(each for each in (first, second) if each.node_id != node)
+        frozen = _processes(next(each for each in (first, second) if each.node_id == node))
+        frozen |= {each["pid"] for each in actors(pipeline).values() if each["node"] == node}
+        for pid in frozen:
+            os.kill(pid, signal.SIGSTOP)
+        began = len(results("gate"))
+        try:
+            until("it is read elsewhere", lambda: reader_of(pipeline, "gate")[1] == other.node_id, seconds=180)
+            goes_on(results, "gate", "dock")
+        finally:
+            for pid in frozen:
+                os.kill(pid, signal.SIGCONT)
+        goes_on(results, "gate", "dock")
+        assert pipeline.terminate() == 0, pipeline.text
+    assert pipeline.text.count("unaccounted 0") == 2, pipeline.text
+    assert all(one < other for one, other in pairwise(results("gate"))), "none of an old lease after a new one"
+    assert results("gate")[-1][0] > results("gate")[began - 1][0], "a new lease"
+
+
+def _processes(node):
+    """The raylet and its agents."""
+    return {each.process.pid for kind in node.all_processes.values() for each in kind}
 
 
 def _analyzes(actor, node):
