@@ -33,6 +33,8 @@ class Seat:
     """One analyzer at this owner's table."""
 
     handle: AnalyzerHandle
+    num_credits: int = 0
+    """Threads beyond these end."""
     is_open: bool = True
     """False: replaced; its threads end."""
     rests_until: float = 0.0
@@ -75,16 +77,16 @@ class Dispatch:
         self._threads: list[tuple[Seat, threading.Thread]] = []
 
     def seat(self, analyzers: Sequence[tuple[AnalyzerHandle, int]]) -> None:
-        """Replaces the analyzers; threads of those that are gone end after their call."""
+        """The analyzers from now on, with their credits; threads beyond these end after their call."""
         with self._guard:
             kept = [seat for seat in self._seats if seat.is_open and any(seat.handle == each for each, _ in analyzers)]
             for seat in self._seats:
                 seat.is_open = seat in kept
-            fresh = [(Seat(handle), count) for handle, count in analyzers if all(handle != s.handle for s in kept)]
-            self._seats = [*kept, *(seat for seat, _ in fresh)]
+            self._seats = [*kept, *(Seat(each) for each, _ in analyzers if all(each != s.handle for s in kept))]
             self._threads = [(seat, thread) for seat, thread in self._threads if thread.is_alive()]
-            for seat, count in fresh:
-                for n in range(count):
+            for seat in self._seats:
+                seat.num_credits = next(count for handle, count in analyzers if handle == seat.handle)
+                for n in range(self._num_threads(seat), seat.num_credits):
                     name = f"credit-{seat.handle.name}-{n}"
                     thread = threading.Thread(target=self._run, args=(seat,), name=name, daemon=True)
                     self._threads.append((seat, thread))
@@ -124,18 +126,25 @@ class Dispatch:
     def _run(self, seat: Seat) -> None:
         while True:
             with self._guard:
-                batch = self._next(seat)
-                while not batch:
-                    if not seat.is_open:
+                while not (batch := self._next(seat)):
+                    if self._is_spare(seat):
+                        me = threading.current_thread()
+                        self._threads = [each for each in self._threads if each[1] is not me]
                         return
                     self._guard.wait()
-                    batch = self._next(seat)
             self._on_news()  # frames may have become stale
             self._analyze(seat, batch)
 
+    def _num_threads(self, seat: Seat) -> int:
+        return sum(each is seat for each, _ in self._threads)
+
+    def _is_spare(self, seat: Seat) -> bool:
+        """Whether one thread less will do."""
+        return not seat.is_open or self._num_threads(seat) > seat.num_credits
+
     def _next(self, seat: Seat) -> list[_Attempt]:
         now = self._clock.monotonic()
-        if not seat.is_open or now < seat.rests_until:
+        if self._is_spare(seat) or now < seat.rests_until:
             return []
         self.expire()
         others = any(each is not seat and now >= each.rests_until for each in self._seats)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections import deque
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -117,6 +118,7 @@ class SettledPositions:
         self._files: dict[str, PositionFile] = {}
         self._of: dict[str, dict[str, str]] = {}
         self._unsaved: set[str] = set()
+        self._writing = threading.Lock()
 
     def add(self, feed: str) -> None:
         """Reads what was saved last.
@@ -142,9 +144,10 @@ class SettledPositions:
         self._unsaved.add(feed)
 
     def save(self, guard: AbstractContextManager[object]) -> None:
-        """Writes what has moved; `guard` is held while it is looked up alone."""
-        with guard:
-            unsaved = [(self._files[feed], self._of[feed]) for feed in self._unsaved]
-            self._unsaved.clear()
-        for file, positions in unsaved:
-            file.save(positions)
+        """Writes what has moved, one caller at a time; `guard` is held while it is looked up alone."""
+        with self._writing:
+            with guard:
+                unsaved = [(self._files[feed], self._of[feed]) for feed in self._unsaved]
+                self._unsaved.clear()
+            for file, positions in unsaved:
+                file.save(positions)

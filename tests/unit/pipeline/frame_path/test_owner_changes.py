@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.clock import SystemClock
 from pipeline.errors import AnalyzeError, PublishError
+from pipeline.frame_path.owner.batching import BatchLimits
 from pipeline.frame_path.owner.config import SampleConfig
 from pipeline.frame_path.owner.ledger import ledger_path, read_ledger
 from pipeline.frame_path.owner.publish_lane import PublishLane
@@ -253,3 +254,25 @@ def test_of_several_cameras_one_is_edited_one_added_one_removed_and_the_others_d
     told = [body(each) for each in sink.seen if each.kind == "status" and each.camera == "gone"]
     assert (told[-1]["state"], told[-1]["code"]) == ("ended", "removed")
     assert made.snapshot().fenced == 0
+
+
+def test_calls_under_way_at_once_follow_the_credits_of_now(tmp_path):
+    """An owner whose cameras come and go gets more credits at the same analyzers, or fewer."""
+    script = Script("archive", [Show(40), End()], is_replayable=True)
+    analyzer, fake = FakeAnalyzer(), FakePublisher()
+    analyzer.may_answer.clear()
+    limits = BatchLimits(max_batch_size=1, analyze_timeout_seconds=LIMIT_SECONDS)
+    with running(tmp_path, [plan(script)], [(analyzer, 1)], fake, limits=limits) as owner:
+
+        def threads():
+            return sorted(each.name for each in threading.enumerate() if each.name.startswith("credit-analyze-0"))
+
+        owner.replace_analyzers([(analyzer, 3)])
+        assert threads() == [f"credit-analyze-0-{n}" for n in range(3)]
+        owner.replace_analyzers([(analyzer, 1)])
+        analyzer.may_answer.set()
+        until(lambda: len(threads()) == 1, "those beyond the credits have ended")
+        until(lambda: owner.snapshot()[0].state == "ended", "the end")
+        assert owner.drain(LIMIT_SECONDS)
+        owner.beat()
+    assert fake.state.ids("archive") == [(0, seq) for seq in range(40)]
