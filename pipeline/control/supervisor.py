@@ -7,7 +7,6 @@ owners stop by themselves.
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -19,6 +18,7 @@ from pipeline.clock import Clock
 from pipeline.config.loader import Config
 from pipeline.control.accounts import Accounts
 from pipeline.control.actors import RayStarters
+from pipeline.control.camera_changes import CameraChanges
 from pipeline.control.changeover import Changeover, Order
 from pipeline.control.crashes import Crashes
 from pipeline.control.crew import Crew, CrewMember
@@ -62,9 +62,7 @@ class Supervisor:
         self._costs = ReadingCosts(spec.state_dir, clock)
         self._model: ModelInfo | None = None
         self._published: dict[str, PublisherSnapshot] = {}
-        self._orders: queue.SimpleQueue[Changeover] = queue.SimpleQueue()
-        self._changeover: Changeover | None = None
-        self._has_changed = False
+        self._changes = CameraChanges()
         self._analyzers = Crew("analyze", clock, CrewMember.lost)
         self._publishers = Crew("publish", clock, CrewMember.lost)
         self._decoders = Crew("decode", clock, self._lose_decoder)
@@ -94,7 +92,7 @@ class Supervisor:
 
     def step(self) -> None:
         """One look at every node and actor; call it about once a second."""
-        self._change_cameras()
+        self._changes.step(self)
         uses = {worker.name: self._uses[worker.name] for worker in self._analyzers.running if worker.name in self._uses}
         asked = self._spec.wish(self._costs.cores)
         if not self.is_changing and (plan := self._planner.next(self._plan, asked, uses)) is not None:
@@ -105,10 +103,10 @@ class Supervisor:
         self._decoders.watch("beat", self._accounts.beats)
         self._costs.note(self._accounts.cameras)
         if up := self._analyzers.revive():
-            self._update(self._analyzers, up)
+            self._changes.update(self, self._analyzers, up)
             self._decoders.tell("replace_analyzers", lambda name: (self._analyzers_for(name),))
         if up := self._publishers.revive():
-            self._update(self._publishers, up)
+            self._changes.update(self, self._publishers, up)
             self._decoders.tell("replace_publishers", lambda name: (self.publishers_for(name),))
         for member in self._decoders.revive():
             self._begin(member)
@@ -146,33 +144,12 @@ class Supervisor:
 
     def change(self, order: Order) -> Changeover:
         """Carries it out in the next steps; its `done` says when. Thread-safe."""
-        change = Changeover(order)
-        self._orders.put(change)
-        return change
+        return self._changes.request(order)
 
     @property
     def is_changing(self) -> bool:
         """The next steps should come soon."""
-        return self._changeover is not None or not self._orders.empty()
-
-    def _change_cameras(self) -> None:
-        if self._changeover is None and not self._orders.empty():
-            self._changeover, self._has_changed = self._orders.get(), True
-        if self._changeover is not None:
-            self._changeover.step(self)
-            if self._changeover.done.is_set():
-                self._changeover = None
-
-    def _update(self, crew: Crew, members: Sequence[CrewMember]) -> None:
-        """Whoever was on the way while cameras changed was started with those of before."""
-        for member in members if self._has_changed else ():
-            if crew.kind == "analyze":
-                now = self._spec.model.cameras if self._changeover is None else self._changeover.cameras
-                crew.tell_one(member, "change", now)
-            elif self._changeover is not None:
-                crew.tell_one(member, "change", self._changeover.published(member.name))
-            else:
-                crew.tell_one(member, "change", self._spec.publish_spec(member.name, self._plan).cameras)
+        return self._changes.is_under_way
 
     @property
     def spec(self) -> RunSpec:
