@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class ControlCost:
-    """What the supervisor spends on so many cameras; seconds of one core."""
+    """What the supervisor spends on so many cameras; seconds of one core, without waits for the disk."""
 
     cameras: int
     nodes: int
@@ -47,7 +47,7 @@ class ControlCost:
     replan_seconds: float
     """After the loss of a node."""
     start_seconds: float
-    """All of the supervisor's own part, leases on disk included; the actors start at once."""
+    """All of the supervisor's own part; the actors start at once. Besides, each decoder's leases wait for the disk."""
     step_seconds: float
     """Once a second: a beat of each actor, and what came back."""
     loss_seconds: float
@@ -148,6 +148,7 @@ def _memory(spec: RunSpec, plan: Plan) -> int:
 
 
 def _timed(work: Callable[[], T]) -> tuple[T, float]:
-    began = time.perf_counter()
+    """What came of it, and the processor time that it took: waits for the disk are not in it."""
+    began = time.process_time()
     done = work()
-    return done, time.perf_counter() - began
+    return done, time.process_time() - began

@@ -31,6 +31,10 @@ class Overload:
     age_p99_seconds: float
     jain: float
     dropped_share: float
+    all_calls: int
+    """Credits of all owners at all analyzers."""
+    gives: float
+    """Pictures/s of all analyzers."""
 
 
 def simulate(fleet: Fleet, times: ServiceTimes) -> list[Overload]:
@@ -66,4 +70,6 @@ def _one(fleet: Fleet, times: ServiceTimes, what: str, plan: Plan) -> Overload:
         age_p99_seconds=float(p99),
         jain=jain(found.shares),
         dropped_share=dropped / (dropped + found.fates["analysed"]),
+        all_calls=sum(plan.credits.values()),
+        gives=Load(fleet.names, BUSY_BY_DAY, 1.0).model_rate / ASKED,
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from tests.bench.scale import overload
+from tests.bench.scale.control_plane import ControlCost
 from tests.bench.scale.findings import SIZES, Measured, Simulated, fleet
 from tests.bench.scale.load import busy_share
 from tests.bench.scale.paper import Demand, demands
@@ -43,7 +45,7 @@ def write(measured: Measured, simulated: Simulated, docs: Path) -> None:
         AGES,
         NOON,
         _table(_NOON_HEAD, _noons(simulated)),
-        OVERLOAD,
+        OVERLOAD.format(seconds=_waiting_seconds(simulated), after=overload.SECONDS[SIZES[-1]]),
         _table(_OVER_HEAD, _overloads(simulated)),
         OWNERS,
         _table(("analyzers", "threads", "core-ms a frame"), _owners(measured)),
@@ -59,28 +61,28 @@ def write(measured: Measured, simulated: Simulated, docs: Path) -> None:
         Line(f"{day.fleet.cameras:,} cameras", [1000 * each.age_p99_seconds for each in day.hours])
         for day in simulated.days
     ]
-    top = 1.25 * max(max(each.values) for each in lines)
-    busy = Line("busy cameras", [busy_share(hour) * top for hour in range(24)], is_dashed=True)
-    (docs / DAY_PICTURE).write_text(
-        over_hours("age of a result, p99", "ms", [*lines, busy], _round_up(top)), encoding="utf-8"
-    )
+    top = _round_up(1.25 * max(max(each.values) for each in lines))
+    busy = Line("busy cameras, of 1", [busy_share(hour) * top for hour in range(24)], is_dashed=True)
+    (docs / DAY_PICTURE).write_text(over_hours("age of a result, p99", "ms", [*lines, busy], top), encoding="utf-8")
     groups = [(f"{size:,} cameras", [(each.part, each.share) for each in rows]) for size, rows in tables.items()]
     (docs / SHARES_PICTURE).write_text(
         bars("asked by given at noon; from 1 on it is a limit", groups), encoding="utf-8"
     )
 
 
-def _control(measured: Measured, size: int):
+def _control(measured: Measured, size: int) -> ControlCost:
     return next(each for each in measured.control if each.cameras == size)
 
 
 def _first(tables: dict[int, list[Demand]]) -> str:
-    rows = []
+    rows: list[str] = []
     for size, found in tables.items():
-        first, second = found[0], found[1]
+        first, second, third = [each for each in found if each.is_limit][:3]
+        limit = "the first limit" if first.share >= 1 else "nearest to its limit"
         rows.append(
-            f"- **{size:,} cameras**: {first.part} first, asked for {first.share:,.2g} times what they give "
-            f"({first.asked}; {first.gives}), then {second.part} ({second.share:,.2g})."
+            f"- **{size:,} cameras**: {limit}: {first.part}, asked for {first.share:,.2g} times what they give "
+            f"({first.asked}, {first.gives}). Then {second.part} ({second.share:,.2g}) and {third.part} "
+            f"({third.share:,.2g})."
         )
     return "\n".join(rows)
 
@@ -94,6 +96,8 @@ def _demand_table(size: int, rows: Sequence[Demand]) -> str:
 def _times(measured: Measured) -> Iterable[Sequence[str]]:
     for each in measured.figures:
         value = f"{1000 * each.value:,.2f} ms" if each.unit == "s" else f"{each.value:,.0f} {each.unit}"
+        if each.unit == "s" and each.value >= 1:
+            value = f"{each.value:g} s"
         yield each.name.replace("_seconds", ""), value, each.what, each.source
 
 
@@ -139,6 +143,12 @@ def _noons(simulated: Simulated) -> Iterable[Sequence[str]]:
             f"{each.dropped_share:.2%}",
             f"{each.jain:.3f}",
         )
+
+
+def _waiting_seconds(simulated: Simulated) -> float:
+    """Of what the analyzers of the largest fleet give: one frame for each of all calls that may wait there."""
+    found = next(each for each in simulated.overloads if each.cameras == SIZES[-1])
+    return found.all_calls / found.gives
 
 
 _OVER_HEAD = ("cameras", "credits", "calls at an analyzer", "age p50", "age p99", "dropped", "Jain")

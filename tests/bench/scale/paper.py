@@ -30,6 +30,8 @@ class Demand:
     share: float
     """Asked by given; above 1 it is the limit, and more of it is needed."""
     remedy: str
+    is_limit: bool = True
+    """False: what is beyond it is only kept for less long."""
 
 
 def demands(fleet: Fleet, figures: Mapping[str, float], control: ControlCost) -> list[Demand]:
@@ -38,7 +40,7 @@ def demands(fleet: Fleet, figures: Mapping[str, float], control: ControlCost) ->
     model = Load(fleet.names, BUSY_BY_DAY, 1.0).model_rate
     found = [
         *_nodes(fleet, figures, model, results),
-        *_publishing(figures, results),
+        *_publishing(figures, results, model),
         _control(control),
     ]
     return sorted(found, key=lambda each: -each.share)
@@ -76,12 +78,12 @@ def _nodes(fleet: Fleet, figures: Mapping[str, float], model: float, results: fl
     ]
 
 
-def _publishing(figures: Mapping[str, float], results: float) -> list[Demand]:
+def _publishing(figures: Mapping[str, float], results: float, model: float) -> list[Demand]:
     call = figures["publish_call_seconds"] + figures["publish_result_seconds"]
-    size = figures["result_bytes"]
+    sent = model * figures["result_bytes"] + (results - model) * figures["gated_bytes"]  # bytes/s
     redis, kafka = RedisSinkConfig(), KafkaSinkConfig()
     topic = max(planned_topics(kafka), key=lambda each: each.num_partitions)
-    held = redis.max_bytes * _RESULTS_SHARE / (results * (size + _ENTRY_OVERHEAD_BYTES))
+    held = redis.max_bytes * _RESULTS_SHARE / (sent + results * _ENTRY_OVERHEAD_BYTES)
     return [
         Demand(
             "publishers",
@@ -92,17 +94,18 @@ def _publishing(figures: Mapping[str, float], results: float) -> list[Demand]:
         ),
         Demand(
             "Kafka partitions of results",
-            f"{results * size / 1e6:,.1f} MB/s",
+            f"{sent / 1e6:,.1f} MB/s",
             f"{topic.num_partitions} x {PARTITION_BYTES_PER_SECOND / 1e6:.0f} MB/s (assumed)",
-            results * size / (topic.num_partitions * PARTITION_BYTES_PER_SECOND),
+            sent / (topic.num_partitions * PARTITION_BYTES_PER_SECOND),
             "`topics create --partitions`",
         ),
         Demand(
-            "Redis memory",
-            f"{results * size * HISTORY_SECONDS / 2**20:,.0f} MiB for {HISTORY_SECONDS:.0f} s of results",
+            "Redis, kept for a minute",
+            f"{sent * HISTORY_SECONDS / _RESULTS_SHARE / 2**20:,.0f} MiB",
             f"{redis.max_bytes / 2**20:.0f} MiB: {held:,.1f} s",
             HISTORY_SECONDS / held,
             "`sinks.redis.max_bytes`",
+            is_limit=False,
         ),
     ]
 

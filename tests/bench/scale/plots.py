@@ -8,6 +8,7 @@ from math import log10
 
 WIDTH, HEIGHT = 720, 260
 LEFT, RIGHT, TOP, BOTTOM = 56, 16, 28, 34
+LEGEND = 124
 COLOURS = ("#1d4ed8", "#b45309", "#15803d", "#6b7280")
 _STYLE = "font-family='sans-serif' font-size='12' fill='#444'"
 
@@ -37,10 +38,8 @@ def over_hours(title: str, unit: str, lines: Sequence[Line], top: float) -> str:
         dash = " stroke-dasharray='4 3'" if line.is_dashed else ""
         colour = COLOURS[number % len(COLOURS)]
         shapes.append(f"<polyline points='{points}' fill='none' stroke='{colour}' stroke-width='1.6'{dash}/>")
-        x = WIDTH - RIGHT - 170 * (len(lines) - number)
-        shapes.append(
-            f"<text x='{x + 170}' y='16' text-anchor='end' {_STYLE.replace('#444', colour)}>{line.name}</text>"
-        )
+        x = WIDTH - RIGHT - LEGEND * (len(lines) - 1 - number)
+        shapes.append(f"<text x='{x}' y='16' text-anchor='end' {_STYLE.replace('#444', colour)}>{line.name}</text>")
     return _svg(shapes, HEIGHT)
 
 
@@ -52,7 +51,7 @@ def _y(share: float) -> float:
     return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * min(1.0, share)
 
 
-LOW, HIGH = 0.001, 1000.0
+LOW, HIGH = 0.01, 1000.0
 ROW, NAMES = 18, 190
 
 

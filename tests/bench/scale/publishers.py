@@ -91,9 +91,24 @@ def measure() -> tuple[list[Rate], list[Figure]]:
         Figure("publish_call_seconds", few.call_seconds - per_result, "s", "a delivery, on disk", "measured"),
         Figure("publish_result_seconds", per_result, "s", "each result in it", "measured"),
         Figure("publish_core_seconds", many.core_seconds, "s", "of a core for a result", "measured"),
-        Figure("result_bytes", many.result_bytes, "B", "a result on the wire", "measured"),
+        Figure("result_bytes", many.result_bytes, "B", "an analysed result on the wire", "measured"),
+        Figure("gated_bytes", gated_bytes(), "B", "a result of a picture that was passed over", "measured"),
     ]
     return rates, figures
+
+
+def gated_bytes() -> float:
+    """On the wire, of a result that repeats an earlier one: it carries no embedding and no depth."""
+    null = NullSink()
+    with tempfile.TemporaryDirectory(prefix="dinostream-bench-") as name:
+        made = fakes_publisher.publisher(Path(name), [fakes_publisher.camera()], [null], required=(null.name,))
+        made.attach(fakes_publisher.CAMERA, 17)
+        fakes_publisher.deliver(made, fakes_publisher.frame(0, SUBJECT_METRES))
+        before, messages = null.bytes, null.messages
+        fakes_publisher.deliver(made, *(fakes_publisher.reused(n, 0) for n in range(1, CAMERAS)))
+        found = (null.bytes - before) / (null.messages - messages)
+        made.close(5.0)
+    return found
 
 
 def _side_by_side(pool: Pool, count: int, size: int, sink: str) -> Rate:
