@@ -22,6 +22,7 @@ from pipeline.control.camera_changes import CameraChanges
 from pipeline.control.changeover import Changeover, Order
 from pipeline.control.crashes import Crashes
 from pipeline.control.crew import Crew, CrewMember
+from pipeline.control.draining import drain
 from pipeline.control.plan import Feed, LaneUse, Plan
 from pipeline.control.planner import Planner
 from pipeline.control.reading_costs import ReadingCosts
@@ -238,25 +239,9 @@ class Supervisor:
 
     def drain(self, timeout_seconds: float) -> bool:
         """Readers stop, what is in flight is published and settled; True if nothing is left behind."""
-        deadline = self._clock.monotonic() + timeout_seconds
-        answers = [(owner, owner.begin("drain", timeout_seconds)) for owner in self._decoders.running]
-        is_clean = self._decoders.are_all_running
-        for owner, answer in answers:
-            left = max(1.0, deadline - self._clock.monotonic() + 5.0)
-            try:
-                is_clean = owner.collect(answer, left) and is_clean
-                self._accounts.beats[owner.name] = owner.call("beat")
-            except PipelineError as error:
-                log.warning("drain: %s", error)
-                is_clean = False
-        for publisher in self._publishers.running:
-            left = max(5.0, deadline - self._clock.monotonic())
-            try:
-                self._published[publisher.name] = publisher.call("close", left, timeout_seconds=left + 15.0)
-            except PipelineError as error:
-                log.warning("drain: %s", error)
-                is_clean = False
-        return is_clean
+        return drain(
+            self._decoders, self._publishers, self._accounts.beats, self._published, timeout_seconds, self._clock
+        )
 
     def stop(self) -> None:
         """Ends every actor at once; `drain` first for a clean end."""
