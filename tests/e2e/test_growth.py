@@ -9,7 +9,7 @@ from tests.clips import make_clip
 from tests.e2e.autoscaling_ray import AutoscalingRay
 from tests.e2e.pipeline_process import PipelineProcess, stream, until
 
-FRAMES = 500
+FRAMES = 300
 CONFIG = """
 version: 1
 site: {{name: grows, timezone: UTC}}
