@@ -240,7 +240,12 @@ class Supervisor:
     def drain(self, timeout_seconds: float) -> bool:
         """Readers stop, what is in flight is published and settled; True if nothing is left behind."""
         return drain(
-            self._decoders, self._publishers, self._accounts.beats, self._published, timeout_seconds, self._clock
+            self._decoders,
+            self._publishers,
+            beats=self._accounts.beats,
+            published=self._published,
+            timeout_seconds=timeout_seconds,
+            clock=self._clock,
         )
 
     def stop(self) -> None:
