@@ -5,41 +5,32 @@ import threading
 from pipeline.frame_path.owner.positions import PositionFile, SettledPositions
 
 
-def test_positions_that_move_while_others_save_them_are_saved_in_order(tmp_path):
-    guard, faults = threading.RLock(), []
-    positions = SettledPositions(tmp_path)
-    positions.add("archive")
-    written = []
+def test_positions_are_written_by_one_thread_at_a_time_and_the_newest_stay(tmp_path):
+    guard, written = threading.RLock(), []
+    is_writing, may_go_on = threading.Event(), threading.Event()
 
     class Slow(PositionFile):
-        """Whoever writes second finds the first one at it."""
+        """The first one takes its time."""
 
-        def save(self, found):
-            written.append(("begins", found["archive"]))
-            super().save(found)
-            written.append(("ends", found["archive"]))
+        def save(self, positions):
+            written.append(("begins", positions["archive"]))
+            is_writing.set()
+            may_go_on.wait()
+            super().save(positions)
+            written.append(("ends", positions["archive"]))
 
+    positions = SettledPositions(tmp_path)
+    positions.add("archive")
     positions._files["archive"] = Slow(tmp_path / "archive.json")
-    start = threading.Barrier(3)
-
-    def save():
-        start.wait()
-        try:
-            for _ in range(200):
-                positions.save(guard)
-        except OSError as error:
-            faults.append(error)
-
-    threads = [threading.Thread(target=save) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    start.wait()
-    for seq in range(2000):
-        with guard:
-            positions.note("archive", "archive", f"0:{seq}")
+    threads = [threading.Thread(target=positions.save, args=(guard,)) for _ in range(2)]
+    positions.note("archive", "archive", "0:1")
+    threads[0].start()
+    is_writing.wait()
+    assert positions._writing.locked()
+    positions.note("archive", "archive", "0:2")
+    threads[1].start()
+    may_go_on.set()
     for thread in threads:
         thread.join()
-    positions.save(guard)
-    assert faults == []
-    assert [what for what, _ in written] == ["begins", "ends"] * (len(written) // 2), "one at a time"
-    assert PositionFile(tmp_path / "archive.json").load() == {"archive": "0:1999"}
+    assert written == [("begins", "0:1"), ("ends", "0:1"), ("begins", "0:2"), ("ends", "0:2")]
+    assert PositionFile(tmp_path / "archive.json").load() == {"archive": "0:2"}
