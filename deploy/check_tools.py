@@ -11,10 +11,16 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 CACHE = Path.home() / ".cache" / "dinostream" / "tools"
+
+
+TRIES = 3
+"""Modules come from many requests to a proxy, and one that fails fails all."""
+PAUSE_SECONDS = 10.0
 
 
 class ToolError(Exception):
@@ -110,13 +116,17 @@ def _go(arguments: list[str], what: str, more: dict[str, str] | None = None) -> 
         msg = f"{what}: go is not on PATH. Install Go, or see docs/deploy.md"
         raise ToolError(msg)
     command = ["nice", "-n", "10", "go", *arguments]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=CACHE, env={**os.environ, **(more or {})}
-    )
-    if done.returncode != 0:
-        msg = f"{what}: `{' '.join(command[3:])}` failed: {done.stderr.strip()[-400:]}"
-        raise ToolError(msg)
-    return done.stdout
+    environment = {**os.environ, **(more or {})}
+    for left in reversed(range(TRIES)):
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=CACHE, env=environment)
+        if done.returncode == 0:
+            return done.stdout
+        said = f"`{' '.join(command[3:])}` failed: {done.stderr.strip()[-400:]}"
+        if left:
+            print(f"{what}: {said}; trying again", flush=True)
+            time.sleep(PAUSE_SECONDS)
+    msg = f"{what}: {said}"
+    raise ToolError(msg)
 
 
 def main() -> int:
