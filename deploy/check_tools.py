@@ -117,6 +117,7 @@ def _go(arguments: list[str], what: str, more: dict[str, str] | None = None) -> 
         raise ToolError(msg)
     command = ["nice", "-n", "10", "go", *arguments]
     environment = {**os.environ, **(more or {})}
+    said = ""
     for left in reversed(range(TRIES)):
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=CACHE, env=environment)
         if done.returncode == 0:
