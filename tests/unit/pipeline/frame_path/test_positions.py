@@ -22,7 +22,7 @@ def test_positions_are_written_by_one_thread_at_a_time_and_the_newest_stay(tmp_p
     positions = SettledPositions(tmp_path)
     positions.add("archive")
     positions._files["archive"] = Slow(tmp_path / "archive.json")
-    threads = [threading.Thread(target=positions.save, args=(guard,)) for _ in range(2)]
+    threads = [threading.Thread(target=positions.save, args=(guard,), daemon=True) for _ in range(2)]
     positions.note("archive", "archive", "0:1")
     threads[0].start()
     is_writing.wait()
