@@ -36,8 +36,8 @@ from tests.bench.acceptance_alarm import POSES_JUDGED
 from tests.bench.alarm_chain import SHAPE, Looked, fit_head, look
 from tests.bench.scene_pictures import COVERS, MOVES, covered, day_to_night, infrared, lamp_lit, moved, night
 
-FIRST_SEED = 870_000
-"""Sites from here on; limits were tuned on others."""
+FIRST_SEED = 1_170_000
+"""Sites from here on; limits were tuned on others. Those from 870 000, 970 000 and 1 070 000 were judged here once."""
 FPS = 0.5
 HELD_FRAMES = 2
 """So many frames in a row outlast a hold of 2 s and less."""

@@ -108,8 +108,8 @@ def test_new_textures_without_nearness_and_nearness_without_new_textures_are_not
         (0.14, 0.49, False),  # a new shadow
         (0.25, 0.45, True),
         (0.25, 0.38, False),
-        (0.7, 0.22, True),
-        (0.7, 0.18, False),  # depth alone is never enough
+        (0.7, 0.32, True),
+        (0.7, 0.28, False),  # depth alone is never enough
     ],
 )
 def test_the_closer_a_patch_is_the_less_new_it_must_look(closer: float, novelty: float, is_one: bool):
@@ -127,6 +127,18 @@ def test_beside_what_is_surely_new_nothing_that_is_hardly_new_counts():
     novelty[thing] = 0.45
     novelty[5, 10:12] = 0.6  # two patches are noise, not a thing
     np.testing.assert_array_equal(subject_patches(plain_view(), log_depth, looking(novelty)), thing | shadow)
+
+
+def test_two_patches_that_are_surely_new_bring_those_that_touch_them_and_are_hardly_new():
+    person, apart = block(slice(5, 9), slice(10, 12)), block(slice(5, 9), slice(20, 22))
+    log_depth = np.log(np.where(person | apart, 0.9, 1.0) * empty_depth())
+    novelty = np.where(person | apart, 0.35, 0.1)
+    novelty[5, 10] = novelty[8, 11] = novelty[5, 20] = 0.6
+    found = subject_patches(plain_view(), log_depth, looking(novelty))
+    np.testing.assert_array_equal(found & person, person)
+    assert (found & apart).sum() == 1, "one patch brings nobody"
+    novelty[6:8, 10:12] = 0.28  # nothing between the two
+    assert (subject_patches(plain_view(), log_depth, looking(novelty)) & person).sum() == 2
 
 
 def test_a_picture_that_reads_nearer_as_a_whole_has_only_those_in_it_who_are_nearer_still():
