@@ -81,7 +81,7 @@ def _first(tables: dict[int, list[Demand]]) -> str:
         limit = "the first limit" if first.share >= 1 else "nearest to its limit"
         rows.append(
             f"- **{size:,} cameras**: {limit}: {first.part}, asked for {first.share:,.2g} times what they give "
-            f"({first.asked}, {first.gives}). Then {second.part} ({second.share:,.2g}) and {third.part} "
+            f"({first.asked}; {first.gives}). Then {second.part} ({second.share:,.2g}) and {third.part} "
             f"({third.share:,.2g})."
         )
     return "\n".join(rows)
@@ -102,8 +102,8 @@ def _times(measured: Measured) -> Iterable[Sequence[str]]:
 
 
 _DAY_HEAD = (
-    "cameras", "nodes", "age p50", "age p99", "analysed", "gated", "replaced, stale", "lost", "unread",
-    "Jain, least", "node-hours a camera", "grown by the hour",
+    "cameras", "nodes", "publishers", "age p50", "age p99", "analysed", "gated", "replaced, stale", "lost", "unread",
+    "unread in a loss", "Jain, least", "node-hours a camera", "grown by the hour",
 )  # fmt: skip
 
 
@@ -113,6 +113,7 @@ def _days(simulated: Simulated) -> Iterable[Sequence[str]]:
         yield (
             f"{day.fleet.cameras:,}",
             str(day.fleet.nodes),
+            str(day.fleet.publishers),
             _ms(day.age_p50_seconds),
             _ms(day.age_p99_seconds),
             f"{fates['analysed']:.1%}",
@@ -120,6 +121,7 @@ def _days(simulated: Simulated) -> Iterable[Sequence[str]]:
             f"{fates.get('replaced', 0.0) + fates.get('stale', 0.0):.3%}",
             f"{fates.get('lost', 0.0):.5%}",
             f"{fates.get('unread', 0.0):.3%}",
+            f"{day.fates_of_a_loss['unread']:.1%} of {day.loss_seconds:.0f} s",
             f"{day.jain:.3f}",
             f"{day.node_hours:.3f}",
             f"{day.node_hours_grown:.3f}",

@@ -57,7 +57,7 @@ def _nodes(fleet: Fleet, figures: Mapping[str, float], model: float, results: fl
         Demand(
             "analyzers",
             f"{model:,.0f} pictures/s",
-            f"{gpus} GPU x {figures['gpu_rate']:,.0f} (assumed)",
+            f"{gpus} GPU at {figures['gpu_rate']:,.0f}/s, assumed",
             model / (gpus * figures["gpu_rate"]),
             "more GPUs; a gate; fewer `sample.fps`",
         ),
@@ -71,7 +71,7 @@ def _nodes(fleet: Fleet, figures: Mapping[str, float], model: float, results: fl
         Demand(
             "network into a node",
             f"{bits / fleet.nodes / 1e9:.2f} Gbit/s",
-            f"{NODE_BITS_PER_SECOND / 1e9:.0f} Gbit/s (assumed)",
+            f"{NODE_BITS_PER_SECOND / 1e9:.0f} Gbit/s, assumed",
             bits / fleet.nodes / NODE_BITS_PER_SECOND,
             "owners that call the analyzer of their own node",
         ),
@@ -88,14 +88,14 @@ def _publishing(figures: Mapping[str, float], results: float, model: float) -> l
         Demand(
             "publishers",
             f"{results:,.0f} results/s",
-            f"1 x {1 / call:,.0f} (one result a call)",
+            f"one at {1 / call:,.0f}/s, one result a call",
             results * call,
             "`runtime.publishers`",
         ),
         Demand(
             "Kafka partitions of results",
             f"{sent / 1e6:,.1f} MB/s",
-            f"{topic.num_partitions} x {PARTITION_BYTES_PER_SECOND / 1e6:.0f} MB/s (assumed)",
+            f"{topic.num_partitions} x {PARTITION_BYTES_PER_SECOND / 1e6:.0f} MB/s, assumed",
             sent / (topic.num_partitions * PARTITION_BYTES_PER_SECOND),
             "`topics create --partitions`",
         ),
