@@ -122,7 +122,7 @@ class Admission:
                 flow.pass_over()
                 return
             flow.admit(self._frame(ticket, times, converted), event.resume)
-            self._guard.notify_all()
+            self._guard.notify()  # one credit is enough; whoever cannot take it leaves it to the pulse
 
     def _frame(self, ticket: Ticket, times: Times, converted: Converted) -> Frame:
         now = self._clock.monotonic()

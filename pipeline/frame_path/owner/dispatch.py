@@ -132,7 +132,9 @@ class Dispatch:
                         self._threads = [each for each in self._threads if each[1] is not me]
                         return
                     self._guard.wait()
-            self._on_news()  # frames may have become stale
+                has_news = any(flow.book.num_waiting for flow in self._flows.values())  # some may have become stale
+            if has_news:
+                self._on_news()
             self._analyze(seat, batch)
 
     def _num_threads(self, seat: Seat) -> int:
