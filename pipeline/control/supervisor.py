@@ -232,10 +232,13 @@ class Supervisor:
 
     @property
     def is_finished(self) -> bool:
-        """Every camera has ended for good (files)."""
-        seen = {each.camera: each.state for each in self._accounts.cameras}
-        are_all = seen.keys() == self._spec.cameras.keys() and not self.is_changing
-        return are_all and all(state in {"ended", "failed"} for state in seen.values())
+        """Every camera has ended for good (files), and what was read of it is settled: a slow model is waited for."""
+        seen = {each.camera: each for each in self._accounts.cameras}
+        if seen.keys() != self._spec.cameras.keys() or self.is_changing:
+            return False
+        return all(
+            each.state == "failed" or (each.state == "ended" and not each.ledger.in_flight) for each in seen.values()
+        )
 
     def drain(self, timeout_seconds: float) -> bool:
         """Readers stop, what is in flight is published and settled; True if nothing is left behind."""

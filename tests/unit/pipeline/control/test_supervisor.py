@@ -220,12 +220,13 @@ def test_a_stop_ends_readers_first_and_publishers_last_and_nothing_starts_again(
     assert len(starters.started) == 4
 
 
-def test_it_is_finished_when_every_camera_has_ended_for_good(running, clock, monkeypatch):
+def test_it_is_finished_when_every_camera_has_ended_for_good_and_its_frames_are_settled(running, clock, monkeypatch):
     states = {"gate": "ended", "yard": "live"}
+    in_flight = {"gate": 3, "yard": 2}
 
     def beat(self, _):
         return [
-            CameraSnapshot(camera, lease, states[camera], 0, LedgerSnapshot(camera, lease))
+            CameraSnapshot(camera, lease, states[camera], 0, LedgerSnapshot(camera, lease, in_flight=in_flight[camera]))
             for camera, lease in self.leases.items()
         ]
 
@@ -233,5 +234,8 @@ def test_it_is_finished_when_every_camera_has_ended_for_good(running, clock, mon
     steps(running, clock, 1)
     assert not running.is_finished
     states["yard"] = "failed"
+    steps(running, clock, 1)
+    assert not running.is_finished, "three frames of the file are still with the model"
+    in_flight["gate"] = 0
     steps(running, clock, 1)
     assert running.is_finished
