@@ -15,7 +15,8 @@ from pipeline.control.analyze_actor import start_analyzer
 from pipeline.control.decode_actor import start_decoder
 from pipeline.control.model import ModelSpec
 from pipeline.control.plan import AnalyzerPlan, DecoderPlan
-from pipeline.control.publish_actor import PublishSpec, start_publisher
+from pipeline.control.publish_actor import start_publisher
+from pipeline.control.publish_spec import PublishSpec
 from pipeline.frame_path.owner.batching import BatchLimits
 from pipeline.frame_path.owner.handles import FeedPlan
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-
 import ray
 
 from operators.results import ModelInfo
@@ -13,38 +10,13 @@ from pipeline.control.actor_base import Actor
 from pipeline.control.actor_calls import ActorWorker
 from pipeline.control.actor_log import log_to
 from pipeline.control.cluster import STATE_RESOURCE
-from pipeline.control.topology import publisher_index
+from pipeline.control.publish_spec import PublishSpec
 from pipeline.frame_path.publisher.action_request import Acted, ActionRequest
 from pipeline.frame_path.publisher.artefacts import ArtefactStore
 from pipeline.frame_path.publisher.collection import Collected
 from pipeline.frame_path.publisher.publisher import PublishedCamera, Publisher, PublisherSnapshot
 from pipeline.messages import Attachment, Delivery, Receipt
-from pipeline.secrets import Secrets
-from pipeline.sinks.config import EvidenceConfig, OutboxConfig, SinksConfig
 from pipeline.sinks.registry import build_sinks
-
-
-@dataclass(frozen=True, slots=True)
-class PublishSpec:
-    """What a publisher needs; secrets by name only."""
-
-    name: str
-    cameras: tuple[PublishedCamera, ...]
-    sinks: SinksConfig
-    secrets: Secrets
-    state_dir: Path
-    site: str
-    timezone: str
-    outbox: OutboxConfig
-    evidence: EvidenceConfig
-    artefacts: Path
-    """Shared by all publishers and analyzers."""
-    place: tuple[int, int] = (0, 1)
-    """Which of how many publishers it is."""
-
-    def owns(self, camera: str) -> bool:
-        """Whether the camera is this publisher's, also one that is not configured any more."""
-        return publisher_index(camera, self.place[1]) == self.place[0]
 
 
 @ray.remote(max_restarts=0, max_task_retries=0)

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 from pipeline.clock import Clock
 from pipeline.config.loader import Config
 from pipeline.control.cluster import Cluster, connect
-from pipeline.control.depot import weights_file
 from pipeline.control.file_watch import FileWatch
 from pipeline.control.http import HttpServer, build_app
 from pipeline.control.leases import StateLock
 from pipeline.control.model import ModelSpec
+from pipeline.control.node_store import weights_file
 from pipeline.control.publisher_states import check_publishers, finish_move
 from pipeline.control.snapshot import PipelineSnapshot
 from pipeline.control.topology import make_plan

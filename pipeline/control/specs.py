@@ -14,7 +14,7 @@ from pipeline.config.schema import CameraConfig, Span
 from pipeline.control.growth import Growth
 from pipeline.control.model import ModelSpec
 from pipeline.control.plan import Plan, Wish
-from pipeline.control.publish_actor import PublishSpec
+from pipeline.control.publish_spec import PublishSpec
 from pipeline.frame_path.owner.handles import FeedPlan, OwnedCamera
 from pipeline.frame_path.publisher.publisher import PublishedCamera
 from pipeline.kafka_client import KafkaSecurity

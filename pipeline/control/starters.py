@@ -10,7 +10,7 @@ from operators.results import ModelInfo
 from pipeline.control.member import Worker
 from pipeline.control.model import ModelSpec
 from pipeline.control.plan import AnalyzerPlan, DecoderPlan
-from pipeline.control.publish_actor import PublishSpec
+from pipeline.control.publish_spec import PublishSpec
 from pipeline.frame_path.owner.batching import BatchLimits
 from pipeline.frame_path.owner.handles import FeedPlan
 

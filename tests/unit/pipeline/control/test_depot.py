@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from operators.backbone.config import ModelConfig
-from pipeline.control.depot import PART_BYTES, Depot, NodeStore, weights_file, with_weights_here
+from pipeline.control.depot import PART_BYTES, Depot
+from pipeline.control.node_store import NodeStore, weights_file, with_weights_here
 from pipeline.errors import PipelineError
 from pipeline.frame_path.publisher.artefacts import KEPT_VERSIONS, ArtefactStore
 
