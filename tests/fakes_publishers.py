@@ -11,8 +11,8 @@ import msgspec
 import numpy as np
 
 from operators.results import ViewSample
+from pipeline.control.planning.topology import publisher_index
 from pipeline.control.publisher_states import publisher_states
-from pipeline.control.topology import publisher_index
 from pipeline.frame_path.publisher.action_request import ActionRequest
 from pipeline.frame_path.publisher.artefacts import ArtefactStore
 from pipeline.frame_path.publisher.publisher import PublishedCamera, Publisher

@@ -20,7 +20,7 @@ from pipeline.cli.running_pipeline import (
 )
 from pipeline.config.judged import read_wanted
 from pipeline.config.problems import ConfigError
-from pipeline.control.applied import Applied, told
+from pipeline.control.changes.applied import Applied, told
 
 CONFIG_PAGE = "/config/apply"
 ANSWER_SECONDS = 120.0

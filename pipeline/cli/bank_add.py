@@ -9,7 +9,7 @@ import typer
 from operators.units import parse_seconds
 from pipeline.cli.app import UserError
 from pipeline.cli.running_pipeline import TOKEN_PLACE, AddressOption, ConfigOption, TokenOption, running_pipeline
-from pipeline.control.bank_request import MAX_SECONDS, parse_span
+from pipeline.control.banks.bank_request import MAX_SECONDS, parse_span
 
 ANSWER_SECONDS = 180.0
 """Beyond the collection: a file may have to be decoded, a busy model has to embed the pictures."""

@@ -17,7 +17,7 @@ from operators.retrieval.build_bank import LabelledPicture, build_bank, patch_ma
 from pipeline.cli.app import UserError
 from pipeline.cli.bank_report import save_bank, show_report
 from pipeline.cli.inputs import MASK_SUFFIX, engine_of, parse_shapes, pictures_under, read_rgb
-from pipeline.control.bank_folder import keep_pictures, kept_name
+from pipeline.control.banks.bank_folder import keep_pictures, kept_name
 
 Shapes = tuple[tuple[int, int], ...]
 

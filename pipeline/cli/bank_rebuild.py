@@ -16,7 +16,7 @@ from operators.retrieval.vectors import VectorSet
 from pipeline.cli.app import UserError
 from pipeline.cli.bank_report import load_bank, save_bank, show_report
 from pipeline.cli.inputs import engine_of, parse_shapes, patch_of
-from pipeline.control.bank_folder import PICTURES, keep_pictures, kept_pictures
+from pipeline.control.banks.bank_folder import PICTURES, keep_pictures, kept_pictures
 
 
 def rebuild(

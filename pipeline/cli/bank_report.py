@@ -26,7 +26,7 @@ from operators.retrieval.bank_report import (
 from operators.retrieval.vectors import Vote
 from pipeline.cli.app import UserError
 from pipeline.cli.pictures.panels import contact_sheet
-from pipeline.control.bank_folder import PICTURES
+from pipeline.control.banks.bank_folder import PICTURES
 from pipeline.frame_path.publisher.artefacts import write_whole
 
 SHEET = "weakest.png"

@@ -18,8 +18,8 @@ from operators.camera import CameraSpec
 from operators.frames import Item, Ticket, Times
 from operators.heads.config import EmbeddingHead
 from pipeline.cli.app import UserError
+from pipeline.control.actors.device import choose_device
 from pipeline.control.bare_model import TAPS, bare_rate
-from pipeline.control.device import choose_device
 from pipeline.sources.simulated import dock_for, frame_at
 
 BACKBONE = "dinov2_vits14"

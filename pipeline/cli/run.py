@@ -17,7 +17,7 @@ from pipeline.config.head_notes import head_notes
 from pipeline.config.loader import Config, load_config
 from pipeline.config.problems import ConfigError
 from pipeline.config.readiness import check_ready
-from pipeline.control.file_watch import hangups
+from pipeline.control.changes.file_watch import hangups
 from pipeline.control.model import model_spec
 from pipeline.control.runtime import started
 from pipeline.control.snapshot import PipelineSnapshot

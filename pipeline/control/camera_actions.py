@@ -7,7 +7,7 @@ from typing import Protocol
 
 from operators.spelling import did_you_mean
 from pipeline.config.loader import Config
-from pipeline.control.starters import SupervisedWorker
+from pipeline.control.actors.starters import SupervisedWorker
 from pipeline.errors import PipelineError
 from pipeline.frame_path.publisher.action_request import Acted, ActionRequest
 

@@ -13,7 +13,7 @@ from typing import IO, Any
 
 from pipeline.clock import Clock
 from pipeline.control.leftovers import claim_temp_dir, clear_leftovers
-from pipeline.control.plan import Node, Offer
+from pipeline.control.planning.plan import Node, Offer
 from pipeline.errors import PipelineError
 
 STATE_RESOURCE = "state"

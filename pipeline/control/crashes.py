@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from pipeline.control.actor_log import fault_path
+from pipeline.control.actors.actor_log import fault_path
 from pipeline.faults import fatal_fault
 from pipeline.frame_path.owner.reader import READER
 

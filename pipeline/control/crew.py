@@ -8,10 +8,10 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from pipeline.clock import Clock
+from pipeline.control.actors.starters import SupervisedWorker
 from pipeline.control.member import Member
-from pipeline.control.plan import LaneUse
+from pipeline.control.planning.plan import LaneUse
 from pipeline.control.snapshot import ActorKind, ActorStatus
-from pipeline.control.starters import SupervisedWorker
 from pipeline.errors import PipelineError
 
 HUNG_SECONDS = 10.0

@@ -25,9 +25,9 @@ from operators.heads.kinds import head_kind
 from pipeline.config.check_depth import beyond_range
 from pipeline.config.loader import Config
 from pipeline.config.problems import ConfigError, Problem
-from pipeline.control.depot import WeightsFile
+from pipeline.control.actors.depot import WeightsFile
+from pipeline.control.actors.node_store import DepotHandle, NodeStore, with_weights_here
 from pipeline.control.drive_ins import drive_ins, head_of, too_tight
-from pipeline.control.node_store import DepotHandle, NodeStore, with_weights_here
 from pipeline.errors import PipelineError
 from pipeline.frame_path.publisher.artefacts import ArtefactStore
 from pipeline.simulation.depth_heads import PICTURES_PER_FIT, head_for_view, simulated_head

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline.control.topology import publisher_index
+from pipeline.control.planning.topology import publisher_index
 from pipeline.errors import PipelineError
 from pipeline.frame_path.publisher.artefacts import sync_folder
 from pipeline.frame_path.publisher.state_db import STATE_FILE

@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING
 
 from pipeline.clock import Clock
 from pipeline.config.loader import Config
+from pipeline.control.actors.node_store import weights_file
+from pipeline.control.changes.file_watch import FileWatch
 from pipeline.control.cluster import Cluster, connect
-from pipeline.control.file_watch import FileWatch
-from pipeline.control.http import HttpServer, build_app
 from pipeline.control.leases import StateLock
 from pipeline.control.model import ModelSpec
-from pipeline.control.node_store import weights_file
+from pipeline.control.planning.topology import make_plan
 from pipeline.control.publisher_states import check_publishers, finish_move
+from pipeline.control.serving.http import HttpServer, build_app
 from pipeline.control.snapshot import PipelineSnapshot
-from pipeline.control.topology import make_plan
 
 if TYPE_CHECKING:
-    from pipeline.control.reload_triggers import ReloadTriggers
+    from pipeline.control.changes.reload_triggers import ReloadTriggers
     from pipeline.control.supervisor import Supervisor
 
 STEP_SECONDS = 1.0
@@ -86,15 +86,15 @@ def started(
         stack.callback(cluster.close)
         _stop_on_signals(stop)  # ray.init has put its own handler there
         # Only now: these import ray, which reads at its own import whether to listen on loopback alone.
-        from pipeline.control.actors import RayStarters
-        from pipeline.control.bank_additions import BankAdditions
+        from pipeline.control.actors.depot_actor import start_depot
+        from pipeline.control.actors.ray_starters import RayStarters
+        from pipeline.control.banks.bank_additions import BankAdditions
         from pipeline.control.camera_actions import CameraActions
-        from pipeline.control.depot_actor import start_depot
-        from pipeline.control.planner import Planner
-        from pipeline.control.reading_costs import ReadingCosts
-        from pipeline.control.reload import Reload
-        from pipeline.control.reload_triggers import ReloadTriggers
-        from pipeline.control.specs import RunSpec
+        from pipeline.control.changes.reload import Reload
+        from pipeline.control.changes.reload_triggers import ReloadTriggers
+        from pipeline.control.planning.planner import Planner
+        from pipeline.control.planning.reading_costs import ReadingCosts
+        from pipeline.control.planning.specs import RunSpec
         from pipeline.control.supervisor import Supervisor
         from pipeline.control.view_lessons import ViewLessons
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from operators.results import ModelInfo
-from pipeline.control.plan import Node
+from pipeline.control.planning.plan import Node
 from pipeline.frame_path.publisher.publisher import PublisherSnapshot
 from pipeline.messages import CameraSnapshot, LedgerSnapshot
 

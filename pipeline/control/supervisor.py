@@ -17,19 +17,19 @@ from operators.results import ModelInfo
 from pipeline.clock import Clock
 from pipeline.config.loader import Config
 from pipeline.control.accounts import Accounts
-from pipeline.control.actors import RayStarters
-from pipeline.control.camera_changes import CameraChanges
-from pipeline.control.changeover import Changeover, Order
+from pipeline.control.actors.ray_starters import RayStarters
+from pipeline.control.actors.starters import Starters, SupervisedWorker
+from pipeline.control.changes.camera_changes import CameraChanges
+from pipeline.control.changes.changeover import Changeover, Order
 from pipeline.control.crashes import Crashes
 from pipeline.control.crew import Crew, CrewMember
 from pipeline.control.draining import drain
-from pipeline.control.plan import Feed, LaneUse, Plan
-from pipeline.control.planner import Planner
-from pipeline.control.reading_costs import ReadingCosts
+from pipeline.control.planning.plan import Feed, LaneUse, Plan
+from pipeline.control.planning.planner import Planner
+from pipeline.control.planning.reading_costs import ReadingCosts
+from pipeline.control.planning.specs import RunSpec
+from pipeline.control.planning.topology import isolate
 from pipeline.control.snapshot import ActorKind, ActorStatus, PipelineSnapshot
-from pipeline.control.specs import RunSpec
-from pipeline.control.starters import Starters, SupervisedWorker
-from pipeline.control.topology import isolate
 from pipeline.errors import PipelineError
 from pipeline.frame_path.owner.batching import BatchLimits
 from pipeline.frame_path.owner.handles import FeedPlan

@@ -13,7 +13,7 @@ from operators.scene.empty_view import EmptyView
 from operators.spelling import did_you_mean
 from pipeline.clock import Clock
 from pipeline.config.loader import Config
-from pipeline.control.starters import SupervisedWorker
+from pipeline.control.actors.starters import SupervisedWorker
 from pipeline.errors import PipelineError
 from pipeline.frame_path.publisher.artefacts import ArtefactStore
 from pipeline.frame_path.publisher.publisher import PublisherSnapshot

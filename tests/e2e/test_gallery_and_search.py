@@ -25,7 +25,7 @@ from operators.retrieval.query import embed_query
 from pipeline.clock import SystemClock
 from pipeline.config import load_config
 from pipeline.control.model import build_analyzer, model_spec
-from pipeline.control.plan import Plan, PublisherPlan
+from pipeline.control.planning.plan import Plan, PublisherPlan
 from pipeline.frame_path.owner.batching import BatchLimits
 from pipeline.frame_path.owner.owner import Owner
 from pipeline.frame_path.publisher.publisher import Publisher
@@ -189,7 +189,7 @@ class Desk:
 def watch(config: Path, monkeypatch: pytest.MonkeyPatch, num_thumbnails: int) -> None:
     """What `run` does with this file, without Ray, until so many pictures of `gate` are kept."""
     monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # read when ray is imported: loopback alone
-    from pipeline.control.specs import RunSpec
+    from pipeline.control.planning.specs import RunSpec
 
     loaded = load_config(config)
     run = RunSpec(loaded, model_spec(loaded))

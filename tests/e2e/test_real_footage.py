@@ -11,9 +11,9 @@ import pytest
 from operators.scene.empty_view import build_view
 from pipeline.clock import SystemClock
 from pipeline.config import load_config
-from pipeline.control.bank_pictures import file_items
+from pipeline.control.banks.bank_pictures import file_items
 from pipeline.control.model import build_analyzer, model_spec
-from pipeline.control.specs import RunSpec
+from pipeline.control.planning.specs import RunSpec
 from pipeline.frame_path.owner.batching import BatchLimits
 from pipeline.frame_path.owner.owner import Owner
 from pipeline.frame_path.publisher.artefacts import ArtefactStore

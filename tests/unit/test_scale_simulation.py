@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.control.plan import Offer, Wish
-from pipeline.control.topology import make_plan
+from pipeline.control.planning.plan import Offer, Wish
+from pipeline.control.planning.topology import make_plan
 from pipeline.frame_path.owner.config import SampleConfig
 from tests.bench.fairness import jain
 from tests.bench.scale.day import _weighted

@@ -102,7 +102,7 @@ def _serve(session: Session, port: int) -> None:
     """Until somebody presses Finish."""
     from pipeline.cli.commission.access import Access
     from pipeline.cli.commission.web import build_page
-    from pipeline.control.http import HttpServer
+    from pipeline.control.serving.http import HttpServer
 
     finished, access = threading.Event(), Access()
     try:

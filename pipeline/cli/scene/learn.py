@@ -14,7 +14,7 @@ from pipeline.cli.commission.snapshot import Camera
 from pipeline.cli.config_argument import load
 from pipeline.cli.scene.lesson import Lesson, ask_running, learnt_said, teach
 from pipeline.cli.scene.named import camera_of
-from pipeline.control.bank_request import parse_span
+from pipeline.control.banks.bank_request import parse_span
 from pipeline.control.view_lessons import LEAST_SECONDS, MOST_SECONDS
 from pipeline.errors import PipelineError
 

@@ -18,8 +18,8 @@ from pipeline.cli.camera_model import Fitted, Progress
 from pipeline.cli.commission.snapshot import Camera
 from pipeline.cli.running_pipeline import UNREACHABLE, RunningPipeline
 from pipeline.config.loader import Config
-from pipeline.control.bank_pictures import file_items
-from pipeline.control.http_scene import SCENE_LEARN
+from pipeline.control.banks.bank_pictures import file_items
+from pipeline.control.serving.http_scene import SCENE_LEARN
 from pipeline.control.view_lessons import MARGIN_SECONDS
 from pipeline.errors import PipelineError
 from pipeline.frame_path.owner.model_picture import model_picture

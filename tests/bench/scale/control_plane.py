@@ -17,13 +17,13 @@ from prometheus_client import generate_latest
 
 from pipeline.clock import SystemClock
 from pipeline.config import load_config
-from pipeline.control.health import judge
 from pipeline.control.model import ModelSpec
-from pipeline.control.plan import Node, Offer, Plan
-from pipeline.control.specs import RunSpec
+from pipeline.control.planning.plan import Node, Offer, Plan
+from pipeline.control.planning.specs import RunSpec
+from pipeline.control.planning.topology import make_plan
+from pipeline.control.serving.health import judge
+from pipeline.control.serving.telemetry import registry
 from pipeline.control.supervisor import Supervisor
-from pipeline.control.telemetry import registry
-from pipeline.control.topology import make_plan
 from tests.bench.scale.still_actors import StillStarters
 
 CAMERAS_PER_NODE = 150

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from operators.frames import Ticket
-from pipeline.control.plan import Plan
+from pipeline.control.planning.plan import Plan
 from pipeline.frame_path.owner.batching import BatchLimits, FairShare
 from pipeline.frame_path.owner.handles import OwnedCamera
 from pipeline.frame_path.owner.mailbox import Frame, Mailbox

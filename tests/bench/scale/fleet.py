@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from pipeline.control.plan import Node, Offer, Plan, Wish
-from pipeline.control.topology import make_plan
+from pipeline.control.planning.plan import Node, Offer, Plan, Wish
+from pipeline.control.planning.topology import make_plan
 from pipeline.frame_path.owner.batching import FairShare
 from pipeline.frame_path.owner.config import SampleConfig
 from tests.bench.scale.engine import Simulation

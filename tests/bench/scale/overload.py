@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pipeline.control.plan import Plan
+from pipeline.control.planning.plan import Plan
 from tests.bench.fairness import jain
 from tests.bench.scale.fleet import Fleet
 from tests.bench.scale.load import BUSY_BY_DAY, Load

@@ -6,7 +6,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.control.plan import AnalyzerPlan
+from pipeline.control.planning.plan import AnalyzerPlan
 from pipeline.frame_path.lanes import LaneLimits, LanePool, _Call
 from pipeline.frame_path.owner.batching import FairShare
 from pipeline.frame_path.owner.handles import OwnedCamera

@@ -23,8 +23,8 @@ from operators.frames import Item
 from operators.results import Analysis
 from pipeline.clock import SystemClock
 from pipeline.control.bare_model import TAPS
-from pipeline.control.plan import Offer, Plan, Wish
-from pipeline.control.topology import make_plan
+from pipeline.control.planning.plan import Offer, Plan, Wish
+from pipeline.control.planning.topology import make_plan
 from pipeline.frame_path.lanes import LaneLimits, LanePool
 from pipeline.frame_path.owner.batching import BatchLimits
 from pipeline.frame_path.owner.config import SampleConfig

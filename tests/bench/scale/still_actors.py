@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from operators.results import ModelInfo
+from pipeline.control.actors.publish_spec import PublishSpec
 from pipeline.control.model import ModelSpec
-from pipeline.control.plan import AnalyzerPlan, DecoderPlan
-from pipeline.control.publish_spec import PublishSpec
+from pipeline.control.planning.plan import AnalyzerPlan, DecoderPlan
 from pipeline.frame_path.owner.batching import BatchLimits
 from pipeline.frame_path.owner.handles import FeedPlan
 from pipeline.frame_path.publisher.publisher import PublisherSnapshot

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipeline.control.serving.telemetry import STATES, registry
 from pipeline.control.snapshot import PipelineSnapshot
-from pipeline.control.telemetry import STATES, registry
 from pipeline.frame_path.owner.config import SampleConfig
 from pipeline.sinks.config import OutboxConfig
 

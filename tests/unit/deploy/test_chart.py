@@ -10,10 +10,10 @@ import yaml
 
 from pipeline.cli.run import DRAIN_SECONDS
 from pipeline.config.loader import load_config
+from pipeline.control.changes.file_watch import FileWatch
 from pipeline.control.cluster import NODE_SETTINGS, PLACE_LABEL, STATE_RESOURCE
-from pipeline.control.file_watch import FileWatch
-from pipeline.control.http import build_app
 from pipeline.control.leases import StateLock
+from pipeline.control.serving.http import build_app
 from pipeline.control.snapshot import PipelineSnapshot
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.config import load_config
 from pipeline.control.model import ModelSpec
-from pipeline.control.plan import AnalyzerPlan, DecoderPlan, Plan, PublisherPlan, Wish
+from pipeline.control.planning.plan import AnalyzerPlan, DecoderPlan, Plan, PublisherPlan, Wish
 from tests.fakes_actors import FakeStarters, SteppingClock
 
 CAMERAS = """\
@@ -38,8 +38,8 @@ def clock():
 def supervise(tmp_path, monkeypatch, starters, clock):
     """A supervisor of a plan, over nodes and cameras."""
     monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # read when ray is imported: loopback alone
-    from pipeline.control.planner import Planner
-    from pipeline.control.specs import RunSpec
+    from pipeline.control.planning.planner import Planner
+    from pipeline.control.planning.specs import RunSpec
     from pipeline.control.supervisor import Supervisor
 
     (tmp_path / "state").mkdir()

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 
 from pipeline.cli import app as command_line
 from pipeline.control.camera_actions import CameraActions
-from pipeline.control.http import HttpServer, build_app
+from pipeline.control.serving.http import HttpServer, build_app
 from pipeline.control.snapshot import PipelineSnapshot
 from pipeline.errors import PipelineError
 from pipeline.local.child import free_port

@@ -14,10 +14,10 @@ from operators.preview import fine_jpeg
 from operators.retrieval.bank import Bank
 from operators.retrieval.vectors import VectorSet
 from pipeline.config import load_config
-from pipeline.control.bank_additions import BankAdditions
-from pipeline.control.bank_folder import kept_pictures
-from pipeline.control.bank_request import AddRequest, parse_span
-from pipeline.control.http import build_app
+from pipeline.control.banks.bank_additions import BankAdditions
+from pipeline.control.banks.bank_folder import kept_pictures
+from pipeline.control.banks.bank_request import AddRequest, parse_span
+from pipeline.control.serving.http import build_app
 from pipeline.control.snapshot import PipelineSnapshot
 from pipeline.errors import PipelineError
 from pipeline.frame_path.publisher.artefacts import ArtefactStore

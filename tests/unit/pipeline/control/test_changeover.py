@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.control.plan import Offer
+from pipeline.control.planning.plan import Offer
 from pipeline.messages import LedgerSnapshot
 from tests.fakes_actors import dead, steps
 
@@ -25,7 +25,7 @@ NEW = '  d: {source: {url: "rtsp://127.0.0.1/d"}}\n'
 @pytest.fixture
 def running(supervise, starters):
     """Two decoders over three cameras, started."""
-    from pipeline.control.plan import DecoderPlan, Plan, PublisherPlan
+    from pipeline.control.planning.plan import DecoderPlan, Plan, PublisherPlan
     from tests.unit.pipeline.control.conftest import PLAN
 
     plan = Plan(
@@ -44,7 +44,7 @@ def running(supervise, starters):
 @pytest.fixture
 def reload(running, clock):
     """Applies a text as the file."""
-    from pipeline.control.reload import Reload
+    from pipeline.control.changes.reload import Reload
 
     made = Reload(running, clock, threading.Event())
 
@@ -145,8 +145,8 @@ def test_a_refused_camera_goes_on_as_before_beside_one_that_is_applied(running, 
 
 def test_a_shared_feed_that_gets_another_camera_is_let_go_before_it_is_read_anew(supervise, starters, clock):
     """Else two readers would have the same camera, in one process or in two."""
-    from pipeline.control.changeover import Order
-    from pipeline.control.plan import DecoderPlan, Plan, PublisherPlan
+    from pipeline.control.changes.changeover import Order
+    from pipeline.control.planning.plan import DecoderPlan, Plan, PublisherPlan
     from tests.unit.pipeline.control.conftest import PLAN
 
     kafka = '{source: {kafka: {topic: t, brokers: ["127.0.0.1:9092"]}}}'
@@ -185,7 +185,7 @@ def test_whoever_dies_after_a_change_comes_back_with_it(running, reload, starter
 
 
 def test_an_owner_that_dies_while_it_settles_is_started_with_the_new_cameras_and_counted_once(running, starters, clock):
-    from pipeline.control.changeover import Order
+    from pipeline.control.changes.changeover import Order
 
     spec = running.spec
     owner = starters.newest("decode-0")
@@ -207,7 +207,7 @@ def test_an_owner_that_dies_while_it_settles_is_started_with_the_new_cameras_and
 
 
 def test_an_owner_that_does_not_let_go_is_ended_and_replaced(running, starters, clock):
-    from pipeline.control.changeover import Order
+    from pipeline.control.changes.changeover import Order
 
     spec = running.spec
     starters.newest("decode-0").is_answered = lambda _: False

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from operators.backbone.config import ModelConfig
-from pipeline.control.depot import PART_BYTES, Depot
-from pipeline.control.node_store import NodeStore, weights_file, with_weights_here
+from pipeline.control.actors.depot import PART_BYTES, Depot
+from pipeline.control.actors.node_store import NodeStore, weights_file, with_weights_here
 from pipeline.errors import PipelineError
 from pipeline.frame_path.publisher.artefacts import KEPT_VERSIONS, ArtefactStore
 
@@ -90,7 +90,7 @@ def test_what_is_nowhere_is_missing(there, tmp_path):
 
 
 def test_weights_come_in_parts_are_checked_and_kept_by_their_content(there, weights, monkeypatch):
-    monkeypatch.setattr("pipeline.control.depot.PART_BYTES", 100_000)
+    monkeypatch.setattr("pipeline.control.actors.depot.PART_BYTES", 100_000)
     model = ModelConfig(weights=str(weights))
     wanted = weights_file(model)
     data = weights.read_bytes()

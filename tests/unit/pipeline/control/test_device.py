@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pipeline.cli import gpu_check
-from pipeline.control.device import choose_device
+from pipeline.control.actors.device import choose_device
 
 ROOT = Path(__file__).resolve().parents[4]
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipeline.control.growth import QUIET_SECONDS, WINDOW_SECONDS, Growth
-from pipeline.control.plan import LaneUse
+from pipeline.control.planning.growth import QUIET_SECONDS, WINDOW_SECONDS, Growth
+from pipeline.control.planning.plan import LaneUse
 
 LANES = 2
 

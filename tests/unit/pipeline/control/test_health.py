@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.control.health import is_ready, judge
+from pipeline.control.serving.health import is_ready, judge
 from pipeline.control.snapshot import ActorStatus, PipelineSnapshot
 from pipeline.frame_path.publisher.published import PublisherSnapshot
 from pipeline.messages import CameraSnapshot, LedgerSnapshot

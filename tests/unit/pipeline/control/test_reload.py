@@ -10,14 +10,14 @@ from starlette.testclient import TestClient
 
 from pipeline.clock import SystemClock
 from pipeline.config import load_config
-from pipeline.control.applied import told
-from pipeline.control.file_watch import FileWatch, hangups
-from pipeline.control.http import build_app
+from pipeline.control.changes.applied import told
+from pipeline.control.changes.file_watch import FileWatch, hangups
+from pipeline.control.changes.reload import Reload
+from pipeline.control.changes.reload_triggers import ReloadTriggers
 from pipeline.control.model import ModelSpec
-from pipeline.control.reload import Reload
-from pipeline.control.reload_triggers import ReloadTriggers
+from pipeline.control.planning.specs import RunSpec
+from pipeline.control.serving.http import build_app
 from pipeline.control.snapshot import PipelineSnapshot
-from pipeline.control.specs import RunSpec
 from pipeline.errors import PipelineError
 
 CAMERAS = """\

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.config import load_config
 from pipeline.control.model import ModelSpec, model_spec
-from pipeline.control.plan import Plan, PublisherPlan
+from pipeline.control.planning.plan import Plan, PublisherPlan
 from pipeline.sources.kafka_topic import KafkaFeed
 from pipeline.sources.video_file import FileFeed
 from tests.clips import make_clip
@@ -26,7 +26,7 @@ SINKS = "sinks: {kafka: {brokers: ['127.0.0.1:9']}, jsonl: {path: out}}\n"
 def spec(tmp_path, monkeypatch):
     """Makes a `RunSpec` of a configuration with these sinks and this runtime."""
     monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # read when ray is imported: loopback alone
-    from pipeline.control.specs import RunSpec
+    from pipeline.control.planning.specs import RunSpec
 
     def made(sinks=SINKS, runtime=""):
         path = tmp_path / "cameras.yaml"

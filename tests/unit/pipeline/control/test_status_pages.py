@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from pipeline.control.http import HttpServer, build_app
+from pipeline.control.serving.http import HttpServer, build_app
 from pipeline.control.snapshot import ActorStatus, PipelineSnapshot, add_ledgers, close_ledger
 from pipeline.errors import PipelineError
 from pipeline.frame_path.publisher.published import PublisherSnapshot

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from pipeline.control.plan import DecoderPlan
+from pipeline.control.planning.plan import DecoderPlan
 from pipeline.errors import PipelineError
 from pipeline.frame_path.owner.ledger import Ledger, ledger_path
 from pipeline.messages import CameraSnapshot, LedgerSnapshot

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from operators.frames import Ticket
-from pipeline.control.growth import QUIET_SECONDS, WINDOW_SECONDS, Growth
-from pipeline.control.plan import LaneUse, Node, Offer
-from pipeline.control.planner import Planner
-from pipeline.control.reading_costs import KEEP_SECONDS, ReadingCosts
-from pipeline.control.topology import make_plan
+from pipeline.control.planning.growth import QUIET_SECONDS, WINDOW_SECONDS, Growth
+from pipeline.control.planning.plan import LaneUse, Node, Offer
+from pipeline.control.planning.planner import Planner
+from pipeline.control.planning.reading_costs import KEEP_SECONDS, ReadingCosts
+from pipeline.control.planning.topology import make_plan
 from pipeline.errors import PipelineError
 from pipeline.frame_path.owner.ledger import Ledger, ledger_path
 from tests.fakes_actors import steps

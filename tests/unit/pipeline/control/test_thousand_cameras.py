@@ -8,10 +8,10 @@ import pytest
 from prometheus_client import generate_latest
 
 from pipeline.clock import SystemClock
-from pipeline.control.plan import Offer
+from pipeline.control.planning.plan import Offer
+from pipeline.control.planning.topology import make_plan
+from pipeline.control.serving.telemetry import registry
 from pipeline.control.supervisor import Supervisor
-from pipeline.control.telemetry import registry
-from pipeline.control.topology import make_plan
 from pipeline.frame_path.owner.ledger import KEPT_LEDGERS, ledger_path
 from tests.bench.scale.control_plane import offer_for, run_spec
 from tests.bench.scale.still_actors import StillStarters

@@ -2,8 +2,8 @@
 
 from prometheus_client import generate_latest
 
+from pipeline.control.serving.telemetry import registry
 from pipeline.control.snapshot import PipelineSnapshot
-from pipeline.control.telemetry import registry
 from pipeline.messages import CameraSnapshot, LedgerSnapshot
 
 

@@ -11,7 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from operators.results import ViewSample
-from pipeline.control.http import build_app
+from pipeline.control.serving.http import build_app
 from pipeline.control.snapshot import PipelineSnapshot
 from pipeline.control.view_lessons import ViewLessons
 from pipeline.messages import Delivery

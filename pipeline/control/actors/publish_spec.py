@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.control.topology import publisher_index
+from pipeline.control.planning.topology import publisher_index
 from pipeline.frame_path.publisher.publisher import PublishedCamera
 from pipeline.secrets import Secrets
 from pipeline.sinks.config import EvidenceConfig, OutboxConfig, SinksConfig

@@ -20,8 +20,9 @@ from operators.retrieval.build_bank import LabelledPicture
 from operators.retrieval.vectors import SpaceMismatchError
 from pipeline.clock import Clock
 from pipeline.config.loader import Config
-from pipeline.control.bank_folder import keep_pictures
-from pipeline.control.bank_pictures import (
+from pipeline.control.actors.starters import SupervisedWorker
+from pipeline.control.banks.bank_folder import keep_pictures
+from pipeline.control.banks.bank_pictures import (
     Gathered,
     alert_item,
     file_items,
@@ -29,9 +30,8 @@ from pipeline.control.bank_pictures import (
     from_collection,
     nearest_to_line,
 )
-from pipeline.control.bank_request import Added, AddRequest, banks_of, checked, mistake
+from pipeline.control.banks.bank_request import Added, AddRequest, banks_of, checked, mistake
 from pipeline.control.snapshot import ActorKind
-from pipeline.control.starters import SupervisedWorker
 from pipeline.errors import PipelineError
 from pipeline.frame_path.publisher.artefacts import ArtefactStore
 from pipeline.frame_path.publisher.publisher import PublisherSnapshot

@@ -11,10 +11,10 @@ import ray
 from ray.actor import ActorHandle
 
 from pipeline.clock import SystemClock
-from pipeline.control.actor_base import Actor, on_node
-from pipeline.control.actor_calls import ActorWorker, RayAnalyzer, RayPublisher
-from pipeline.control.actor_log import fault_path, log_to
-from pipeline.control.plan import DecoderPlan
+from pipeline.control.actors.actor_base import Actor, on_node
+from pipeline.control.actors.actor_calls import ActorWorker, RayAnalyzer, RayPublisher
+from pipeline.control.actors.actor_log import fault_path, log_to
+from pipeline.control.planning.plan import DecoderPlan
 from pipeline.errors import PipelineError
 from pipeline.faults import watch_faults
 from pipeline.frame_path.owner.batching import BatchLimits

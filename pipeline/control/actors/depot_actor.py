@@ -8,8 +8,8 @@ from typing import Any
 import ray
 from ray.actor import ActorHandle
 
+from pipeline.control.actors.depot import Depot, WeightsFile
 from pipeline.control.cluster import STATE_RESOURCE
-from pipeline.control.depot import Depot, WeightsFile
 
 
 @ray.remote(max_restarts=-1, max_task_retries=-1)

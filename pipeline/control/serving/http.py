@@ -13,13 +13,13 @@ import uvicorn
 from fastapi import FastAPI, Header, HTTPException, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from pipeline.control.health import Verdict, is_ready, judge
-from pipeline.control.http_actions import Act, add_action_routes
-from pipeline.control.http_banks import Add, add_bank_routes
-from pipeline.control.http_config import Apply, add_config_routes
-from pipeline.control.http_scene import Learn, add_scene_routes
+from pipeline.control.serving.health import Verdict, is_ready, judge
+from pipeline.control.serving.http_actions import Act, add_action_routes
+from pipeline.control.serving.http_banks import Add, add_bank_routes
+from pipeline.control.serving.http_config import Apply, add_config_routes
+from pipeline.control.serving.http_scene import Learn, add_scene_routes
+from pipeline.control.serving.telemetry import registry
 from pipeline.control.snapshot import PipelineSnapshot
-from pipeline.control.telemetry import registry
 from pipeline.errors import PipelineError
 
 Take = Callable[[], PipelineSnapshot]

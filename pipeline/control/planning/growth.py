@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 
-from pipeline.control.plan import LaneUse
+from pipeline.control.planning.plan import LaneUse
 
 BUSY_SHARE = 0.85
 """Of the lanes' time in use; beyond this results grow old, whatever the rates are: frames wait for a lane."""

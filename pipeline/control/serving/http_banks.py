@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import Body, FastAPI, Header, Response
 
-from pipeline.control.bank_request import Added, AddRequest
-from pipeline.control.http_errors import refusal, wrong_request
+from pipeline.control.banks.bank_request import Added, AddRequest
+from pipeline.control.serving.http_errors import refusal, wrong_request
 from pipeline.errors import PipelineError
 
 Add = Callable[[AddRequest], Added]

@@ -16,10 +16,10 @@ from ray.actor import ActorHandle
 from operators.frames import Item
 from operators.results import Analysis, ModelInfo
 from pipeline.clock import SystemClock
-from pipeline.control.actor_base import Actor, on_node
-from pipeline.control.actor_calls import ActorWorker, RayDepot
-from pipeline.control.actor_log import log_to
-from pipeline.control.plan import AnalyzerPlan, LaneUse
+from pipeline.control.actors.actor_base import Actor, on_node
+from pipeline.control.actors.actor_calls import ActorWorker, RayDepot
+from pipeline.control.actors.actor_log import log_to
+from pipeline.control.planning.plan import AnalyzerPlan, LaneUse
 from pipeline.frame_path.lanes import LaneLimits, LanePool
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class AnalyzeActor(Actor):
     def _open(self, spec: ModelSpec, plan: AnalyzerPlan, depot: ActorHandle[Any] | None) -> None:
         import torch
 
-        from pipeline.control.device import choose_device
+        from pipeline.control.actors.device import choose_device
         from pipeline.control.model import build_analyzer
 
         log_to(spec.artefacts.parent, plan.name)

@@ -1,4 +1,4 @@
-"""What the supervisor asks of actors, and who starts them; `actors.py` starts the ones in Ray."""
+"""What the supervisor asks of actors, and who starts them; `ray_starters.py` starts the ones in Ray."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from operators.results import ModelInfo
+from pipeline.control.actors.publish_spec import PublishSpec
 from pipeline.control.member import Worker
 from pipeline.control.model import ModelSpec
-from pipeline.control.plan import AnalyzerPlan, DecoderPlan
-from pipeline.control.publish_spec import PublishSpec
+from pipeline.control.planning.plan import AnalyzerPlan, DecoderPlan
 from pipeline.frame_path.owner.batching import BatchLimits
 from pipeline.frame_path.owner.handles import FeedPlan
 

@@ -11,10 +11,10 @@ from pipeline.clock import Clock
 from pipeline.config.changes import CameraChange
 from pipeline.config.judged import Judged, judge, read_wanted
 from pipeline.config.problems import ConfigError
-from pipeline.control.applied import Applied, CameraAnswer
-from pipeline.control.camera_models import with_cameras
-from pipeline.control.changeover import Changeover, Order
-from pipeline.control.specs import RunSpec
+from pipeline.control.changes.applied import Applied, CameraAnswer
+from pipeline.control.changes.camera_models import with_cameras
+from pipeline.control.changes.changeover import Changeover, Order
+from pipeline.control.planning.specs import RunSpec
 from pipeline.errors import PipelineError
 from pipeline.sources.registry import group_feeds
 

@@ -6,11 +6,11 @@ import ray
 
 from operators.results import ModelInfo
 from pipeline.clock import SystemClock
-from pipeline.control.actor_base import Actor
-from pipeline.control.actor_calls import ActorWorker
-from pipeline.control.actor_log import log_to
+from pipeline.control.actors.actor_base import Actor
+from pipeline.control.actors.actor_calls import ActorWorker
+from pipeline.control.actors.actor_log import log_to
+from pipeline.control.actors.publish_spec import PublishSpec
 from pipeline.control.cluster import STATE_RESOURCE
-from pipeline.control.publish_spec import PublishSpec
 from pipeline.frame_path.publisher.action_request import Acted, ActionRequest
 from pipeline.frame_path.publisher.artefacts import ArtefactStore
 from pipeline.frame_path.publisher.collection import Collected

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 from collections.abc import Sequence
 
-from pipeline.control.changeover import Changeover, Control, Order
+from pipeline.control.changes.changeover import Changeover, Control, Order
 from pipeline.control.crew import Crew, CrewMember
 
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from operators.camera import CameraSpec
+from pipeline.control.actors.starters import SupervisedWorker
 from pipeline.control.crew import Crew
-from pipeline.control.plan import DecoderPlan, Feed, Plan
-from pipeline.control.specs import RunSpec
-from pipeline.control.starters import SupervisedWorker
+from pipeline.control.planning.plan import DecoderPlan, Feed, Plan
+from pipeline.control.planning.specs import RunSpec
 from pipeline.errors import PipelineError
 from pipeline.frame_path.owner.handles import FeedPlan
 from pipeline.frame_path.publisher.published import PublishedCamera

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from pipeline.control.applied import told
-from pipeline.control.file_watch import FileWatch
-from pipeline.control.reload import Reload
+from pipeline.control.changes.applied import told
+from pipeline.control.changes.file_watch import FileWatch
+from pipeline.control.changes.reload import Reload
 from pipeline.errors import PipelineError
 
 

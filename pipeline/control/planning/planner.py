@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from pipeline.clock import Clock
-from pipeline.control.growth import Growth
-from pipeline.control.plan import LaneUse, Node, Offer, Plan, Wish
-from pipeline.control.topology import make_plan, moves
+from pipeline.control.planning.growth import Growth
+from pipeline.control.planning.plan import LaneUse, Node, Offer, Plan, Wish
+from pipeline.control.planning.topology import make_plan, moves
 from pipeline.errors import PipelineError
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ import msgspec
 from operators.spelling import did_you_mean
 from operators.units import parse_seconds
 from pipeline.config.loader import Config
-from pipeline.control.bank_folder import CLASS_NAME
+from pipeline.control.banks.bank_folder import CLASS_NAME
 from pipeline.errors import PipelineError
 
 MAX_SECONDS = 60.0

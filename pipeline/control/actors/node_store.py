@@ -9,7 +9,7 @@ from typing import Protocol
 from operators.backbone.checkpoints import default_cache_dir
 from operators.backbone.config import ModelConfig
 from pipeline.config.check_model import is_path
-from pipeline.control.depot import WeightsFile
+from pipeline.control.actors.depot import WeightsFile
 from pipeline.errors import PipelineError
 from pipeline.frame_path.publisher.artefacts import ArtefactStore, write_whole
 

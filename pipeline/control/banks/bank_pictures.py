@@ -17,8 +17,8 @@ from operators.results import Analysis
 from operators.retrieval.build_bank import LabelledPicture
 from operators.rules.measure_table import parse_measure
 from pipeline.config.loader import Config
-from pipeline.control.bank_folder import kept_name
-from pipeline.control.bank_request import mistake
+from pipeline.control.banks.bank_folder import kept_name
+from pipeline.control.banks.bank_request import mistake
 from pipeline.errors import SourceError
 from pipeline.frame_path.owner.model_picture import model_picture
 from pipeline.frame_path.publisher.collection import MAX_PICTURES, Collected, evenly, only_subject

@@ -11,10 +11,10 @@ from operators.camera import CameraSpec
 from pipeline.config.load_plan import DECODE_CORES_PER_FPS, UNSTATED_FPS, decoded_rate
 from pipeline.config.loader import Config
 from pipeline.config.schema import CameraConfig, Span
-from pipeline.control.growth import Growth
+from pipeline.control.actors.publish_spec import PublishSpec
 from pipeline.control.model import ModelSpec
-from pipeline.control.plan import Plan, Wish
-from pipeline.control.publish_spec import PublishSpec
+from pipeline.control.planning.growth import Growth
+from pipeline.control.planning.plan import Plan, Wish
 from pipeline.frame_path.owner.handles import FeedPlan, OwnedCamera
 from pipeline.frame_path.publisher.publisher import PublishedCamera
 from pipeline.kafka_client import KafkaSecurity

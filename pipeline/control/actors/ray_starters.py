@@ -10,13 +10,13 @@ from typing import Any
 from ray.actor import ActorHandle
 
 from operators.results import ModelInfo
-from pipeline.control.actor_calls import ActorWorker
-from pipeline.control.analyze_actor import start_analyzer
-from pipeline.control.decode_actor import start_decoder
+from pipeline.control.actors.actor_calls import ActorWorker
+from pipeline.control.actors.analyze_actor import start_analyzer
+from pipeline.control.actors.decode_actor import start_decoder
+from pipeline.control.actors.publish_actor import start_publisher
+from pipeline.control.actors.publish_spec import PublishSpec
 from pipeline.control.model import ModelSpec
-from pipeline.control.plan import AnalyzerPlan, DecoderPlan
-from pipeline.control.publish_actor import start_publisher
-from pipeline.control.publish_spec import PublishSpec
+from pipeline.control.planning.plan import AnalyzerPlan, DecoderPlan
 from pipeline.frame_path.owner.batching import BatchLimits
 from pipeline.frame_path.owner.handles import FeedPlan
 

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pipeline.control.plan import AnalyzerPlan, DecoderPlan, Feed, Node, Offer, Plan, PublisherPlan, Wish
+from pipeline.control.planning.plan import AnalyzerPlan, DecoderPlan, Feed, Node, Offer, Plan, PublisherPlan, Wish
 
 DECODER = "decode-"
 """Decode actors are called so, with a number."""

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Protocol
 import msgspec
 from fastapi import Body, FastAPI, Header, Response
 
-from pipeline.control.applied import Applied
-from pipeline.control.http_errors import refusal, wrong_request
+from pipeline.control.changes.applied import Applied
+from pipeline.control.serving.http_errors import refusal, wrong_request
 from pipeline.errors import PipelineError
 
 CONFIG_APPLY = "/config/apply"

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import Body, FastAPI, Header, Response
 
-from pipeline.control.http_errors import refusal, wrong_request
+from pipeline.control.serving.http_errors import refusal, wrong_request
 from pipeline.control.view_lessons import LearnRequest, Learnt
 from pipeline.errors import PipelineError
 

@@ -1,0 +1,1 @@
+"""A class is added to a bank while everything runs."""

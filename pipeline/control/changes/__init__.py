@@ -1,0 +1,1 @@
+"""Cameras come, go and change while it runs."""

@@ -1,0 +1,1 @@
+"""What runs where: nodes and wishes in, a plan out; when another one is due."""

@@ -1,0 +1,1 @@
+"""The pages over HTTP: health, metrics, status, and what people ask of a running pipeline."""
