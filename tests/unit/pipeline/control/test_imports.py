@@ -19,4 +19,4 @@ def test_ray_is_imported_when_it_is_known_whether_to_listen_on_loopback_alone(mo
 
 @pytest.mark.parametrize("actor", ["decode_actor", "publish_actor", "depot_actor"])
 def test_processes_that_compute_nothing_start_without_torch(actor):
-    assert imported(f"pipeline.control.{actor}", "ray", "torch") == ["ray"]
+    assert imported(f"pipeline.control.actors.{actor}", "ray", "torch") == ["ray"]
