@@ -6,13 +6,14 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 from pathlib import Path
 from typing import Any, Self
+
+from ray.util import get_node_ip_address
 
 from pipeline.local.child import free_port
 
@@ -30,7 +31,7 @@ class AutoscalingRay:
     """
 
     def __init__(self, max_nodes: int) -> None:
-        host = socket.gethostbyname(socket.gethostname())
+        host = get_node_ip_address()
         self.address = f"{host}:{free_port()}"
         self._folder = Path(tempfile.mkdtemp(prefix="ray-"))  # short: its sockets lie in it
         self._config = self._folder / "autoscaler.json"
