@@ -64,8 +64,6 @@ class OneWorkerEach(LoadScopeScheduling):
 
 @cache
 def _shared_by(path: Path) -> str | None:
-    if path.name == "test_run_lifecycle.py":  # starts Rays of its own, for two minutes: beside all others
-        return None
     text = path.read_text(encoding="utf-8")
     return next((scope for words, scope in SHARED.items() if words in text), None)
 

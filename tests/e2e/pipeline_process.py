@@ -25,7 +25,7 @@ _ADDRESS = re.compile(r"http://(127\.0\.0\.1:\d+)/status")
 class PipelineProcess:
     """Started on enter; killed on exit if it still runs. `output` is everything that it printed."""
 
-    def __init__(self, config: Path, start_seconds: float = 150.0) -> None:
+    def __init__(self, config: Path, start_seconds: float = 300.0) -> None:
         self._config = config
         self._start_seconds = start_seconds
         self.output: list[str] = []

@@ -91,7 +91,7 @@ def configured(tmp_path, redis_server, prefix):
 @pytest.mark.ray
 @pytest.mark.redis
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(700)
 def test_driver_and_publisher_are_killed_in_a_muted_episode_and_redis_goes_away(configured, redis_server, prefix):
     config, count = configured
     client = redis.Redis.from_url(redis_server.url)
@@ -148,7 +148,7 @@ def _state(pipeline: PipelineProcess, camera: str) -> str:
 @pytest.mark.ray
 @pytest.mark.redis
 @pytest.mark.slow
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(500)
 def test_a_second_sigterm_leaves_at_once(configured, redis_server, ray_address):
     config, _ = configured
     config.write_text(config.read_text().replace("ray: local", f'ray: "{ray_address}"'))
