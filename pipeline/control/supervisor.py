@@ -24,7 +24,7 @@ from pipeline.control.changes.changeover import Changeover, Order
 from pipeline.control.crashes import Crashes
 from pipeline.control.crew import Crew, CrewMember
 from pipeline.control.draining import drain
-from pipeline.control.planning.plan import Feed, LaneUse, Plan
+from pipeline.control.planning.plan import Feed, LaneUse, Plan, Wish
 from pipeline.control.planning.planner import Planner
 from pipeline.control.planning.reading_costs import ReadingCosts
 from pipeline.control.planning.specs import RunSpec
@@ -95,8 +95,7 @@ class Supervisor:
         """One look at every node and actor; call it about once a second."""
         self._changes.step(self)
         uses = {worker.name: self._uses[worker.name] for worker in self._analyzers.running if worker.name in self._uses}
-        asked = self._spec.wish(self._costs.cores)
-        if not self.is_changing and (plan := self._planner.next(self._plan, asked, uses)) is not None:
+        if not self.is_changing and (plan := self._planner.next(self._plan, self._wish, uses)) is not None:
             self.carry_out(plan)
         self._analyzers.see_off()
         self._analyzers.watch("use", self._uses)
@@ -292,10 +291,13 @@ class Supervisor:
         if crash is not None and self._crashes.is_enough(crash[0]):
             self._isolate(crash[0])
 
+    def _wish(self) -> Wish:
+        return self._spec.wish(self._costs.cores)
+
     def _isolate(self, camera: str) -> None:
         """Its feed is read in a process of its own from the next start on, so that it takes down nobody else."""
         feed = self._plan.decoder(self._plan.decoder_of(camera)).feed_of(camera)
-        plan = isolate(self._plan, feed, self._planner.wish(self._spec.wish(self._costs.cores)))
+        plan = isolate(self._plan, feed, self._planner.wish(self._wish()))
         if plan is self._plan:
             return
         self._plan = plan

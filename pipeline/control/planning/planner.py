@@ -33,15 +33,17 @@ class Planner:
         """What the configuration asks for, with as many analyzers as the load needs now."""
         return asked if self._growth is None else replace(asked, analyzers=self._growth.target)
 
-    def next(self, plan: Plan, asked: Wish, uses: Mapping[str, LaneUse]) -> Plan | None:
-        """The plan to carry out instead of `plan`; None: it stays. `uses` of the analyzers that run."""
+    def next(self, plan: Plan, asked: Callable[[], Wish], uses: Mapping[str, LaneUse]) -> Plan | None:
+        """The plan to carry out instead of `plan`; None: it stays. `uses` of the analyzers that run; `asked`
+        is called where there is something to plan: it looks at every camera.
+        """
         was, self._offer = self._offer, self._seen_offer()
         why = "" if self._offer == was or self._offer is None else f"the cluster has {len(self._offer.nodes)} nodes now"
         if self._growth is not None and self._growth.look(self._clock.monotonic(), uses):
             why = f"{self._growth.share:.0%} of the lanes' time is in use, so there are {self._growth.target} analyzers"
         if not why or self._offer is None:
             return None
-        found = make_plan(self.wish(asked), self._offer, plan)
+        found = make_plan(self.wish(asked()), self._offer, plan)
         if found == plan:
             return None
         log.warning("%s: %s", why, "; ".join(moves(plan, found)) or "calls are shared out anew")

@@ -73,7 +73,7 @@ def _decoders(wish: Wish, offer: Offer, before: Sequence[DecoderPlan]) -> tuple[
     placed = {feed for each in kept for feed in each.feeds}
     for feed in _heaviest_first([feed for feed in wish.feeds if feed not in placed], wish):
         _join(decoders, feed, wish, offer)
-    return tuple(sorted(decoders, key=lambda each: int(each.name.removeprefix(DECODER))))
+    return tuple(sorted(decoders, key=_number))
 
 
 def _kept(wish: Wish, before: Sequence[DecoderPlan]) -> list[DecoderPlan]:
@@ -101,7 +101,7 @@ def _first_decoders(wish: Wish, offer: Offer) -> list[DecoderPlan]:
         place, feeds = groups[n]
         fresh = DecoderPlan(f"{DECODER}{n}", feeds, place=place)
         decoders.append(_at_home(fresh, wish, offer, decoders))
-    return sorted(decoders, key=lambda each: int(each.name.removeprefix(DECODER)))
+    return sorted(decoders, key=_number)
 
 
 def _even(feeds: Sequence[Feed], count: int, wish: Wish) -> list[tuple[Feed, ...]]:
@@ -153,7 +153,12 @@ def _heaviest_first(feeds: Sequence[Feed], wish: Wish) -> list[Feed]:
 
 
 def _next_name(decoders: Sequence[DecoderPlan]) -> str:
-    return f"{DECODER}{max((int(each.name.removeprefix(DECODER)) for each in decoders), default=-1) + 1}"
+    return f"{DECODER}{max(map(_number, decoders), default=-1) + 1}"
+
+
+def _number(actor: DecoderPlan | AnalyzerPlan) -> int:
+    """Of `decode-12`, 12."""
+    return int(actor.name.rpartition("-")[2])
 
 
 # --- analyzers, publishers, credits ---------------------------------------------------------------------------------
@@ -177,7 +182,7 @@ def _analyzers(wish: Wish, offer: Offer, before: Sequence[AnalyzerPlan]) -> tupl
         free = node.cpus - sum(each.lanes for each in kept if each.node == seat.node and not each.gpus)
         if seat.gpus or free > 0 or not kept:
             fresh.append(replace(seat, name=name, lanes=seat.lanes if seat.gpus or not kept else min(seat.lanes, free)))
-    return tuple(sorted((*kept, *fresh), key=lambda each: int(each.name.removeprefix(ANALYZER))))
+    return tuple(sorted((*kept, *fresh), key=_number))
 
 
 def _floating(wish: Wish, offer: Offer, before: Sequence[AnalyzerPlan]) -> tuple[AnalyzerPlan, ...]:
