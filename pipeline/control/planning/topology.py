@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
+from pipeline.control.planning.credits import share_credits
 from pipeline.control.planning.plan import AnalyzerPlan, DecoderPlan, Feed, Node, Offer, Plan, PublisherPlan, Wish
 
 DECODER = "decode-"
@@ -29,7 +30,7 @@ def make_plan(wish: Wish, offer: Offer, before: Plan | None = None) -> Plan:
     decoders = _decoders(wish, offer, () if before is None else before.decoders)
     analyzers = _analyzers(wish, offer, () if before is None else before.analyzers)
     publishers = _publishers([camera for feed in wish.feeds for camera in feed], wish.publishers)
-    return Plan(decoders, analyzers, publishers, _credits(decoders, analyzers, wish))
+    return Plan(decoders, analyzers, publishers, share_credits(decoders, analyzers, wish))
 
 
 def moves(before: Plan, after: Plan) -> list[str]:
@@ -56,7 +57,7 @@ def isolate(plan: Plan, feed: Feed, wish: Wish) -> Plan:
     why = "it crashed its decoder twice, so it is read alone"
     alone = replace(crowded, name=_next_name(plan.decoders), feeds=(feed,), why=why)
     decoders = (*(rest if each is crowded else each for each in plan.decoders), alone)
-    return replace(plan, decoders=decoders, credits=_credits(decoders, plan.analyzers, wish))
+    return replace(plan, decoders=decoders, credits=share_credits(decoders, plan.analyzers, wish))
 
 
 # --- decoders -------------------------------------------------------------------------------------------------------
@@ -161,7 +162,7 @@ def _number(actor: DecoderPlan | AnalyzerPlan) -> int:
     return int(actor.name.rpartition("-")[2])
 
 
-# --- analyzers, publishers, credits ---------------------------------------------------------------------------------
+# --- analyzers, publishers ------------------------------------------------------------------------------------------
 
 
 def _analyzers(wish: Wish, offer: Offer, before: Sequence[AnalyzerPlan]) -> tuple[AnalyzerPlan, ...]:
@@ -219,17 +220,3 @@ def _publishers(cameras: Sequence[str], count: int) -> tuple[PublisherPlan, ...]
 def publisher_index(camera: str, count: int) -> int:
     """Stable over restarts and machines: a camera's state lies with its publisher."""
     return int.from_bytes(hashlib.sha256(camera.encode()).digest()[:8], "big") % count
-
-
-def _credits(
-    decoders: Sequence[DecoderPlan], analyzers: Sequence[AnalyzerPlan], wish: Wish
-) -> dict[tuple[str, str], int]:
-    wanted = {each.name: wish.rate_of(each.feeds) for each in decoders}
-    total = sum(wanted.values()) or 1.0
-    given: dict[tuple[str, str], int] = {}
-    for analyzer in analyzers:
-        # One call more than there are lanes, so that a lane never waits for a hop and little waits for a lane.
-        slots = analyzer.lanes + 1 if analyzer.gpus == 0 else 4
-        for decoder in decoders:
-            given[decoder.name, analyzer.name] = max(1, round(slots * wanted[decoder.name] / total))
-    return given
