@@ -3,6 +3,7 @@
 # ruff: noqa: ARG002 - a fake takes what the real one takes
 
 from operators.results import ModelInfo
+from pipeline.control.actors.publish_spec import Promised
 from pipeline.errors import PipelineError
 from pipeline.frame_path.publisher.publisher import PublisherSnapshot
 from pipeline.messages import CameraSnapshot, LedgerSnapshot
@@ -29,6 +30,7 @@ class FakeActor:
     def __init__(self, number, name, diary, leases):
         self.number, self.name, self.actor, self.leases = number, name, f"{name}#{number}", leases
         self.diary = diary
+        self.pulses = []
         self.ledgers = {}
         self.use = None
         self.reading_cores = {}
@@ -41,7 +43,11 @@ class FakeActor:
         self._fail()
         return None if self.is_hung else 1000 + self.number
 
-    def pulse(self, method, limit_seconds, now):
+    def ask(self, method, now):
+        self.pulses.append((self.actor, "ask", method))
+
+    def pulse(self, method, limit_seconds, now, patience_seconds=0.0):
+        self.pulses.append((self.actor, "pulse", method))
         self._fail()
         self._asked_at = now if self._asked_at is None else self._asked_at
         if not self.is_hung:
@@ -104,6 +110,7 @@ class FakeStarters:
 
     def __init__(self):
         self.diary = []
+        self.pulses = []
         self.started = []
         self.prepare = lambda _: None
 
@@ -111,7 +118,7 @@ class FakeStarters:
         return self._start(plan.name, spec=spec)
 
     def start_publisher(self, spec, model, calls):
-        assert model == MODEL
+        assert model in (MODEL, Promised("about"))
         return self._start(spec.name, spec=spec)
 
     def start_decoder(self, plan, feeds, state_dir, limits):
@@ -119,7 +126,7 @@ class FakeStarters:
 
     def _start(self, name, leases=None, spec=None):
         actor = FakeActor(len(self.started), name, self.diary, leases or {})
-        actor.spec = spec
+        actor.spec, actor.pulses = spec, self.pulses
         self.prepare(actor)
         self.started.append(actor)
         return actor

@@ -22,6 +22,8 @@ RETIRING_SECONDS = 60.0
 """One that is no longer called has no calls under way after this; a call takes less."""
 READY_TIMEOUT_SECONDS = 180.0
 STARTING_PAUSE_SECONDS = 0.1
+PATIENCE_SECONDS = 0.1
+"""For the answers of a whole crew: they come within milliseconds, and what is late is seen in the next step."""
 
 CrewMember = Member[SupervisedWorker]
 
@@ -100,13 +102,15 @@ class Crew:
         return tuple(member.status for member in self._members)
 
     def watch(self, method: str, answers: dict[str, Any]) -> None:
-        """Calls `method` of each that runs, and notes by name what came back since."""
-        for member in self._members:
-            worker = member.running
-            if worker is None:
-                continue
+        """Calls `method` of each that runs, and notes by name what comes back at once, or came since."""
+        deadline = self._clock.monotonic() + PATIENCE_SECONDS
+        asked = [(member, worker) for member in self._members if (worker := member.running) is not None]
+        for _, worker in asked:
+            worker.ask(method, self._clock.monotonic())
+        for member, worker in asked:
+            now = self._clock.monotonic()
             try:
-                answer = worker.pulse(method, HUNG_SECONDS, self._clock.monotonic())
+                answer = worker.pulse(method, HUNG_SECONDS, now, max(0.0, deadline - now))
             except PipelineError as error:
                 self._on_lost(member, str(error))
                 continue
@@ -152,8 +156,25 @@ class Crew:
         except PipelineError as error:
             self._on_lost(member, str(error))
 
+    @property
+    def first_started(self) -> SupervisedWorker:
+        """It may not have answered yet.
+
+        Raises:
+            PipelineError: none is started.
+        """
+        found = next((member.worker for member in self._members if member.worker is not None), None)
+        if found is None:
+            raise PipelineError(f"no actor of kind {self._kind} is started yet", code="not_running")
+        return found
+
+    def begin(self) -> None:
+        """Starts all and waits for none; `await_all` does."""
+        for member in self._members:
+            member.step()
+
     def await_all(self, stop: threading.Event) -> None:
-        """Starts all, and returns when all have answered that can be started now.
+        """Starts those that are not, and returns when all have answered that can be started now.
 
         Raises:
             PipelineError: one could not start, with its own reason; or `stop` was set meanwhile (`stopped`).
@@ -161,7 +182,11 @@ class Crew:
         deadline = self._clock.monotonic() + READY_TIMEOUT_SECONDS
         waiting = list(self._members)
         while waiting:
-            waiting = [member for member in waiting if not member.step() and member.state != "waiting"]
+            waiting = [
+                member
+                for member in waiting
+                if member.running is None and not member.step() and member.state != "waiting"
+            ]
             failed = next((member for member in waiting if member.restarts), None)
             if failed is not None:
                 raise PipelineError(failed.status.reason, code="no_start", where=failed.name)

@@ -17,6 +17,7 @@ from operators.results import ModelInfo
 from pipeline.clock import Clock
 from pipeline.config.loader import Config
 from pipeline.control.accounts import Accounts
+from pipeline.control.actors.publish_spec import Promised
 from pipeline.control.actors.ray_starters import RayStarters
 from pipeline.control.actors.starters import Starters, SupervisedWorker
 from pipeline.control.changes.camera_changes import CameraChanges
@@ -75,13 +76,15 @@ class Supervisor:
             self._decoders.add(decoder.name, partial(self._start_decoder, decoder.name))
 
     def start(self, progress: Callable[[str], None], stop: threading.Event) -> None:
-        """Starts the model, then the publishers, then the readers; returns when all have answered.
+        """Starts the model, the publishers and the readers, side by side; returns when all have answered.
 
         Raises:
             PipelineError: an actor could not start, with its own reason; or `stop` was set meanwhile (`stopped`).
         """
         prune_ledgers(self._spec.state_dir, self._spec.cameras)
         progress("loading the model")
+        for crew in (self._analyzers, self._publishers, self._decoders):
+            crew.begin()  # each is a process, which takes seconds to start
         self._analyzers.await_all(stop)
         self._model = self._analyzers.running[0].call("about")
         progress("opening the sinks")
@@ -266,12 +269,13 @@ class Supervisor:
 
     def _start_analyzer(self, name: str) -> SupervisedWorker:
         calls = sum(count for (_, analyzer), count in self._plan.credits.items() if analyzer == name)
-        return self._starters.start_analyzer(self._spec.model, self._plan.analyzer(name), calls)
+        # Twice: more come while another analyzer is lost, and an actor cannot be told later.
+        return self._starters.start_analyzer(self._spec.model, self._plan.analyzer(name), 2 * calls)
 
     def _start_publisher(self, name: str) -> SupervisedWorker:
-        assert self._model is not None, "the model is loaded first"
+        model = self._model or Promised(self._analyzers.first_started.begin("about"))
         calls = 2 * len(self._plan.decoders)
-        return self._starters.start_publisher(self._spec.publish_spec(name, self._plan), self._model, calls)
+        return self._starters.start_publisher(self._spec.publish_spec(name, self._plan), model, calls)
 
     def _start_decoder(self, name: str) -> SupervisedWorker:
         plan = self._plan.decoder(name)
@@ -308,9 +312,11 @@ class Supervisor:
     # --- who talks to whom --------------------------------------------------------------------------------------
 
     def _analyzers_for(self, decoder: str) -> list[tuple[str, Any, int]]:
-        return [
-            (worker.name, worker.actor, self._plan.credits[decoder, worker.name]) for worker in self._analyzers.running
-        ]
+        """Those that it has credits at; while none of them is up, one call at each of the others."""
+        calls = self._plan.credits
+        running = self._analyzers.running
+        mine = [worker for worker in running if (decoder, worker.name) in calls]
+        return [(worker.name, worker.actor, calls.get((decoder, worker.name), 1)) for worker in mine or running]
 
     def publishers_for(self, decoder: str) -> dict[str, tuple[str, Any]]:
         """Of each camera of this decoder, where its publisher is up."""

@@ -98,7 +98,7 @@ class RayDepot:
 
 
 class ActorWorker:
-    """An actor as the supervisor holds it: ready or not, and one pulse at a time, never waiting."""
+    """An actor as the supervisor holds it: ready or not, and one pulse at a time, hardly waiting."""
 
     def __init__(self, name: str, actor: Any) -> None:
         self.name = name
@@ -117,15 +117,19 @@ class ActorWorker:
             return None
         return wait_for(self._ready, CALL_TIMEOUT_SECONDS, PipelineError, self.name)
 
-    def pulse(self, method: str, limit_seconds: float, now: float) -> Any:
-        """The answer to the call of `method` that is under way, None while there is none; then asks again.
+    def ask(self, method: str, now: float) -> None:
+        """Calls `method` for `pulse`, unless a call is under way."""
+        if self._pulse is None:
+            self._pulse, self._pulse_since = getattr(self.actor, method).remote(), now
+
+    def pulse(self, method: str, limit_seconds: float, now: float, patience_seconds: float = 0.0) -> Any:
+        """The answer to the call of `method`, waited for that patiently; None while there is none.
 
         Raises:
             PipelineError: the actor died, or has not answered for `limit_seconds` (code `timeout`).
         """
-        if self._pulse is None:
-            self._pulse, self._pulse_since = getattr(self.actor, method).remote(), now
-        if not _is_answered(self._pulse):
+        self.ask(method, now)
+        if not _is_answered(self._pulse, patience_seconds):
             if now - self._pulse_since > limit_seconds:
                 msg = f"no answer for {limit_seconds:g} s"
                 raise PipelineError(msg, code="timeout", where=self.name)
@@ -162,6 +166,6 @@ class ActorWorker:
         ray.kill(self.actor, no_restart=True)
 
 
-def _is_answered(ref: Any) -> bool:
-    done, _ = ray.wait([ref], timeout=0)
+def _is_answered(ref: Any, patience_seconds: float = 0.0) -> bool:
+    done, _ = ray.wait([ref], timeout=patience_seconds)
     return bool(done)

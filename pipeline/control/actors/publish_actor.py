@@ -9,7 +9,7 @@ from pipeline.clock import SystemClock
 from pipeline.control.actors.actor_base import Actor
 from pipeline.control.actors.actor_calls import ActorWorker
 from pipeline.control.actors.actor_log import log_to
-from pipeline.control.actors.publish_spec import PublishSpec
+from pipeline.control.actors.publish_spec import Promised, PublishSpec
 from pipeline.control.cluster import STATE_RESOURCE
 from pipeline.frame_path.publisher.action_request import Acted, ActionRequest
 from pipeline.frame_path.publisher.artefacts import ArtefactStore
@@ -23,9 +23,9 @@ from pipeline.sinks.registry import build_sinks
 class PublishActor(Actor):
     """`Publisher` with its sinks."""
 
-    def __init__(self, spec: PublishSpec, model: ModelInfo) -> None:
+    def __init__(self, spec: PublishSpec, model: ModelInfo | Promised) -> None:
         try:
-            self._open(spec, model)
+            self._open(spec, ray.get(model.answer) if isinstance(model, Promised) else model)
         except Exception as error:  # noqa: BLE001 - raised by `pid`
             self.failure = error
 
@@ -82,7 +82,7 @@ class PublishActor(Actor):
         return self._publisher.snapshot()
 
 
-def start_publisher(spec: PublishSpec, model: ModelInfo, calls: int) -> ActorWorker:
+def start_publisher(spec: PublishSpec, model: ModelInfo | Promised, calls: int) -> ActorWorker:
     """One publish actor, on a node that holds the state."""
     options = {"num_cpus": 0, "resources": {STATE_RESOURCE: 0.001}, "max_concurrency": calls + 4}
     return ActorWorker(spec.name, PublishActor.options(**options).remote(spec, model))

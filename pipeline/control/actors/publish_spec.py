@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pipeline.control.planning.topology import publisher_index
 from pipeline.frame_path.publisher.publisher import PublishedCamera
@@ -32,3 +33,11 @@ class PublishSpec:
     def owns(self, camera: str) -> bool:
         """Whether the camera is this publisher's, also one that is not configured any more."""
         return publisher_index(camera, self.place[1]) == self.place[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Promised:
+    """What an analyzer's `about` will answer: a publisher's process starts beside the model's and then waits for it."""
+
+    answer: Any
+    """What `begin` of the analyzer returned."""

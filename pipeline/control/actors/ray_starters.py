@@ -14,7 +14,7 @@ from pipeline.control.actors.actor_calls import ActorWorker
 from pipeline.control.actors.analyze_actor import start_analyzer
 from pipeline.control.actors.decode_actor import start_decoder
 from pipeline.control.actors.publish_actor import start_publisher
-from pipeline.control.actors.publish_spec import PublishSpec
+from pipeline.control.actors.publish_spec import Promised, PublishSpec
 from pipeline.control.model import ModelSpec
 from pipeline.control.planning.plan import AnalyzerPlan, DecoderPlan
 from pipeline.frame_path.owner.batching import BatchLimits
@@ -31,7 +31,7 @@ class RayStarters:
     def start_analyzer(self, spec: ModelSpec, plan: AnalyzerPlan, calls: int) -> ActorWorker:
         return start_analyzer(spec, plan, calls, self.depot)
 
-    def start_publisher(self, spec: PublishSpec, model: ModelInfo, calls: int) -> ActorWorker:
+    def start_publisher(self, spec: PublishSpec, model: ModelInfo | Promised, calls: int) -> ActorWorker:
         return start_publisher(spec, model, calls)
 
     def start_decoder(

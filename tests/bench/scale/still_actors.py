@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from operators.results import ModelInfo
-from pipeline.control.actors.publish_spec import PublishSpec
+from pipeline.control.actors.publish_spec import Promised, PublishSpec
 from pipeline.control.model import ModelSpec
 from pipeline.control.planning.plan import AnalyzerPlan, DecoderPlan
 from pipeline.frame_path.owner.batching import BatchLimits
@@ -38,8 +38,11 @@ class StillActor:
     def first_answer(self) -> int:
         return 1
 
-    def pulse(self, method: str, limit_seconds: float, now: float) -> Any:
-        del limit_seconds, now
+    def ask(self, method: str, now: float) -> None:
+        """`pulse` does it."""
+
+    def pulse(self, method: str, limit_seconds: float, now: float, patience_seconds: float = 0.0) -> Any:
+        del limit_seconds, now, patience_seconds
         return self.call(method)
 
     def call(self, method: str, *args: Any, timeout_seconds: float = 0.0) -> Any:
@@ -84,7 +87,7 @@ class StillStarters:
         del spec, calls
         return self._keep(StillActor(plan.name, {}))
 
-    def start_publisher(self, spec: PublishSpec, model: ModelInfo, calls: int) -> StillActor:
+    def start_publisher(self, spec: PublishSpec, model: ModelInfo | Promised, calls: int) -> StillActor:
         del model, calls
         ledgers = [SinkLedger("kafka", each.spec.camera, 200, {}, 0, 0) for each in spec.cameras]
         snapshot = PublisherSnapshot(sinks=[SinkHealth("kafka", True, 0, 0, None)], ledgers=ledgers)

@@ -26,6 +26,20 @@ def test_the_model_comes_first_then_publishers_then_readers_who_are_told_of_both
     ]
 
 
+def test_every_process_begins_while_the_model_still_loads(supervisor, starters):
+    starters.prepare = lambda actor: setattr(actor, "is_hung", actor.name == "analyze-0")
+    with pytest.raises(PipelineError, match="analyze-0: not ready within"):
+        supervisor.start(lambda _: None, threading.Event())
+    assert [each.name for each in starters.started] == ["analyze-0", "publish-0", "decode-0", "decode-1"]
+
+
+def test_a_step_asks_all_of_a_crew_before_it_waits_for_one(running, starters, clock):
+    starters.pulses.clear()
+    steps(running, clock, 1)
+    told = [(actor, what) for actor, what, method in starters.pulses if method == "beat"]
+    assert told == [("decode-0#2", "ask"), ("decode-1#3", "ask"), ("decode-0#2", "pulse"), ("decode-1#3", "pulse")]
+
+
 def test_a_dead_owner_is_replaced_under_a_higher_lease_and_the_other_is_left_alone(running, starters, clock):
     first = starters.newest("decode-0")
     first.failure = dead()
@@ -162,7 +176,7 @@ def test_what_cannot_start_at_first_ends_the_run_with_its_own_reason(supervisor,
     with pytest.raises(PipelineError, match="the broker refuses us") as caught:
         supervisor.start(lambda _: None, threading.Event())
     assert caught.value.code == "no_start"
-    assert starters.count("decode-0") == 0, "no camera is opened before there is somebody to publish"
+    assert starters.did("start") == [], "no camera is opened before there is somebody to publish"
 
 
 def test_an_actor_that_never_answers_ends_the_start_in_time(supervisor, starters, clock):
