@@ -43,6 +43,8 @@ class RuleState:
     """Rule time of the last start that notified people."""
     is_notified: bool = False
     """Whether the current or last episode notified people."""
+    why: str = ""
+    """What the first reading of the run said of itself, such as that a subject was lost below the picture."""
     tail: Tail | None = None
     """Of a rule whose threshold is learnt: what it has seen."""
 
@@ -91,7 +93,7 @@ class Transition:
     began_ns: int
     """Rule time of the first sample of the run that led to the start."""
     reason: str = ""
-    """Of an unknown reading, or `disarmed`."""
+    """Of an unknown reading, or `disarmed`; of an end also why there was nobody any more."""
 
 
 def step(
@@ -162,7 +164,7 @@ def _step_quiet(
     now = state.time_ns
     if not is_entered:
         return (replace(state, phase="idle", since_ns=now, samples=0) if state.phase == "pending" else state), ()
-    run = _extend(state, "pending")
+    run = _extend(state, "pending", reading)
     if not _spans(run, rule.hold):
         return run, ()
     cooldown_ns = round(rule.notify.cooldown * 1e9)
@@ -178,7 +180,8 @@ def _step_quiet(
         notified_ns=now if notify else run.notified_ns,
         is_notified=notify,
     )
-    return active, (_transition(name, "start", active, value=reading.value, reason=reading.reason),)
+    why = "" if reading.is_known else reading.reason
+    return active, (_transition(name, "start", active, value=reading.value, reason=why),)
 
 
 def _step_alerting(
@@ -187,18 +190,19 @@ def _step_alerting(
     now = state.time_ns
     if not is_beyond:
         return (replace(state, phase="active", since_ns=now, samples=0) if state.phase == "releasing" else state), ()
-    run = _extend(state, "releasing")
+    run = _extend(state, "releasing", reading)
     if not _spans(run, rule.release):
         return run, ()
     idle = replace(run, phase="idle", since_ns=now, samples=0)
-    return idle, (_transition(name, "end", idle, value=reading.value, reason=reading.reason),)
+    return idle, (_transition(name, "end", idle, value=reading.value, reason=reading.reason or run.why),)
 
 
-def _extend(state: RuleState, phase: Phase) -> RuleState:
+def _extend(state: RuleState, phase: Phase, reading: Reading) -> RuleState:
     """One more sample of the run; a new run begins where the phase changes."""
     now = state.time_ns
     if state.phase != phase:
-        return replace(state, phase=phase, since_ns=now, sample_ns=now, samples=1)
+        why = reading.reason if reading.is_known else ""
+        return replace(state, phase=phase, since_ns=now, sample_ns=now, samples=1, why=why)
     return replace(state, sample_ns=now, samples=state.samples + 1)
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from operators.camera import CameraSpec
-from operators.results import Analysis, Label, LineDistance, Subject
+from operators.results import Analysis, LineDistance, Subject
 from operators.rules.config import RuleConfig
+from operators.rules.counted import counted_by, label_of, polygon_of
 from operators.rules.measure_table import MEASURES, MeasureKind, MeasureSpec, Needs, parse_measure
-from operators.zones import touches, zone_mask
+from operators.zones import zone_mask
 
 __all__ = ["MEASURES", "MeasureKind", "MeasureSpec", "Needs", "Reading", "parse_measure", "read_measure"]
 
@@ -31,7 +32,7 @@ class Reading:
     """One standard deviation, in the unit of the value, where the measure knows it."""
     is_known: bool
     reason: str = ""
-    """Why it is not known, for people."""
+    """Why it is not known, or why there is nobody any more; for people."""
 
     @staticmethod
     def of(value: float, sigma: float | None = None) -> Reading:
@@ -50,7 +51,13 @@ class Reading:
 
 
 def read_measure(
-    spec: MeasureSpec, rule: RuleConfig, camera: CameraSpec, analysis: Analysis, held: Sequence[Subject] = ()
+    spec: MeasureSpec,
+    rule: RuleConfig,
+    camera: CameraSpec,
+    analysis: Analysis,
+    held: Sequence[Subject] = (),
+    *,
+    lost: Sequence[Subject] = (),
 ) -> Reading:
     """The number of `spec` at one frame.
 
@@ -61,6 +68,7 @@ def read_measure(
         analysis: Of the frame.
         held: Subjects that vanished at the bottom of the picture and that the tracker still carries; they count like
             those in view.
+        lost: Those that it carried until this frame: where one would have counted, the reading says so.
 
     Returns:
         Unknown where the empty view, the depth or a head is missing; known and None where no subject counts.
@@ -78,7 +86,13 @@ def read_measure(
         return Reading.unknown("the empty view has seen one light of two")
     if spec.needs.depth and (fault := _depth_fault(rule, analysis)):
         return Reading.unknown(fault)
-    return reader(spec, rule, camera, analysis, held)
+    reading = reader(spec, rule, camera, analysis, held)
+    if not (lost and reading.is_known and spec.needs.subjects):
+        return reading
+    counted = counted_by(rule, camera, lost, zone=spec.args[0] if spec.name == "count_in" else None)
+    if isinstance(counted, str) or not counted:
+        return reading
+    return replace(reading, reason=f"below the picture for {camera.scene.hold_below:.0f} s, not seen again")
 
 
 def _depth_fault(rule: RuleConfig, analysis: Analysis) -> str:
@@ -92,41 +106,12 @@ def _depth_fault(rule: RuleConfig, analysis: Analysis) -> str:
     return ""
 
 
-def _counted(
-    rule: RuleConfig, camera: CameraSpec, subjects: Sequence[Subject], zone: str | None = None
-) -> list[Subject] | str:
-    """Subjects that touch every zone asked for and have a wanted label; or why that cannot be told."""
-    zones = [name for name in (rule.in_, zone) if name is not None]
-    near = [each for each in subjects if all(touches(each.mask, _polygon(camera, name)) for name in zones)]
-    if rule.of is None:
-        return near
-    counted: list[Subject] = []
-    for subject in near:
-        label = _label_of(subject.labels, rule.of.head)
-        if label is None:
-            return f"head {rule.of.head} gave the subject no label"
-        if label.name in rule.of.is_:
-            counted.append(subject)
-    return counted
-
-
-def _polygon(camera: CameraSpec, zone: str) -> tuple[tuple[float, float], ...]:
-    if zone not in camera.zones:
-        msg = f"unknown zone {zone!r}: expected one of {', '.join(camera.zones) or 'none'} ({camera.camera})"
-        raise ValueError(msg)
-    return camera.zones[zone]
-
-
-def _label_of(labels: Sequence[Label], head: str) -> Label | None:
-    return next((label for label in labels if label.head == head), None)
-
-
 def _distance_to(
     spec: MeasureSpec, rule: RuleConfig, camera: CameraSpec, analysis: Analysis, held: Sequence[Subject]
 ) -> Reading:
     if fault := _hidden(rule, camera, analysis):
         return Reading.unknown(fault)
-    seen, gone = _counted(rule, camera, analysis.subjects), _counted(rule, camera, held)
+    seen, gone = counted_by(rule, camera, analysis.subjects), counted_by(rule, camera, held)
     if isinstance(seen, str):
         return Reading.unknown(seen)
     if isinstance(gone, str):
@@ -155,7 +140,7 @@ def _hidden(rule: RuleConfig, camera: CameraSpec, analysis: Analysis) -> str:
     if rule.in_ is None:
         return f"only {depth.valid_share:.0%} of the depth is valid" if depth.valid_share < MIN_VALID_SHARE else ""
     grid = (depth.metres.shape[0], depth.metres.shape[1])
-    inside = np.isfinite(depth.metres[zone_mask(_polygon(camera, rule.in_), grid)])
+    inside = np.isfinite(depth.metres[zone_mask(polygon_of(camera, rule.in_), grid)])
     if inside.sum() >= MIN_VALID_SHARE * inside.size:
         return ""
     return f"only {inside.sum()} of {inside.size} patches of zone {rule.in_} have valid depth"
@@ -183,7 +168,7 @@ def _nearest(believed: Sequence[LineDistance], doubted: Sequence[tuple[float, st
 def _count_in(
     spec: MeasureSpec, rule: RuleConfig, camera: CameraSpec, analysis: Analysis, held: Sequence[Subject]
 ) -> Reading:
-    counted = _counted(rule, camera, (*analysis.subjects, *held), zone=spec.args[0])
+    counted = counted_by(rule, camera, (*analysis.subjects, *held), zone=spec.args[0])
     return Reading.unknown(counted) if isinstance(counted, str) else Reading.of(float(len(counted)))
 
 
@@ -194,7 +179,7 @@ def _camera_depth(
     assert analysis.depth is not None
     metres = analysis.depth.metres
     grid = (metres.shape[0], metres.shape[1])
-    inside = metres[zone_mask(_polygon(camera, spec.args[0]), grid)].astype(np.float32)
+    inside = metres[zone_mask(polygon_of(camera, spec.args[0]), grid)].astype(np.float32)
     valid = inside[np.isfinite(inside)]
     if valid.size == 0 or valid.size < MIN_VALID_SHARE * inside.size:
         return Reading.unknown(f"only {valid.size} of {inside.size} patches of zone {spec.args[0]} have valid depth")
@@ -206,7 +191,7 @@ def _score(
 ) -> Reading:
     del rule, camera, held
     head, wanted = spec.args
-    label = _label_of(analysis.labels, head)
+    label = label_of(analysis.labels, head)
     if label is None:
         return Reading.unknown(f"head {head} is missing")
     if label.is_empty or label.is_unknown:
@@ -226,7 +211,7 @@ def _share_of(
         msg = f"unknown class {wanted!r}: head {head} knows {', '.join(found.classes[:5])}, ... ({camera.camera})"
         raise ValueError(msg)
     grid = (found.indices.shape[0], found.indices.shape[1])
-    inside = found.indices[zone_mask(_polygon(camera, zone), grid)]
+    inside = found.indices[zone_mask(polygon_of(camera, zone), grid)]
     if not inside.size:
         return Reading.unknown(f"zone {zone} covers no whole patch")
     return Reading.of(float((inside == found.classes.index(wanted)).mean()))
@@ -236,7 +221,7 @@ def _similarity(
     spec: MeasureSpec, rule: RuleConfig, camera: CameraSpec, analysis: Analysis, held: Sequence[Subject]
 ) -> Reading:
     del rule, camera, held
-    label = _label_of(analysis.labels, spec.args[0])
+    label = label_of(analysis.labels, spec.args[0])
     if label is None or not label.top:
         return Reading.unknown(f"head {spec.args[0]} is missing")
     return Reading.of(label.top[0][1])

@@ -37,3 +37,6 @@ class SceneConfig(Section):
 
     absorb_after: Seconds = 1800.0
     """A parked thing becomes part of the view after this long, unless an episode needs it."""
+    hold_below: Seconds = 600.0
+    """What sinks below the picture, nearer than the camera can see, keeps its last distance for this long at most; an
+    episode that it holds then ends, and says why. See docs/metres.md."""

@@ -60,6 +60,11 @@ class Track:
     def is_at_bottom(self) -> bool:
         return bool(self.subject.mask[-BOTTOM_ROWS:].any())
 
+    @property
+    def is_below(self) -> bool:
+        """Whether it must be below the picture, if it is not in view."""
+        return self.is_at_bottom and self.sightings >= MIN_SIGHTINGS_TO_HOLD and not self.is_covered
+
     def is_recent(self, rule_time_ns: int) -> bool:
         """Whether what is seen now may be this one."""
         away_ns = rule_time_ns - self.last_ns
@@ -68,8 +73,7 @@ class Track:
 
     def is_held(self, rule_time_ns: int, hold_seconds: float) -> bool:
         """Whether it counts although it is not in view."""
-        is_young = rule_time_ns - self.last_ns <= hold_seconds * 1e9
-        return self.is_at_bottom and self.sightings >= MIN_SIGHTINGS_TO_HOLD and is_young and not self.is_covered
+        return self.is_below and rule_time_ns - self.last_ns <= hold_seconds * 1e9
 
     def centre_at(self, rule_time_ns: int) -> tuple[float, float]:
         """Where it would be by now."""

@@ -31,6 +31,8 @@ class Tracks:
 
     tracks: tuple[Track, ...] = ()
     next_number: int = 1
+    lost: tuple[Subject, ...] = ()
+    """Who was held until this step, and is not believed to be below the picture any more."""
 
     def step(
         self, subjects: Sequence[Subject], rule_time_ns: int, hold_seconds: float
@@ -40,7 +42,7 @@ class Tracks:
         Args:
             subjects: of the frame, with what the frame alone says of them.
             rule_time_ns: of the frame.
-            hold_seconds: how long a subject that vanished at the bottom keeps counting (`scene.absorb_after`).
+            hold_seconds: how long a subject that vanished at the bottom keeps counting (`scene.hold_below`).
 
         Returns:
             The next state, the subjects with their `track` and its labels, and the *held* ones: last seen at the
@@ -61,7 +63,9 @@ class Tracks:
         rest = [track.beside(subjects, rule_time_ns) for track in unseen]
         held = tuple(track.subject for track in rest if track.is_held(rule_time_ns, hold_seconds))
         kept = _alive(rest, rule_time_ns, hold_seconds)
-        return Tracks((*seen, *kept), number), tuple(track.subject for track in seen), held
+        gone = [track for track in rest if track not in kept and track.is_below] if hold_seconds else []
+        lost = tuple(track.subject for track in gone)
+        return Tracks((*seen, *kept), number, lost), tuple(track.subject for track in seen), held
 
     def linger(self, before_ns: int, rule_time_ns: int, hold_seconds: float) -> Tracks:
         """The picture did not change: who was in view at `before_ns` still is. Nobody votes again."""

@@ -100,7 +100,7 @@ class Alarm:
         analysis, held = self._memory.follow(corrected(analysis, self._spec.metres))
         self._trails, subjects = self._trails.step(analysis.subjects, now)
         analysis = replace(analysis, subjects=subjects)
-        self._readings, self._last_ns = self._judge.read(analysis, held), now
+        self._readings, self._last_ns = self._judge.read(analysis, held, self._memory.lost), now
         self._step(now, t)
         return self._memory.learn(analysis, held, is_armed=self.is_armed)[1]
 

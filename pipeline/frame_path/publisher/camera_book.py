@@ -247,7 +247,7 @@ class CameraBook:
     def _read(self, analysis: Analysis, held: tuple[Subject, ...], fault: str) -> dict[str, Reading]:
         if self._is_frozen:
             return self._judge.unknown("camera frozen")
-        return self._judge.unknown(fault) if fault else self._judge.read(analysis, held)
+        return self._judge.unknown(fault) if fault else self._judge.read(analysis, held, self._scene.lost)
 
     def _look_again(self, look: Look | None, condition: Condition | None) -> dict[str, Reading]:
         if self._is_frozen:

@@ -55,10 +55,10 @@ class Judge:
         }
         self._meanings = {name: meaning_of(rule, spec) for name, rule in spec.rules.items()}
 
-    def read(self, analysis: Analysis, held: Sequence[Subject]) -> dict[str, Reading]:
-        """The measure of each rule at one frame."""
+    def read(self, analysis: Analysis, held: Sequence[Subject], lost: Sequence[Subject] = ()) -> dict[str, Reading]:
+        """The measure of each rule at one frame. `held`, `lost`: see `read_measure`."""
         return {
-            name: read_measure(self._measures[name], rule, self._spec, analysis, held)
+            name: read_measure(self._measures[name], rule, self._spec, analysis, held, lost=lost)
             for name, rule in self._spec.rules.items()
         }
 

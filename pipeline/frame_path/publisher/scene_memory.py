@@ -28,7 +28,7 @@ class SceneMemory:
         self._spec = spec
         self._tracks = Tracks.from_dict(tracks) if tracks else Tracks()
         self._learner = learner
-        self._hold_seconds = 0.0 if spec.view is None else spec.scene.absorb_after
+        self._hold_seconds = 0.0 if spec.view is None else spec.scene.hold_below
 
     def follow(self, analysis: Analysis) -> tuple[Analysis, tuple[Subject, ...]]:
         """The analysis with tracks and what these are called, and the held subjects."""
@@ -36,6 +36,11 @@ class SceneMemory:
             analysis.subjects, analysis.times.rule_time_ns, self._hold_seconds
         )
         return replace(analysis, subjects=subjects), held
+
+    @property
+    def lost(self) -> tuple[Subject, ...]:
+        """Who was held until the newest frame, and is not any more: not seen again for `scene.hold_below`."""
+        return self._tracks.lost
 
     def linger(self, before_ns: int, time_ns: int) -> None:
         """The picture did not change: who was in view at `before_ns` still is."""

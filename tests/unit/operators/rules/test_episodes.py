@@ -196,6 +196,31 @@ def test_a_muted_start_tells_nobody_and_begins_no_cooldown():
     ]
 
 
+def test_an_end_says_why_there_is_nobody_any_more_and_not_what_a_later_run_does_not_know():
+    lost = Reading(None, None, is_known=True, reason="below the picture for 600 s, not seen again")
+    run = Run(rule(release="1s"))
+    run.at(0, 2.0)
+    run.read(1, lost)
+    assert run.at(2, None) == ["end"]
+    assert run.out[-1].reason == lost.reason
+    again = Run(rule(release="1s"))
+    again.at(0, 2.0)
+    again.read(1, lost)
+    again.at(1.5, 2.0)
+    again.at(2, None)
+    assert again.at(3, None) == ["end"]
+    assert again.out[-1].reason == "", "somebody came between: he then left in view"
+
+
+def test_a_start_gives_no_reason_but_that_of_an_unknown_reading():
+    run = Run(rule())
+    run.read(0, Reading(2.0, 0.1, is_known=True, reason="below the picture for 600 s, not seen again"))
+    assert (run.kinds, run.out[0].reason) == (["start"], "")
+    alarmed = Run(rule(on_unknown="alarm"))
+    alarmed.unknown(0)
+    assert (alarmed.kinds, alarmed.out[0].reason) == (["start"], "camera lost")
+
+
 def test_disarming_ends_an_episode_and_forgets_a_pending_one():
     run = Run(rule())
     run.at(0, 2.0)

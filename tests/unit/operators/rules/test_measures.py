@@ -35,9 +35,9 @@ def analysis(subjects=(), *, depth_metres=5.0, valid_share=1.0, is_calibrated=Tr
     )
 
 
-def read(measure, frame, held=(), **rule):
+def read(measure, frame, held=(), lost=(), **rule):
     config = RuleConfig(measure=measure, enter="< 3 m", exit="> 4 m", **rule)
-    return read_measure(parse_measure(measure), config, CAMERA, frame, held)
+    return read_measure(parse_measure(measure), config, CAMERA, frame, held, lost=lost)
 
 
 @pytest.mark.parametrize(
@@ -198,3 +198,22 @@ def test_what_is_not_built_says_so(measure):
 def test_every_measure_is_built_or_says_that_it_is_not():
     built = {"distance_to", "count_in", "camera_depth", "score", "share_of", "similarity"}
     assert {name for name, kind in MEASURES.items() if kind.is_built} == built
+
+
+@pytest.mark.parametrize(
+    ("measure", "rule", "is_said"),
+    [
+        ("distance_to(dock)", {}, True),
+        ("distance_to(dock)", {"in": "left"}, True),
+        ("distance_to(dock)", {"in": "right"}, False),
+        ("distance_to(dock)", {"of": {"head": "vehicles", "is": ["truck"]}}, False),
+        ("count_in(left)", {}, True),
+        ("count_in(right)", {}, False),
+        ("camera_depth(left).p05", {}, False),
+    ],
+)
+def test_a_reading_says_that_somebody_who_would_have_counted_was_lost_below_the_picture(measure, rule, is_said):
+    found = read(measure, analysis(), lost=[subject(0, 2.0)], **rule)
+    assert found.is_known
+    assert found.reason == ("below the picture for 600 s, not seen again" if is_said else "")
+    assert read(measure, analysis(), **rule).reason == ""

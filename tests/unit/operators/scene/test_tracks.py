@@ -80,6 +80,25 @@ def test_the_hold_times_out():
     assert tracks.tracks == ()
 
 
+def test_who_is_not_seen_again_is_lost_once_when_the_hold_times_out():
+    away = [(0.0, [subject(10, 10)]), (0.5, [subject(12, 10, 2.6)]), (30.5, [])]
+    _, tracks = run(away, hold_seconds=30.0)
+    assert tracks.lost == ()
+    tracks, _, _ = tracks.step([], 31 * SECOND, 30.0)
+    assert [each.distances[0].metres for each in tracks.lost] == [2.6]
+    tracks, _, _ = tracks.step([], 32 * SECOND, 30.0)
+    assert tracks.lost == ()
+
+
+def test_who_came_back_into_view_is_not_lost():
+    away = [(0.0, [subject(10, 10)]), (0.5, [subject(12, 10)]), (10.0, [])]
+    back = [(20.0, [subject(7, 11, 4.2)]), (22.5, []), (40.0, []), (60.0, [])]
+    tracks = Tracks()
+    for seconds, subjects in (*away, *back):
+        tracks, _, _ = tracks.step(subjects, int(seconds * SECOND), 30.0)
+        assert tracks.lost == ()
+
+
 def test_state_survives_json():
     _, tracks = run([(0.0, [subject(10, 10)]), (0.5, [subject(12, 10, 2.7)])])
     again = Tracks.from_dict(json.loads(json.dumps(tracks.to_dict())))

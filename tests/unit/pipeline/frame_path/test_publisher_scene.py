@@ -271,3 +271,38 @@ def test_what_was_learnt_while_the_publisher_was_down_is_gone_on_from(tmp_path):
     made.close(1.0)
     learnt = [body(each) for each in sink.seen if each.kind == "scene" and body(each)["change"] == "view_learnt"]
     assert {each["lights"] for each in learnt} == {4}
+
+
+def low(metres):
+    """Somebody at the bottom of the picture."""
+    mask = np.zeros(GRID, dtype=bool)
+    mask[-3:, 10:14] = True
+    return dataclasses.replace(subject(metres), box=(10 / 28, 13 / 16, 0.5, 1.0), mask=mask)
+
+
+def sunk(tmp_path, hold_below, seconds):
+    """Alerts of a forklift that sinks below the picture and is not seen again, one frame a second."""
+    made = camera(too_close=rule())
+    scene = made.spec.scene.model_copy(update={"hold_below": hold_below})
+    made = dataclasses.replace(made, spec=dataclasses.replace(made.spec, scene=scene))
+    found = publisher(tmp_path, [made], [sink := HandSink()])
+    for seq in range(3):
+        deliver(found, replaced(looked(seq), subjects=(low(2.4 - 0.1 * seq),)))
+    for seq in range(3, seconds):
+        deliver(found, looked(seq))
+    found.close(1.0)
+    return sink, [body(each) for each in sink.seen if each.kind == "alert"]
+
+
+def test_what_sank_below_the_picture_and_is_not_seen_again_ends_its_episode_and_the_end_says_why(tmp_path):
+    sink, alerts = sunk(tmp_path, 20.0, 40)
+    assert ids(sink.seen, "alert") == [f"{CAMERA}/too_close/1/start", f"{CAMERA}/too_close/1/end"]
+    assert alerts[-1]["reason"] == "below the picture for 20 s, not seen again"
+    assert alerts[-1]["text"].endswith("nearest 2.2 m (below the picture for 20 s, not seen again)")
+    held = [each for each in results(sink) if any(subject["is_held"] for subject in each["subjects"])]
+    assert len(held) == 20
+
+
+def test_until_then_the_episode_goes_on(tmp_path):
+    sink, _ = sunk(tmp_path, 600.0, 120)
+    assert ids(sink.seen, "alert") == [f"{CAMERA}/too_close/1/start"]
