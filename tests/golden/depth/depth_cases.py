@@ -59,16 +59,18 @@ class Case:
 S = ARCHITECTURES["dinov2_vits14"]
 SMALL = tuple(replace(ARCHITECTURES[f"dinov2_vit{letter}14"], depth=4) for letter in "blg")
 """The other sizes at their true widths, with four blocks that are all tapped."""
-PICTURES = ((224, 224), (518, 518), (480, 640), (225, 381))
-TENSORS = ((224, 224), (518, 518), (490, 644), (238, 392))
+PICTURES = ((518, 518), (480, 640), (225, 381))
+"""The size that positions were trained at, that of the data set, and one that is padded on every side."""
+TENSORS = ((224, 224), (518, 518), (238, 392))
 
 CASES = (
-    *(Case("linear", "kitti", S, size) for size in PICTURES[2:]),
+    Case("linear", "kitti", S, (225, 381)),
     *(Case("linear4", "nyu", S, size) for size in PICTURES),
-    *(Case("dpt", "nyu" if index % 2 else "kitti", S, size) for index, size in enumerate(PICTURES)),
+    Case("dpt", "kitti", S, (224, 224)),
+    Case("dpt", "nyu", S, (225, 381)),
     *(Case("relative", "", S, size, is_network_input=True) for size in TENSORS),
-    *(Case("indoor", "", S, size, is_network_input=True) for size in TENSORS[::2]),
-    Case("outdoor", "", S, TENSORS[3], is_network_input=True),
+    Case("indoor", "", S, (224, 224), is_network_input=True),
+    Case("outdoor", "", S, (238, 392), is_network_input=True),
     Case("relative", "", S, (240, 320)),
     Case("indoor", "", S, (225, 381)),
     *(Case("linear4", "kitti", arch, (98, 126)) for arch in SMALL),

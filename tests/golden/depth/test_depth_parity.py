@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -74,13 +76,22 @@ def test_depth_equals_the_authors(case: Case, folder: Path) -> None:
         assert relative(summary(ours(case, folder)), golden[case.key]) < TOLERANCE
 
 
-def small(kind: str, letter: str) -> Case:
+Models = Callable[[Case], tuple[VisionTransformer, DepthModel]]
+
+
+@pytest.fixture(scope="module")
+def loaded(folder: Path) -> Models:
+    """As `models`, each case once; for small ones."""
+    return cache(lambda case: models(case, folder))
+
+
+def small(kind: str, letter: str = "b") -> Case:
     return next(case for case in CASES if case.kind == kind and case.arch.name == f"dinov2_vit{letter}14")
 
 
-def error(case: Case, folder: Path, *, is_normed: bool | None = None, **about) -> float:
+def error(case: Case, loaded: Models, *, is_normed: bool | None = None, **about) -> float:
     """Of one change to what the head says about itself."""
-    backbone, head = models(case, folder)
+    backbone, head = loaded(case)
     head = replace(head, about=replace(head.about, **about))
     is_normed = head.about.is_normed if is_normed is None else is_normed
     taps = taps_of(backbone, head, network_input(case.size), is_normed=is_normed)
@@ -89,22 +100,22 @@ def error(case: Case, folder: Path, *, is_normed: bool | None = None, **about) -
         return relative(summary(head.raw_map(taps, grid, case.size)[0]), golden[case.key])
 
 
-def test_the_goldens_see_the_final_norm(folder: Path) -> None:
-    for case in (small("dpt", "b"), small("relative", "b"), small("linear4", "b")):
-        assert error(case, folder) < TOLERANCE
-        assert error(case, folder, is_normed=not case.is_depth_anything) > 100 * TOLERANCE
+def test_the_goldens_see_the_final_norm(loaded: Models) -> None:
+    for case in (small("dpt"), small("relative"), small("linear4")):
+        assert error(case, loaded) < TOLERANCE
+        assert error(case, loaded, is_normed=not case.is_depth_anything) > 100 * TOLERANCE
 
 
-def test_the_goldens_see_the_least_depth_and_the_clamp(folder: Path) -> None:
-    assert error(small("dpt", "b"), folder, form="relu") > 5 * TOLERANCE  # 0.001 of 9 m
-    assert error(small("dpt", "l"), folder, range_metres=(0.001, 80.0)) > 100 * TOLERANCE
-    assert error(small("linear4", "b"), folder, range_metres=(0.001, 10.0)) > 100 * TOLERANCE
+def test_the_goldens_see_the_least_depth_and_the_clamp(loaded: Models) -> None:
+    assert error(small("dpt"), loaded, form="relu") > 5 * TOLERANCE  # 0.001 of 9 m
+    assert error(small("dpt", "l"), loaded, range_metres=(0.001, 80.0)) > 100 * TOLERANCE
+    assert error(small("linear4"), loaded, range_metres=(0.001, 10.0)) > 100 * TOLERANCE
 
 
-def test_the_goldens_see_corners_that_are_not_aligned(folder: Path, monkeypatch) -> None:
+def test_the_goldens_see_corners_that_are_not_aligned(loaded: Models, monkeypatch) -> None:
     def enlarged(x: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
         return torch.nn.functional.interpolate(x, size=size, mode="bilinear", align_corners=False)
 
     monkeypatch.setattr(dpt_layers, "enlarged", enlarged)
-    for case in (small("dpt", "b"), small("relative", "l")):
-        assert error(case, folder) > 100 * TOLERANCE
+    for case in (small("dpt"), small("relative")):
+        assert error(case, loaded) > 100 * TOLERANCE
