@@ -19,7 +19,8 @@ class ModelConfig(Section):
     backbone: str = "dinov2_vits14"
     """Architecture: dinov2_vit{s,b,l,g}14, with `_reg4` for registers; dinov3_vit{s,b,l}16, dinov3_vit{s,h}16plus."""
     weights: str = "official"
-    """`official`, `standin`, `random`, or the path of a file; never one instead of another."""
+    """`official`, `standin`, `random`, the path of a file, or its address: `https://…`, `s3://bucket/x.pth` and what
+    else fsspec knows; never one instead of another. `#sha256=…` behind an address says what must come."""
     shapes: tuple[Size, ...] = ((224, 392), (224, 294), (224, 224))
     """Height x width, multiples of the backbone's patch (the number in its name); each camera gets the nearest one.
     Left out with DINOv3: 224x400, 224x304, 224x224."""

@@ -102,7 +102,7 @@ class DepthHead(CheckpointSection):
     checkpoint: str = "simulated"
     """`simulated` (fitted on simulated pictures), `fit_for_view` (the same for this camera's pose), `depth_anything`
     (the head in the file of a Depth Anything backbone), an official name such as `kitti_linear4` or `nyu_dpt`, or the
-    path of a head."""
+    path or address of a head."""
 
     @property
     def needs_view(self) -> bool:
@@ -117,7 +117,8 @@ class ClassifyHead(CheckpointSection):
 
     kind: Literal["classify"]
     checkpoint: str
-    """`imagenet_linear`, `imagenet_linear4`, or the path of a head: Meta's, Hugging Face's or one of `fit classify`."""
+    """`imagenet_linear`, `imagenet_linear4`, or the path or address of a head: Meta's, Hugging Face's or one of
+    `fit classify`."""
 
 
 class SegmentHead(CheckpointSection):
@@ -128,8 +129,8 @@ class SegmentHead(CheckpointSection):
 
     kind: Literal["segment"]
     checkpoint: str
-    """`ade20k_linear`, `ade20k_ms`, `voc2012_linear`, `voc2012_ms`, or the path of a head: Meta's, or one of
-    `fit segment`."""
+    """`ade20k_linear`, `ade20k_ms`, `voc2012_linear`, `voc2012_ms`, or the path or address of a head: Meta's, or
+    one of `fit segment`."""
     mask: bool = False
     """Whether results carry the class of each patch besides the shares."""
 
@@ -141,7 +142,7 @@ class KnnHead(HeadSection):
 
     kind: Literal["knn"]
     bank: str
-    """Folder made by `bank build`."""
+    """Folder made by `bank build`, or the address of one or of its `bank.safetensors`."""
     vote: Literal["paper", "balanced", "whitened"] = "whitened"
     """`paper`: Meta's kNN evaluation; `balanced`: the same, each class's vote divided by its number of pictures;
     `whitened`: each class speaks by its three nearest pictures, where pictures of one class vary evenly in every
@@ -175,11 +176,11 @@ class WordsHead(HeadSection):
 
     kind: Literal["words"]
     weights: str
-    """Path of Meta's `dinov2_vitl14_reg4_dinotxt_tet1280d20h24l_vision_head.pth`."""
+    """Path or address of Meta's `dinov2_vitl14_reg4_dinotxt_tet1280d20h24l_vision_head.pth`."""
     text: str
-    """Path of `dinov2_vitl14_reg4_dinotxt_tet1280d20h24l_text_encoder.pth`, read once, when the program starts."""
+    """Path or address of `dinov2_vitl14_reg4_dinotxt_tet1280d20h24l_text_encoder.pth`, read once, at the start."""
     vocabulary: str
-    """Path of `bpe_simple_vocab_16e6.txt.gz`."""
+    """Path or address of `bpe_simple_vocab_16e6.txt.gz`."""
     classes: dict[str, str | tuple[str, ...]]
     """Name to a sentence such as `a forklift at a dock`, or to several, whose mean counts. Scores are shares among
     these classes: name also what stands there otherwise."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from operators.analyzer import Analyzer
 from operators.backbone import Engine
 from operators.camera import CameraSpec
+from pipeline.config.files_here import fetched
 from pipeline.config.loader import Config
 from pipeline.control.model import ModelSpec, build_analyzer, load_engine, model_spec
 from pipeline.frame_path.publisher.artefacts import ArtefactStore
@@ -58,7 +59,7 @@ class Model:
         alone = replace(config, cameras={camera: found})
         if self._engine is None:
             progress("loading the weights", 0, 1)
-            self._engine = load_engine(config.model)
+            self._engine = load_engine(fetched(config, lambda said: progress(said, 0, 1)).model)
         model = model_spec(alone, self._engine, progress)
         analyzer = build_analyzer(model, engine=self._engine)
         return Fitted(alone, model, model.camera(camera), analyzer)

@@ -13,6 +13,7 @@ from operators.backbone import WeightsError
 from pipeline.cli.app import UserError
 from pipeline.cli.table import CameraTable, Seen, dropped
 from pipeline.clock import SystemClock
+from pipeline.config.files_here import fetched
 from pipeline.config.head_notes import head_notes
 from pipeline.config.loader import Config, load_config
 from pipeline.config.problems import ConfigError
@@ -58,8 +59,10 @@ def run_pipeline(config: Config, drain_seconds: float, screen: IO[str]) -> bool:
         latest[:] = [snapshot]
         table.show(snapshot)
 
-    for camera, found in config.cameras.items():
-        for note in head_notes(config, camera, size_without_connecting(camera, found.source)):
+    if (whole := fetched(config, table.say)) is not config:
+        check_ready(whole)
+    for camera, found in whole.cameras.items():
+        for note in head_notes(whole, camera, size_without_connecting(camera, found.source)):
             table.say(f"{camera}: {note}")
     model = model_spec(config, progress=lambda what, done, of: table.say(f"{what}: {done} of {of}"))
     with started(config, model, SystemClock(), table.say, hangups()) as running:

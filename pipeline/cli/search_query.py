@@ -98,12 +98,13 @@ def query_of(asked: Asked, config: Config, gallery: Gallery, pictures: Pictures)
 def _of_picture(asked: Asked, config: Config, gallery: Gallery) -> Query:
     from operators.retrieval.query import embed_query
     from pipeline.cli.inputs import read_rgb
+    from pipeline.config.files_here import here
     from pipeline.control.model import load_engine
 
     path = Path(asked.text)
     rgb = read_rgb(path)
     try:
-        vectors = embed_query(load_engine(config.model), rgb, config.model.shapes, asked.box)
+        vectors = embed_query(load_engine(here(config).model), rgb, config.model.shapes, asked.box)
     except ValueError as error:
         raise UserError(f"--box: {error}") from None
     ours = {vectors.frame_space, vectors.subject_space}

@@ -41,8 +41,10 @@ def query_of_text(sentence: str, config: Config, gallery: Gallery) -> Query:
     """
     from operators.heads.words import embed_sentence, space_of_words
     from operators.words.tokenizer import Tokenizer
+    from pipeline.config.files_here import here
 
     shelves = _shelves(gallery)
+    config = here(config)
     name, head = _head(config)
     try:
         Tokenizer.load(Path(head.vocabulary)).numbers([sentence])

@@ -34,10 +34,12 @@ def validate(
     Exits 2 for mistakes, for parts that are not built and for more pictures than the model gives, 3 for files or
     secrets that are not on this machine and for heads that do not fit the weights, 1 if a probe failed.
     """
-    loaded = load(config)
+    written = load(config)
+    from pipeline.config.files_here import here
     from pipeline.config.readiness import not_built, not_there  # brings torch, which a mistake need not wait for
     from pipeline.control.drive_ins_here import drive_ins_here, out_of_range, tight_rules
 
+    loaded = here(written)
     answers = _probe(loaded) if probe else []
     sizes = {camera: size for each in answers for camera, size in each.sizes.items()}
     typer.echo(f"{config}: right; {len(loaded.cameras)} cameras, site {loaded.site.name} ({loaded.site.timezone})")
@@ -46,6 +48,8 @@ def validate(
         for line in _camera_lines(loaded, camera, found, size):
             typer.echo(line)
     unbuilt, missing = not_built(loaded), not_there(loaded)
+    told = {each.place for each in missing}
+    missing += [each for each in _unreachable(written) if each.place not in told]
     engine = None
     if (measure or loaded.heads) and all(each.place != ("model", "weights") for each in missing):
         engine = _engine(loaded)
@@ -165,6 +169,19 @@ def _plan(config: Config, engine: Engine | None) -> LoadPlan | None:
     return plan
 
 
+def _unreachable(config: Config) -> list[Problem]:
+    """Addresses that give no file now; tells of those that do. Libraries that lack are told by `not_there`."""
+    from pipeline.config.files_here import awaited
+
+    problems: list[Problem] = []
+    for place, shown, why in awaited(config):
+        if why:
+            problems.append(Problem(config.mark(place), place, why))
+        else:
+            typer.echo(f"{'.'.join(map(str, place))}: {shown} can be had and is not here yet; `run` fetches it")
+    return problems
+
+
 def _unfit(config: Config, engine: Engine) -> list[Problem]:
     from pipeline.control.head_faults import head_faults
 
@@ -190,8 +207,11 @@ def _engine(config: Config) -> Engine | None:
     from operators.backbone import Engine, WeightsError, load_backbone
     from operators.backbone.checkpoints import default_cache_dir
     from operators.backbone.official_depth_anything import PUBLISHED
+    from pipeline.fetching.address import is_address
 
     model = config.model
+    if is_address(model.weights):
+        return None
     if model.weights == "official" and not (default_cache_dir() / PUBLISHED[model.backbone].file).is_file():
         typer.echo(f"weights: {PUBLISHED[model.backbone].file} is not here yet; `models download` or `run` brings it")
         return None

@@ -11,9 +11,12 @@ from operators.heads.config import HeadConfig
 from operators.spelling import did_you_mean
 from pipeline.config.problems import Place
 from pipeline.config.schema import CameraConfig
+from pipeline.fetching.address import is_address, mistakes
 
 BACKBONES = tuple(ARCHITECTURES)
 NAMED_WEIGHTS = ("official", "standin", "random")
+HEAD_FILES = ("checkpoint", "bank", "weights", "text", "vocabulary")
+"""Keys of heads that name a file."""
 
 Findings = Iterator[tuple[Place, str]]
 
@@ -32,10 +35,12 @@ def check_model(model: ModelConfig) -> Findings:
         yield (
             ("model", "weights"),
             (
-                f"expected {', '.join(NAMED_WEIGHTS)} or the path of a file, got {model.weights!r}"
+                f"expected {', '.join(NAMED_WEIGHTS)} the path of a file or an address of one, got {model.weights!r}"
                 f"{did_you_mean(model.weights, NAMED_WEIGHTS)}"
             ),
         )
+    elif is_address(model.weights):
+        yield from ((("model", "weights"), each) for each in mistakes(model.weights))
     if not model.shapes:
         yield ("model", "shapes"), "expected at least one shape such as 224x392, got none"
     patch = model.patch
@@ -52,6 +57,9 @@ def check_heads(heads: Mapping[str, HeadConfig]) -> Findings:
             yield ("heads", name, "kind"), f"the name embedding is taken: expected kind embedding, got {head.kind}"
         for place, message in head.mistakes():
             yield ("heads", name, *place), message
+        for key in HEAD_FILES:
+            if is_address(text := getattr(head, key, "")):
+                yield from ((("heads", name, key), each) for each in mistakes(text))
 
 
 def check_head_list(place: Place, camera: CameraConfig, heads: Mapping[str, HeadConfig]) -> Findings:

@@ -5,16 +5,18 @@ Apart from `load_config`, since a file may be checked on another machine than th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from operators.heads.kinds import head_kind
 from operators.rules.measures import parse_measure
 from operators.spelling import did_you_mean
 from pipeline.config.check_model import is_path
+from pipeline.config.files_here import addresses, here
 from pipeline.config.loader import Config
 from pipeline.config.problems import ConfigError, Place, Problem
 from pipeline.config.schema import CameraConfig
+from pipeline.fetching.address import lacking
 from pipeline.frame_path.publisher.evidence_shelves import store_complaint
 
 Findings = Iterator[tuple[Place, str]]
@@ -56,31 +58,42 @@ def _not_built(config: Config) -> Findings:
                 yield (*place, "measure"), f"measure {spec.name} is not built yet"
 
 
-def _not_there(config: Config) -> Findings:
+def _not_there(written: Config) -> Findings:
+    config = here(written)
+    awaited = dict(addresses(config))
+    for place, text in awaited.items():
+        if why := lacking(text):
+            yield place, why
     if complaint := store_complaint(config.evidence.store):
         yield ("evidence", "store"), complaint
     for name, why in config.secrets.missing():
         yield ("secrets", name), why
-    if is_path(config.model.weights):
+    if is_path(config.model.weights) and ("model", "weights") not in awaited:
         yield from _file(("model", "weights"), config.model.weights, "weights")
     classes: dict[str, tuple[str, ...]] = {}
-    for name, head in config.heads.items():
-        for key, path, what in head.files():
-            yield from _file(("heads", name, key), path, what)
-        kind = head_kind(head)
-        if kind is not None and kind.classes is not None:
-            try:
-                known = kind.classes(head)
-            except (ValueError, OSError) as error:
-                yield ("heads", name, kind.made_from), str(error)
-            else:
-                classes |= {name: known} if known else {}
+    yield from _heads(config, awaited, classes)
     for place, path, what in config.sinks.files():
         yield from _file(("sinks", *place), path, what)
     for camera, found in config.cameras.items():
         for place, path, what in found.source.files():
             yield from _file(("cameras", camera, "source", *place), path, what)
         yield from _classes(camera, found, classes)
+
+
+def _heads(config: Config, awaited: Mapping[Place, str], classes: dict[str, tuple[str, ...]]) -> Findings:
+    """Their files; notes the classes of each that knows them."""
+    for name, head in config.heads.items():
+        for key, path, what in head.files():
+            if ("heads", name, key) not in awaited:
+                yield from _file(("heads", name, key), path, what)
+        kind = head_kind(head)
+        if kind is not None and kind.classes is not None and ("heads", name, kind.made_from) not in awaited:
+            try:
+                known = kind.classes(head)
+            except (ValueError, OSError) as error:
+                yield ("heads", name, kind.made_from), str(error)
+            else:
+                classes |= {name: known} if known else {}
 
 
 def _file(place: Place, path: str, what: str) -> Findings:

@@ -10,6 +10,7 @@ from operators.heads.kinds import head_kind
 from operators.heads.official_heads import OFFICIAL_HEAD_NAMES, official_head
 from pipeline.config.loader import Config
 from pipeline.config.problems import Place, Problem
+from pipeline.fetching.address import is_address
 
 _FROM_FILES = {"bank", "checkpoint", "weights"}
 """What a head may be made from that is read here; wanted pictures would have to be embedded."""
@@ -18,12 +19,14 @@ _FROM_FILES = {"bank", "checkpoint", "weights"}
 def head_faults(config: Config, engine: Engine) -> list[Problem]:
     """Every head whose file is damaged, is none of its kind, or belongs to other weights.
 
-    Nothing is downloaded and nothing is fitted: a published head that is not in the cache of weights is not judged.
+    Nothing is downloaded and nothing is fitted: a published head or one with an address that is not here is not judged.
     """
     problems: list[Problem] = []
     for name, head in config.heads.items():
         key = _made_from(head)
-        if key in _FROM_FILES and (why := _fault(config, head, engine)) is not None:
+        if key not in _FROM_FILES or is_address(getattr(head, key)):
+            continue
+        if (why := _fault(config, head, engine)) is not None:
             place: Place = ("heads", name, key)
             problems.append(Problem(config.mark(place), place, why))
     return problems
@@ -51,7 +54,9 @@ def _fault(config: Config, head: HeadConfig, engine: Engine) -> str | None:
 
 
 def is_here(checkpoint: str, arch: str) -> bool:
-    """A published head: whether it lies in the cache of weights. Anything else: yes, or its own error says so."""
-    return checkpoint not in OFFICIAL_HEAD_NAMES or (
-        (default_cache_dir() / official_head(checkpoint, arch).row.file).is_file()
-    )
+    """A published head: whether it lies in the cache of weights; one with an address, no. Anything else: yes, or its
+    own error says so.
+    """
+    if checkpoint in OFFICIAL_HEAD_NAMES:
+        return (default_cache_dir() / official_head(checkpoint, arch).row.file).is_file()
+    return not is_address(checkpoint)

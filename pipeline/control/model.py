@@ -23,6 +23,7 @@ from operators.heads.depth_dpt import DepthDpt
 from operators.heads.depth_files import depth_from_bytes, load_depth_head
 from operators.heads.kinds import head_kind
 from pipeline.config.check_depth import beyond_range
+from pipeline.config.files_here import fetched
 from pipeline.config.loader import Config
 from pipeline.config.problems import ConfigError, Problem
 from pipeline.control.actors.depot import WeightsFile
@@ -88,16 +89,17 @@ def build_analyzer(
 
 
 def model_spec(config: Config, engine: Engine | None = None, progress: Progress = lambda *_: None) -> ModelSpec:
-    """Everything the analyzer of `config` needs, made where it is not there yet.
+    """Everything the analyzer of `config` needs, fetched or made where it is not there yet.
 
     Banks go into the artefact store, where the publisher finds their newest version. A depth head that is fitted at a
     camera's view is fitted once (minutes on a CPU) and kept by weights and view.
 
     Raises:
-        PipelineError: a bank or a depth head is missing.
+        PipelineError: a bank or a depth head is missing, or the address of a file does not give it.
         ConfigError: a threshold lies beyond what a depth head can tell.
         WeightsError: as for `load_engine`.
     """
+    config = fetched(config, lambda said: _LOG.warning("%s", said))
     artefacts = Path(config.runtime.state_dir) / "artefacts"
     specs = tuple(
         config.camera_spec(camera, size_without_connecting(camera, found.source))

@@ -100,7 +100,7 @@ def started(
 
         starters = RayStarters()
         if not cluster.is_ours:
-            model = replace(model, weights=weights_file(config.model))
+            model = replace(model, weights=weights_file(model.model, config.model.weights))
             starters = RayStarters(start_depot(model.artefacts.resolve(), model.weights))
         spec = RunSpec(config, model)
         planner = Planner(clock, cluster.offer, spec.growth())

@@ -23,6 +23,8 @@ class WeightsFile:
     path: Path
     sha256: str
     num_bytes: int
+    address: str = ""
+    """Where every node may fetch it by itself; empty: nowhere."""
 
 
 class Depot:

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from operators.backbone.checkpoints import default_cache_dir
 from operators.backbone.config import ModelConfig
 from pipeline.config.check_model import is_path
+from pipeline.config.files_here import file_cache
 from pipeline.control.actors.depot import WeightsFile
 from pipeline.errors import PipelineError
-from pipeline.frame_path.publisher.artefacts import ArtefactStore, write_whole
+from pipeline.fetching.address import Address, is_address
+from pipeline.frame_path.publisher.artefacts import ArtefactStore
+
+log = logging.getLogger(__name__)
 
 
-def weights_file(model: ModelConfig) -> WeightsFile | None:
-    """The file that `model.weights` names on this machine; None: weights that each node gets by itself."""
+def weights_file(model: ModelConfig, written: str = "") -> WeightsFile | None:
+    """The file that `model.weights` names on this machine; None: weights that each node gets by itself.
+
+    `written` is what the configuration says, where that is an address.
+    """
     if not is_path(model.weights):
         return None
     path = Path(model.weights).resolve()
     with path.open("rb") as file:
-        return WeightsFile(path, hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size)
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return WeightsFile(path, sha256, path.stat().st_size, written if is_address(written) else "")
 
 
 class DepotHandle(Protocol):
@@ -67,23 +77,35 @@ class NodeStore:
 def with_weights_here(model: ModelConfig, wanted: WeightsFile | None, depot: DepotHandle | None) -> ModelConfig:
     """The model with a path that this node has: the file itself, or a copy in this node's cache, named by its content.
 
+    A node fetches it once, from its address where it has one and this node gets there, else from the depot.
+
     Raises:
         PipelineError: the depot does not answer, or what came is not what was asked for.
     """
     if wanted is None or depot is None:
         return model
-    if wanted.path.is_file() and wanted.path.stat().st_size == wanted.num_bytes:
-        return model.model_copy(update={"weights": str(wanted.path)})
-    copy = default_cache_dir() / f"{wanted.sha256}{wanted.path.suffix}"
-    if not copy.is_file():
-        data = bytearray()
-        while len(data) < wanted.num_bytes:
-            part = depot.part(wanted.sha256, len(data))
-            if not part:
-                break
-            data += part
-        if hashlib.sha256(data).hexdigest() != wanted.sha256:
-            msg = f"weights {wanted.path}: expected {wanted.num_bytes} bytes, sha256 {wanted.sha256[:12]}, got others"
-            raise PipelineError(msg, code="no_weights")
-        write_whole(copy, bytes(data))
-    return model.model_copy(update={"weights": str(copy)})
+    path = wanted.path
+    if not path.is_file() or path.stat().st_size != wanted.num_bytes:
+        path = _copy(wanted, depot)
+    return model.model_copy(update={"weights": str(path)})
+
+
+def _copy(wanted: WeightsFile, depot: DepotHandle) -> Path:
+    cache = file_cache()
+    address = replace(Address.of(wanted.address), sha256=wanted.sha256)
+    if wanted.address:
+        try:
+            return cache.fetched(address, log.warning)[0]
+        except PipelineError as error:
+            log.warning("%s; it is copied from the node that holds the state", error)
+    named = Address(str(wanted.path), wanted.sha256)
+    with cache.one_at_a_time(wanted.sha256) as folder:
+        copy = cache.path(wanted.sha256, wanted.path.name)
+        if copy.is_file():
+            return copy
+        part = folder / f"{wanted.sha256}.copy"
+        with part.open("wb") as file:
+            while file.tell() < wanted.num_bytes and (data := depot.part(wanted.sha256, file.tell())):
+                file.write(data)
+        with part.open("rb") as file:
+            return cache.keep(part, hashlib.file_digest(file, "sha256").hexdigest(), named)

@@ -11,6 +11,7 @@ from operators.units import parse_seconds
 from pipeline.config.loader import Config
 from pipeline.control.banks.bank_folder import CLASS_NAME
 from pipeline.errors import PipelineError
+from pipeline.fetching.address import Address, is_address
 
 MAX_SECONDS = 60.0
 """Of one collection: what it brings is thinned anyway."""
@@ -108,7 +109,15 @@ def _head(asked: str | None, camera: str, config: Config) -> str:
     if asked is None and len(having) != 1:
         got = ", ".join(having) or "none"
         raise mistake(f"{camera}: expected one head with a bank (kind: knn), got {got}. Name it with --head", "usage")
-    return asked or having[0]
+    chosen = asked or having[0]
+    if is_address(bank := banks_of(config)[chosen]):
+        shown = Address.of(bank).shown
+        raise mistake(
+            f"heads.{chosen}: the bank lies at {shown}, and nothing is added there: expected a folder of this machine. "
+            "Add to the folder it was made in, or name a folder",
+            "usage",
+        )
+    return chosen
 
 
 def banks_of(config: Config) -> dict[str, str]:

@@ -1,8 +1,10 @@
 """What a node without the state's folder gets from the one that has it."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
+import fsspec
 import pytest
 
 from operators.backbone.config import ModelConfig
@@ -114,7 +116,7 @@ def test_weights_that_are_not_what_was_named_are_refused(there, weights):
     weights.rename(moved)
     moved.write_bytes(b"x" * wanted.num_bytes)
     depot._weights = type(wanted)(moved, wanted.sha256, wanted.num_bytes)
-    with pytest.raises(PipelineError, match=r"mine.pth: expected 768000 bytes, sha256 .* got others"):
+    with pytest.raises(PipelineError, match=r"mine.pth is another file: expected sha256 .*, got "):
         with_weights_here(model, wanted, depot)
 
 
@@ -125,3 +127,22 @@ def test_a_file_that_the_node_has_is_used_as_it_is(there, weights):
     assert depot.asked == []
     assert weights_file(ModelConfig(weights="random")) is None
     assert PART_BYTES > 1 << 20
+
+
+def test_a_node_fetches_weights_from_their_address_and_asks_the_depot_where_it_does_not_get_there(there, weights):
+    data = weights.read_bytes()
+    bucket = fsspec.filesystem("memory")
+    bucket.pipe_file("/depot/mine.pth", data)
+    model = ModelConfig(weights=str(weights))
+    wanted = weights_file(model, "memory://depot/mine.pth")
+    moved = weights.rename(weights.with_name("moved.pth"))
+    depot = Counted(Depot(there, replace(wanted, path=moved)))
+    found = Path(with_weights_here(model, wanted, depot).weights)
+    assert (found.read_bytes(), found.name, depot.asked) == (data, "mine.pth", [])
+    found.unlink()
+    bucket.pipe_file("/depot/mine.pth", b"others")
+    assert Path(with_weights_here(model, wanted, depot).weights).read_bytes() == data, "never other weights"
+    found.unlink()
+    bucket.rm_file("/depot/mine.pth")
+    assert Path(with_weights_here(model, wanted, depot).weights) == found
+    assert {name for name, *_ in depot.asked} == {"part"}

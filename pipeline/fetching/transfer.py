@@ -1,0 +1,110 @@
+"""Bytes from an address, and what a refusal means. Foreign errors end here: their texts may carry keys."""
+
+from __future__ import annotations
+
+import http.client
+import urllib.error
+import urllib.request
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import fsspec
+
+from pipeline.errors import PipelineError
+from pipeline.fetching.address import Address, missing_library
+
+CHUNK_BYTES = 1 << 20
+TIMEOUT_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """A file on its way."""
+
+    start: int
+    """Where its bytes begin: what was asked for, or 0 where the other side starts over."""
+    total: int
+    """Bytes of the whole file; 0: nobody says."""
+    chunks: Iterator[bytes]
+
+
+@contextmanager
+def opened(address: Address, start: int = 0) -> Generator[Transfer]:
+    """The file from byte `start` on, not read yet.
+
+    Raises:
+        PipelineError: it cannot be had, also while it is read: one sentence that says why and what to do.
+    """
+    with (
+        _translated(address),
+        _opened_http(address, start) if address.is_http else _opened_elsewhere(address, start) as found,
+    ):
+        yield found
+
+
+@contextmanager
+def _opened_http(address: Address, start: int) -> Generator[Transfer]:
+    headers = {"Range": f"bytes={start}-"} if start else {}
+    request = urllib.request.Request(address.url, headers=headers)  # noqa: S310 - http or https, as the site wrote it
+    try:
+        opening = urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS)  # noqa: S310 - the same
+    except urllib.error.HTTPError as error:
+        if error.code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE or not start:
+            raise
+        yield Transfer(start, start, iter(()))  # all of it was here; its hash decides
+        return
+    with opening as answer:
+        begin = start if answer.status == HTTPStatus.PARTIAL_CONTENT else 0
+        length = answer.headers.get("Content-Length")
+        yield Transfer(begin, begin + int(length) if length else 0, iter(lambda: answer.read(CHUNK_BYTES), b""))
+
+
+@contextmanager
+def _opened_elsewhere(address: Address, start: int) -> Generator[Transfer]:
+    system: Any
+    system, path = fsspec.core.url_to_fs(address.url)
+    total = int(system.info(path)["size"] or 0)
+    with system.open(path, "rb") as file:
+        if start:
+            file.seek(start)
+        yield Transfer(start, total, iter(lambda: file.read(CHUNK_BYTES), b""))
+
+
+@contextmanager
+def _translated(address: Address) -> Generator[None]:
+    try:
+        yield
+    except PipelineError:
+        raise
+    except Exception as error:  # noqa: BLE001 - urllib, botocore, aiohttp and others; translated
+        raise PipelineError(f"{address.shown} {_why(address, error)}", code="not_fetched") from None
+
+
+def _why(address: Address, error: Exception) -> str:
+    if isinstance(error, urllib.error.HTTPError):
+        return _refused(error.code)
+    if isinstance(error, ImportError):
+        return f"cannot be read: {missing_library(address.scheme)}"
+    if isinstance(error, FileNotFoundError):
+        return "is not there. Look at the address"
+    kind = type(error).__name__
+    if isinstance(error, PermissionError) or "Credential" in kind:
+        return (
+            "wants credentials that this machine does not give. Set those of the library behind "
+            f"{address.scheme}:// in the environment, of every node"
+        )
+    if isinstance(error, http.client.IncompleteRead):
+        return "broke off. Start again"
+    reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or kind
+    return f"cannot be reached ({reason}). Look at the address and at the network"
+
+
+def _refused(status: int) -> str:
+    if status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
+        return f"is not there ({status}). Look at the address"
+    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        return f"wants credentials ({status}). Give a presigned address, or s3:// with keys in the environment"
+    return f"answers {status} instead of a file. Look at the address, or ask again later"
