@@ -120,21 +120,16 @@ def _rules(found: CameraConfig) -> str:
 def _light(config: Config, camera: str, *, is_needed: bool) -> str:
     """How far the empty view is learnt, from the artefacts of an earlier run; empty: not at all, and unneeded."""
     from operators.scene.empty_view import EmptyView
+    from pipeline.config.light_notes import light_note
     from pipeline.frame_path.publisher.artefacts import ArtefactStore
 
     store = ArtefactStore(Path(config.runtime.state_dir) / "artefacts")
     newest = store.latest(f"view/{camera}")
     if newest is None and not is_needed:
         return ""
-    if newest is None:
-        return "empty view: learning, 0 of 2 lights; rules that need subjects are unknown until it has seen two"
-    view = EmptyView.from_bytes(store.get(newest))
-    if view.is_one_light:
-        return (
-            f"empty view {newest}: learning, 1 of 2 lights; rules that need subjects are unknown until it has seen "
-            "two, where they do not `accept: one_light`"
-        )
-    return f"empty view {newest}: {view.num_lights} lights"
+    num_lights = EmptyView.from_bytes(store.get(newest)).num_lights if newest else 0
+    found = config.cameras[camera]
+    return light_note(found.rules, newest, num_lights, has_pose=found.view is not None)
 
 
 def _plan(config: Config, engine: Engine | None) -> LoadPlan | None:

@@ -97,6 +97,8 @@ class ViewCondition:
                     f"{camera}: {what}; its subjects, zones and rules are unknown. {cure}, or teach it what it shows "
                     f"now: main.py scene learn CONFIG {camera} --anew"
                 )
+            case "learning" if self._accepts_one:
+                return f"{camera}: the empty view has seen no light yet; {unknown} until it has seen one, as accepted"
             case "learning":
                 return (
                     f"{camera}: the empty view has seen {lights} of {LIGHTS_NEEDED} lights; {unknown} until it has. "

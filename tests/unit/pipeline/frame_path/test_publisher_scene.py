@@ -306,3 +306,11 @@ def test_what_sank_below_the_picture_and_is_not_seen_again_ends_its_episode_and_
 def test_until_then_the_episode_goes_on(tmp_path):
     sink, _ = sunk(tmp_path, 600.0, 120)
     assert ids(sink.seen, "alert") == [f"{CAMERA}/too_close/1/start"]
+
+
+def test_a_camera_that_accepts_one_light_waits_for_one_not_for_two(tmp_path):
+    made = publisher(tmp_path, [camera(too_close=rule(accept="one_light"))], [HandSink()])
+    deliver(made, looked(0, lights=0))
+    said = made.snapshot().scenes[CAMERA].text
+    assert "has seen no light yet; rules that need subjects are unknown until it has seen one" in said
+    made.close(1.0)
