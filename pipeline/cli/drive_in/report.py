@@ -96,7 +96,7 @@ def rule_lines(rules: Mapping[str, RuleConfig], metres: MeasuredMetres | None) -
         line = parse_measure(rule.measure).args[0]
         p90 = None if metres is None else metres.p90_metres(line)
         if margin:
-            yield f"{said}, so that a true {_metres(asked)} is not missed"
+            yield f"{said}, so that a true {_metres(asked)} is not missed{_by_whom(rule, metres, line)}"
         elif rule.margin != "auto":
             yield f"{said}: its margin is written as 0"
         elif p90 is None:
@@ -105,6 +105,15 @@ def rule_lines(rules: Mapping[str, RuleConfig], metres: MeasuredMetres | None) -
             yield f"{said}: no margin, since it is not critical (drive-ins say {p90:.2f} m)"
         else:
             yield f"{said}: nine of ten readings were not too far"
+
+
+def _by_whom(rule: RuleConfig, metres: MeasuredMetres | None, line: str) -> str:
+    """Whose margin it is; of one vehicle it says little of the next."""
+    if rule.margin != "auto" or metres is None:
+        return ""
+    vehicles = list(dict.fromkeys(stop.vehicle for stop in metres.of_line(line)))
+    alone = "" if len(vehicles) > 1 else " alone: drive in another, readings differ from vehicle to vehicle"
+    return f" (by {', '.join(vehicles)}{alone})"
 
 
 def _metres(threshold: object) -> str:

@@ -189,6 +189,8 @@ def rule(**changes):
         (rule(severity="info"), driven(0.7, -0.7), "no margin, since it is not critical (drive-ins say 0.70 m)"),
         (rule(margin="0m"), driven(0.7, -0.7), "its margin is written as 0"),
         (rule(margin="25cm"), None, "asked 3.0 m, fires at 3.25 m measured, so that a true 3.0 m is not missed"),
+        (rule(), driven(0.7, -0.7), "(by vehicle-0, vehicle-1)"),
+        (rule(), driven(0.7), "(by vehicle-0 alone: drive in another, readings differ from vehicle to vehicle)"),
     ],
 )
 def test_validate_says_what_was_asked_and_where_it_fires(rules, metres, said):
