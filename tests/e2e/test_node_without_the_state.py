@@ -1,4 +1,4 @@
-"""A node that sees neither the state's folder nor the weights: both reach it through the cluster."""
+"""A node that has neither the state's folder nor the weights and may not fetch them: the cluster brings both."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -66,20 +68,50 @@ def apart(ray_cluster):
         node.wait(30)
 
 
+@pytest.fixture
+def weights(tmp_path, monkeypatch):
+    """A file, and an address that gives it to the first who asks and refuses everybody else."""
+    monkeypatch.setenv("DINOSTREAM_CACHE", str(tmp_path / "site" / "cache"))
+    path = write_backbone(tmp_path / "site")
+    served = [path]
+
+    class Files(BaseHTTPRequestHandler):
+        def do_GET(self):
+            if not served:
+                self.send_error(403)
+                return
+            data = served.pop().read_bytes()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Files) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield path, f"http://127.0.0.1:{server.server_port}/{path.name}"
+        server.shutdown()
+        thread.join()
+
+
 @pytest.mark.ray
 @pytest.mark.cluster
 @pytest.mark.redis
 @pytest.mark.timeout(600)
-def test_weights_and_banks_reach_a_node_that_has_neither(tmp_path, redis_server, prefix, ray_cluster, apart):
-    site, cache = tmp_path / "site", tmp_path / "cache"
+def test_weights_and_banks_reach_a_node_that_has_neither(weights, redis_server, prefix, ray_cluster, apart):
+    path, address = weights
+    site, cache = path.parent, path.parents[1] / "cache"
     write_pictures(site / "pictures")
-    weights, bank = write_backbone(site), site / "bank"
+    bank = site / "bank"
     built = main(
-        *("bank", "build", str(site / "pictures"), "--out", str(bank)), "--weights", str(weights), "--shape", "56x98"
+        *("bank", "build", str(site / "pictures"), "--out", str(bank)), "--weights", str(path), "--shape", "56x98"
     )
     assert built.returncode == 0, built.stderr
-    config = tmp_path / "cameras.yaml"
-    places = {"weights": weights, "bank": bank, "state": site / "state", "ray": ray_cluster.address}
+    config = site.parent / "cameras.yaml"
+    places = {"weights": f'"{address}"', "bank": bank, "state": site / "state", "ray": ray_cluster.address}
     config.write_text(CONFIG.format(redis=redis_server.url, prefix=prefix, **places))
     client = redis.Redis.from_url(redis_server.url)
     with PipelineProcess(config, 300) as pipeline:
@@ -95,7 +127,7 @@ def test_weights_and_banks_reach_a_node_that_has_neither(tmp_path, redis_server,
     bodies = [body for _, kind, body in stream(client, f"{prefix}:results:dock") if kind.endswith("result.v1")]
     assert all(body["model"] == bodies[0]["model"] for body in bodies)
     assert all("head/vehicles@1" in body["artefacts"] for body in bodies)
-    assert list((cache / "weights").glob("*.pth")), "a copy by content"
+    assert [each.name for each in (cache / "fetched").glob("*/*.pth")] == [path.name], "a copy by content"
     assert list((cache / "artefacts").rglob("vehicles@1"))
 
 
