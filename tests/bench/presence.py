@@ -1,0 +1,102 @@
+"""Presence, judged on simulated yards under lights that were not learnt: who is found, and who is not there.
+
+`python -m tests.bench.presence --first 1470000 --sites 20` draws yards at three poses in turns and prints counts per
+kind with 95 % intervals, persons by distance and by size, and what was seen in empty scenes. A yard that was looked at
+while a limit was chosen judges nothing any more: see `USED_UP`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from operators.backbone import Engine, load_backbone
+from operators.geometry import FloorCamera
+from operators.results import Subject
+from operators.scene.empty_view import EmptyView
+from operators.scene.subjects import find_subjects
+from pipeline.simulation.pose import POSES
+from tests.bench.alarm_chain import SHAPE, fit_head
+from tests.bench.presence_pictures import Frame, Lengths, Seen, YardFrames, placement, yard_frames
+from tests.bench.presence_table import Asked, Presence, table
+from tests.bench.scene_site import Yard
+
+USED_UP = {870_000: 12, 970_000: 12, 1_070_000: 12, 1_170_000: 12, 1_270_000: 20}
+"""First seeds, and how many yards from there on were judged once."""
+POSES_JUDGED = ("P0", "P2", "D")
+"""As in `acceptance_alarm`: square and of middle height, high, low and oblique."""
+NEAREST_ASKED_METRES = 8.0
+"""A mover farther away is not asked for."""
+MIN_PATCHES = 3.0
+"""A mover of whom less is in view than the smallest subject is not asked for, in patches."""
+OVERLAP = 0.25
+"""Share of a found subject's patches that must lie on the mover."""
+
+
+def presence(frames: YardFrames, pose: str, seed: int) -> Presence:
+    """What the rule says of one yard's pictures."""
+    view, camera = frames.view(), FloorCamera(POSES[pose].view(), SHAPE, placement())
+    asked = [
+        Asked(pose, seed, mover.kind, mover.visit, mover.metres, mover.num_patches, is_found=_is_found(mover, subjects))
+        for frame in frames.visits
+        for subjects in [_subjects(view, frame, camera)]
+        for mover in frame.movers
+        if mover.num_patches >= MIN_PATCHES and mover.metres <= NEAREST_ASKED_METRES
+    ]
+    return Presence(asked, [[bool(_subjects(view, frame, camera)) for frame in frames.empty]])
+
+
+def _subjects(view: EmptyView, frame: Frame, camera: FloorCamera) -> list[Subject]:
+    return find_subjects(view, frame.log_depth, frame.tokens, camera, {"dock": "here"})
+
+
+def _is_found(mover: Seen, subjects: Iterable[Subject]) -> bool:
+    shares = mover.shares.astype(np.float32)
+    return any(shares[subject.mask].mean() > OVERLAP for subject in subjects)
+
+
+def run(
+    seeds: Sequence[int], lengths: Lengths, *, poses: Sequence[str] = POSES_JUDGED, heads: Path, keep: Path | None
+) -> Presence:
+    """Plays everything; prints a line a yard.
+
+    Args:
+        seeds: Of the yards, at the poses in turns.
+        lengths: How much of each.
+        poses: Names in `pipeline.simulation.pose.POSES`.
+        heads: Where heads that are fitted at a pose are kept.
+        keep: See `yard_frames`.
+    """
+    torch.set_num_threads(1)
+    engine = Engine(load_backbone("dinov2_vits14", "standin"))
+    judged = Presence([], [])
+    for number, seed in enumerate(seeds):
+        pose = poses[number % len(poses)]
+        frames = yard_frames(engine, fit_head(engine, pose, heads), Yard.of(seed, pose), lengths, keep)
+        one = presence(frames, pose, seed)
+        judged = judged + one
+        print(f"{pose}/{seed}: {one.in_short()}", flush=True)  # noqa: T201 - a bench prints how far it is
+    return judged
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--first", type=int, required=True, help="seed of the first yard; the others follow")
+    parser.add_argument("--sites", type=int, default=20)
+    parser.add_argument("--lights", type=int, default=4)
+    parser.add_argument("--minutes", type=float, default=1.6, help="of empty scene a site")
+    parser.add_argument("--keep", type=Path, help="folder for what the model said; the next run judges it anew")
+    asked: Any = parser.parse_args()
+    seeds = range(asked.first, asked.first + asked.sites)
+    lengths = Lengths(lights=asked.lights, empty_minutes=asked.minutes)
+    print(table(run(seeds, lengths, heads=Path(".cache/heads"), keep=asked.keep)))  # noqa: T201 - as above
+
+
+if __name__ == "__main__":
+    main()
