@@ -60,6 +60,7 @@ class FakeActor:
     def call(self, method, *args, timeout_seconds=15.0):
         self._fail()
         self.diary.append((self.actor, method, args))
+        self._wait(timeout_seconds)
         return self._answer(method)
 
     def begin(self, method, *args):
@@ -75,8 +76,7 @@ class FakeActor:
 
     def collect(self, answer, timeout_seconds):
         self._fail()
-        if self.is_hung:
-            raise PipelineError(f"no answer within {timeout_seconds:g} s", code="timeout", where=self.name)
+        self._wait(timeout_seconds)
         if isinstance(answer, list):
             self.leases = {camera: lease for camera, lease in self.leases.items() if camera not in named(answer)}
             return answer
@@ -87,6 +87,10 @@ class FakeActor:
 
     def ledger(self, camera):
         return self.ledgers.get(camera, LedgerSnapshot(camera, self.leases[camera]))
+
+    def _wait(self, timeout_seconds):
+        if self.is_hung:
+            raise PipelineError(f"no answer within {timeout_seconds:g} s", code="timeout", where=self.name)
 
     def _fail(self):
         if self.failure is not None:

@@ -14,6 +14,7 @@ from typing import IO, Any
 from pipeline.clock import Clock
 from pipeline.control.leftovers import claim_temp_dir, clear_leftovers
 from pipeline.control.planning.plan import Node, Offer
+from pipeline.control.ray_words import RaysWords, listen
 from pipeline.errors import PipelineError
 
 STATE_RESOURCE = "state"
@@ -59,6 +60,7 @@ class Cluster:
     is_ours: bool
     temp_dir: Path | None = None
     _lock: IO[str] | None = None
+    _words: RaysWords | None = None
     _environment: dict[str, str | None] = field(default_factory=dict)
 
     def offer(self) -> Offer:
@@ -112,6 +114,8 @@ class Cluster:
         import ray
 
         ray.shutdown()
+        if self._words is not None:
+            self._words.close()
         if self.temp_dir is not None:
             shutil.rmtree(self.temp_dir, ignore_errors=True)
         if self._lock is not None:
@@ -123,8 +127,10 @@ class Cluster:
                 os.environ[name] = value
 
 
-def connect(address: str, *, cpus: int | None = None, gpus: int | None = None) -> Cluster:
+def connect(address: str, *, cpus: int | None = None, gpus: int | None = None, logs: Path | None = None) -> Cluster:
     """Joins `address`, or starts a local Ray for `local`; `auto` is `RAY_ADDRESS` where that is set, else local.
+
+    `logs`: a folder for what Ray says of nodes that died, which else is printed.
 
     Raises:
         PipelineError: the cluster does not answer.
@@ -153,7 +159,7 @@ def connect(address: str, *, cpus: int | None = None, gpus: int | None = None) -
                 "Set RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH to what its nodes were started with"
             )
             raise PipelineError(msg, code="no_token") from None
-        return Cluster(wanted, is_ours=False, _environment=before)
+        return Cluster(wanted, is_ours=False, _words=logs and listen(logs), _environment=before)
     clear_leftovers()
     temp_dir, lock = claim_temp_dir()
     ours = Cluster("local", is_ours=True, temp_dir=temp_dir, _lock=lock, _environment=before)

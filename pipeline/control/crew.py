@@ -121,15 +121,13 @@ class Crew:
         """Starts whoever's time has come; returns those that became ready in this step."""
         return [member for member in self._members if member.step()]
 
-    def tell(self, method: str, arguments: Callable[[str], tuple[Any, ...]]) -> None:
-        """Calls `method` of each that runs, with `arguments` of its name."""
-        for member in self._members:
-            self.tell_one(member, method, *arguments(member.name))
-
-    def tell_together(
+    def tell(
         self, method: str, arguments: Callable[[str], tuple[Any, ...]], names: Collection[str] | None = None
     ) -> None:
-        """As `tell`, all at once, or those of these names; whoever has not answered within `TELL_SECONDS` is lost."""
+        """Calls `method` of each that runs, or of those of these names, with `arguments` of its name; of all at once,
+        so that one on a machine that is gone keeps the beat from nobody else. Whoever has not answered within
+        `TELL_SECONDS` is lost.
+        """
         asked = [
             (member, worker, worker.begin(method, *arguments(member.name)))
             for member in self._members
@@ -145,16 +143,6 @@ class Crew:
     def lose(self, member: CrewMember, reason: str) -> None:
         """It does not do what it is told: it is ended, and another one started."""
         self._on_lost(member, reason)
-
-    def tell_one(self, member: CrewMember, method: str, *arguments: Any) -> None:
-        """One call; whoever fails it is lost."""
-        worker = member.running
-        if worker is None:
-            return
-        try:
-            worker.call(method, *arguments)
-        except PipelineError as error:
-            self._on_lost(member, str(error))
 
     @property
     def first_started(self) -> SupervisedWorker:

@@ -82,7 +82,7 @@ def started(
         check_publishers(state_dir, config.runtime.publishers, config.path)
         stop = threading.Event()
         _stop_on_signals(stop)
-        cluster = connect(config.runtime.ray)
+        cluster = connect(config.runtime.ray, logs=state_dir / "logs")
         stack.callback(cluster.close)
         _stop_on_signals(stop)  # ray.init has put its own handler there
         # Only now: these import ray, which reads at its own import whether to listen on loopback alone.

@@ -91,8 +91,7 @@ class Supervisor:
         self._publishers.await_all(stop)
         progress("opening the cameras")
         self._decoders.await_all(stop)
-        for member in self._decoders:
-            self._begin(member)
+        self._begin(list(self._decoders))
 
     def step(self) -> None:
         """One look at every node and actor; call it about once a second."""
@@ -111,8 +110,7 @@ class Supervisor:
         if up := self._publishers.revive():
             self._changes.update(self, self._publishers, up)
             self._decoders.tell("replace_publishers", lambda name: (self.publishers_for(name),))
-        for member in self._decoders.revive():
-            self._begin(member)
+        self._begin(self._decoders.revive())
 
     def carry_out(self, plan: Plan) -> None:
         """Another plan from now on: what is new starts, what is gone ends, what has moved starts where it belongs now.
@@ -285,8 +283,9 @@ class Supervisor:
         limits = BatchLimits(max_batch_size=max(each.max_batch_size for each in self._plan.analyzers))
         return self._starters.start_decoder(plan, feeds, self._spec.state_dir, limits)
 
-    def _begin(self, member: CrewMember) -> None:
-        self._decoders.tell_one(member, "start", self._analyzers_for(member.name), self.publishers_for(member.name))
+    def _begin(self, members: Sequence[CrewMember]) -> None:
+        names = [member.name for member in members]
+        self._decoders.tell("start", lambda name: (self._analyzers_for(name), self.publishers_for(name)), names)
 
     def _lose_decoder(self, member: CrewMember, reason: str) -> None:
         crash = self._crashes.note(member.name)

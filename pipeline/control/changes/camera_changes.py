@@ -5,8 +5,10 @@ from __future__ import annotations
 import queue
 from collections.abc import Sequence
 
+from operators.camera import CameraSpec
 from pipeline.control.changes.changeover import Changeover, Control, Order
 from pipeline.control.crew import Crew, CrewMember
+from pipeline.frame_path.publisher.published import PublishedCamera
 
 
 class CameraChanges:
@@ -41,10 +43,13 @@ class CameraChanges:
         """Analyzers or publishers that are up now: whoever was on the way while cameras changed was started with those
         of before.
         """
-        for member in members if self._has_changed else ():
-            if crew.kind == "analyze":
-                crew.tell_one(member, "change", control.spec.model.cameras if self._now is None else self._now.cameras)
-            elif self._now is not None:
-                crew.tell_one(member, "change", self._now.published(member.name))
-            else:
-                crew.tell_one(member, "change", control.spec.publish_spec(member.name, control.plan).cameras)
+        if self._has_changed:
+            crew.tell("change", lambda name: (self._known(control, crew, name),), [member.name for member in members])
+
+    def _known(self, control: Control, crew: Crew, name: str) -> Sequence[CameraSpec] | Sequence[PublishedCamera]:
+        """Whom this one should know."""
+        if crew.kind == "analyze":
+            return control.spec.model.cameras if self._now is None else self._now.cameras
+        if self._now is not None:
+            return self._now.published(name)
+        return control.spec.publish_spec(name, control.plan).cameras

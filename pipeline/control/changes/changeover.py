@@ -120,9 +120,9 @@ class Changeover:
     # --- the parts --------------------------------------------------------------------------------------------------
 
     def _parts(self, control: Control, plan: Plan) -> Iterator[None]:
-        control.analyzers.tell_together("change", lambda _: (self.cameras,))
+        control.analyzers.tell("change", lambda _: (self.cameras,))
         yield
-        control.publishers.tell_together("change", lambda name: (self.published(name),))
+        control.publishers.tell("change", lambda name: (self.published(name),))
         yield
         before = control.plan
         control.adopt(self.order.spec, _with_emptied(before, plan))
@@ -138,9 +138,9 @@ class Changeover:
         )
         self._know_the_new(plan)
         yield
-        control.publishers.tell_together("change", lambda name: (self.published(name),))
+        control.publishers.tell("change", lambda name: (self.published(name),))
         yield
-        control.analyzers.tell_together("change", lambda _: (self.cameras,))
+        control.analyzers.tell("change", lambda _: (self.cameras,))
         control.carry_out(_without(control.plan, _names(before) - _names(plan)))
 
     def _start_anew(self, control: Control, moves: Sequence[_Moves]) -> None:
@@ -157,7 +157,7 @@ class Changeover:
             name: [spec.owned(camera, 0) for camera in control.plan.decoder(name).cameras if camera in changed]
             for name in owners
         }
-        control.decoders.tell_together("change", lambda name: (mine[name],), [name for name in mine if mine[name]])
+        control.decoders.tell("change", lambda name: (mine[name],), [name for name in mine if mine[name]])
 
     def _add(
         self, control: Control, owners: Mapping[str, SupervisedWorker], come: Mapping[str, Sequence[Feed]]
@@ -165,9 +165,7 @@ class Changeover:
         """An owner that was started since has its feeds already."""
         names = [name for name, worker in owners.items() if control.decoders.member(name).running is worker]
         wanted = {name: control.feed_plans(come[name]) for name in names if come[name]}
-        control.decoders.tell_together(
-            "add_feeds", lambda name: (wanted[name], control.publishers_for(name)), list(wanted)
-        )
+        control.decoders.tell("add_feeds", lambda name: (wanted[name], control.publishers_for(name)), list(wanted))
 
     def _let_go(
         self, control: Control, go: Mapping[str, Sequence[Feed]], owners: Mapping[str, SupervisedWorker]

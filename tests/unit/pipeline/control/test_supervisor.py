@@ -138,6 +138,15 @@ def test_a_hung_actor_is_ended_after_ten_seconds_and_not_before(running, starter
     assert starters.count("decode-1") == 2
 
 
+def test_one_that_does_not_hear_what_it_is_told_keeps_nobody_else_waiting(running, starters, clock):
+    starters.newest("decode-0").is_hung = True
+    starters.newest("analyze-0").failure = dead()
+    steps(running, clock, 2)
+    did = [(actor, method) for actor, method, _ in starters.diary]
+    assert did.index(("decode-1#3", "replace_analyzers")) < did.index(("decode-0#2", "kill")), "at once"
+    assert starters.count("decode-1") == 1
+
+
 @pytest.mark.parametrize(("name", "method"), [("analyze-0", "replace_analyzers"), ("publish-0", "replace_publishers")])
 def test_owners_hear_of_a_replaced_analyzer_or_publisher(running, starters, clock, name, method):
     starters.newest(name).failure = dead()

@@ -1,0 +1,67 @@
+"""What Ray itself says to its driver: into a log file, and one sentence of ours instead of its pages.
+
+A node that dies has the last lines of its own log, state dumps and native stacks, printed on the driver's screen by
+its agents, each of them once.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Any
+
+from pipeline.redaction import RedactingFilter
+
+log = logging.getLogger(__name__)
+
+FILE = "ray.log"
+_MAX_BYTES = 4 * 2**20
+_NODE_DIED = "Raylet is terminated"
+_MAX_CHARACTERS = 200
+
+
+class RaysWords:
+    """Takes what Ray would print. Called on Ray's own thread."""
+
+    def __init__(self, folder: Path) -> None:
+        """`folder` is made if it is not there."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._path = folder / FILE
+        self._file = RotatingFileHandler(self._path, maxBytes=_MAX_BYTES, backupCount=1, encoding="utf-8")
+        self._file.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        self._file.addFilter(RedactingFilter())
+        self._last = ""
+        self._lock = threading.Lock()
+
+    def take(self, data: Mapping[str, Any], ignore_prefix: bool = False) -> None:  # noqa: ARG002 - Ray says it
+        """One message of Ray's: `lines` of text."""
+        text = "\n".join(str(line) for line in data["lines"]).strip()
+        with self._lock:
+            if not text or text == self._last:
+                return
+            self._last = text
+            self._file.handle(logging.makeLogRecord({"name": "ray", "msg": text, "levelno": logging.WARNING}))
+        log.warning("%s (%s)", _sentence(text), self._path)
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
+
+def _sentence(text: str) -> str:
+    if text.startswith(_NODE_DIED):
+        return "a node of Ray has ended unexpectedly: the last lines of its own log are kept"
+    first, _, more = text.partition("\n")
+    return f"Ray says: {first[:_MAX_CHARACTERS]}" + (" ..." if more or len(first) > _MAX_CHARACTERS else "")
+
+
+def listen(folder: Path) -> RaysWords:
+    """From now on, instead of Ray's own printing; after `ray.init`."""
+    from ray._private import worker
+
+    words = RaysWords(folder)
+    worker.print_to_stdstream = words.take  # Ray has no switch for it; `log_to_driver` is about workers alone
+    return words
