@@ -55,6 +55,8 @@ class Supervisor:
         """`planner` says when another plan is due; None: this one stays."""
         self._planner = planner or Planner(clock)
         self._uses: dict[str, LaneUse] = {}
+        self._up = frozenset[str]()
+        """Analyzers that answered when last looked at."""
         self._starters = starters or RayStarters()
         self._spec = spec
         self._plan = plan
@@ -101,6 +103,7 @@ class Supervisor:
             self.carry_out(plan)
         self._analyzers.see_off()
         self._analyzers.watch("use", self._uses)
+        self._help_stranded()
         self._publishers.watch("snapshot", self._published)
         self._decoders.watch("beat", self._accounts.beats)
         self._costs.note(self._accounts.cameras)
@@ -309,6 +312,17 @@ class Supervisor:
         self._decoders.add(name, partial(self._start_decoder, name))
 
     # --- who talks to whom --------------------------------------------------------------------------------------
+
+    def _help_stranded(self) -> None:
+        """Owners none of whose analyzers is up call the others meanwhile."""
+        up = frozenset(worker.name for worker in self._analyzers.running)
+        if up == self._up or not up:
+            return
+        self._up = up
+        served = {owner for owner, analyzer in self._plan.credits if analyzer in up}
+        for member in self._decoders:
+            if member.name not in served:
+                self._decoders.tell_one(member, "replace_analyzers", self._analyzers_for(member.name))
 
     def _analyzers_for(self, decoder: str) -> list[tuple[str, Any, int]]:
         """Those that it has credits at; while none of them is up, one call at each of the others."""

@@ -238,6 +238,8 @@ def _with_emptied(before: Plan, plan: Plan) -> Plan:
         for (decoder, analyzer), count in before.credits.items()
         if decoder not in names and analyzer in analyzers
     }
+    has_calls = {decoder for decoder, _ in calls}
     for each in going:
-        calls |= {(each.name, analyzer): 1 for analyzer in analyzers if (each.name, analyzer) not in calls}
+        if each.name not in has_calls:
+            calls |= {(each.name, analyzer): 1 for analyzer in analyzers}
     return replace(plan, decoders=(*plan.decoders, *going), credits={**plan.credits, **calls})

@@ -23,14 +23,15 @@ CPU_BATCH = 1
 def make_plan(wish: Wish, offer: Offer, before: Plan | None = None) -> Plan:
     """Places readers, model workers and publishers.
 
-    One analyzer per GPU; without a GPU one a node, with a lane per core. Credits follow the owners' wanted rates, so
-    that a small owner's cameras do not starve and a large one's are not slowed; every owner gets at least one. What
-    ran `before` stays where it was while its node is there: only what is new, or has lost its node, is placed.
+    One analyzer per GPU; without a GPU one a node, with a lane per core. Credits follow the owners' wanted rates, see
+    `credits.py`. What ran `before` stays where it was while its node is there: only what is new, or has lost its node,
+    is placed.
     """
     decoders = _decoders(wish, offer, () if before is None else before.decoders)
     analyzers = _analyzers(wish, offer, () if before is None else before.analyzers)
     publishers = _publishers([camera for feed in wish.feeds for camera in feed], wish.publishers)
-    return Plan(decoders, analyzers, publishers, share_credits(decoders, analyzers, wish))
+    had = {} if before is None else before.credits
+    return Plan(decoders, analyzers, publishers, share_credits(decoders, analyzers, wish, had))
 
 
 def moves(before: Plan, after: Plan) -> list[str]:
@@ -57,7 +58,7 @@ def isolate(plan: Plan, feed: Feed, wish: Wish) -> Plan:
     why = "it crashed its decoder twice, so it is read alone"
     alone = replace(crowded, name=_next_name(plan.decoders), feeds=(feed,), why=why)
     decoders = (*(rest if each is crowded else each for each in plan.decoders), alone)
-    return replace(plan, decoders=decoders, credits=share_credits(decoders, plan.analyzers, wish))
+    return replace(plan, decoders=decoders, credits=share_credits(decoders, plan.analyzers, wish, plan.credits))
 
 
 # --- decoders -------------------------------------------------------------------------------------------------------

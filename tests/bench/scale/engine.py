@@ -176,7 +176,7 @@ class Simulation:
                     return
             analyzer.gathers_until = None
             batch = analyzer.pool._pick()
-            seconds = self._times.model_seconds(len(batch), is_gpu=limits.gpus > 0)
+            seconds = analyzer.slowness * self._times.model_seconds(len(batch), is_gpu=limits.gpus > 0)
             analyzer.idle -= 1
             if self.clock.now >= self._begins_at:
                 analyzer.busy_seconds += seconds

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,8 +15,6 @@ from tests.bench.scale.service_times import ServiceTimes
 ASKED = 1.25
 """Pictures asked for by pictures that the analyzers give."""
 SECONDS = {100: 20.0, 1000: 10.0, 10_000: 5.0}
-GPU_CALLS = 4
-"""Calls at one GPU that keep it busy: one is computed, one gathers, two are on their way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +35,19 @@ class Overload:
 
 
 def simulate(fleet: Fleet, times: ServiceTimes) -> list[Overload]:
-    """With the credits of `make_plan`, and with fewer."""
+    """With a call of each owner at every analyzer, and with the credits of `make_plan`."""
     asked = Load(fleet.names, BUSY_BY_DAY, 1.0).model_rate
     rate = asked / ASKED / len(fleet.plan.analyzers)
     # A full batch takes its call's own time as well, which the rate has to make up for.
     batch = fleet.plan.analyzers[0].max_batch_size
     slow = replace(times, gpu_rate=batch / (batch / rate - times.gpu_call_seconds))
-    plans = {"as planned": fleet.plan, "fewer credits": narrow(fleet.plan)}
+    plans = {"a call at each analyzer": everywhere(fleet.plan), "as planned": fleet.plan}
     return [_one(fleet, slow, what, plan) for what, plan in plans.items()]
 
 
-def narrow(plan: Plan) -> Plan:
-    """What if owners had credits at some analyzers only: one each at least, and all slots of the analyzers taken."""
-    owners = [each.name for each in plan.decoders]
-    analyzers = [each.name for each in plan.analyzers]
-    count = max(len(owners), sum(GPU_CALLS if each.gpus else each.lanes + 1 for each in plan.analyzers))
-    given = Counter((owners[n % len(owners)], analyzers[(n + n // len(owners)) % len(analyzers)]) for n in range(count))
-    return replace(plan, credits=dict(given))
+def everywhere(plan: Plan) -> Plan:
+    """What if each owner called every analyzer."""
+    return replace(plan, credits={(owner.name, each.name): 1 for owner in plan.decoders for each in plan.analyzers})
 
 
 def _one(fleet: Fleet, times: ServiceTimes, what: str, plan: Plan) -> Overload:

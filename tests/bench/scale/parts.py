@@ -83,6 +83,8 @@ class Analyzer:
         self.gathers_until: float | None = None
         self.is_alive = True
         self.busy_seconds = 0.0
+        self.slowness = 1.0
+        """How much longer it takes than it should."""
         self.callers: set[Owner] = set()
         """Owners with credits here."""
 

@@ -46,18 +46,19 @@ NOON = """\
 OVERLOAD = """\
 ## Asked for a quarter more than the analyzers give
 
-Each owner has at least one call at every analyzer, so that none starves. With many owners that is many calls that wait
-inside an analyzer, where the newest frame does not win any more: ages grow with the number of owners, and few frames
-are replaced before their time. "Fewer credits" is the same with each owner at some analyzers only
-(`overload.narrow`): results are younger, more frames give way to newer ones, and owners that share an analyzer with
-busier ones get less. The row of 10,000 cameras as planned is what {after:.0f} seconds came to, and grows on: one frame
-for each of its calls is {seconds:.1f} s of all that its analyzers give."""
+Calls that wait inside an analyzer hold frames that no newer ones replace. So an owner calls every analyzer only where
+owners are few; where they are many, each calls two analyzers on GPUs, or as many lanes as are its share
+(`pipeline/control/planning/credits.py`): half of its calls at its own node, the others where least is called. "A call
+at each analyzer" is the same with each owner at every analyzer: ages grow with the number of owners, and few frames
+are replaced before their time. Its row of 10,000 cameras is what {after:.0f} seconds came to, and grows on: one frame
+for each of its calls is {seconds:.1f} s of all that its analyzers give. An owner both of whose analyzers are slow gets
+less, never nothing; while neither is up, it calls the others."""
 
 OWNERS = """\
 ## What analyzers cost an owner
 
-One thread a credit, and each frame wakes all that are free. One owner of 16 cameras at five pictures a second, with
-analyzers that answer at once:"""
+One thread a credit. One owner of 16 cameras at five pictures a second, with analyzers that answer at once. With 64
+nodes an owner calls two analyzers; before credits were shared out so, it called all 64:"""
 
 PUBLISHERS = """\
 ## Publishers

@@ -85,6 +85,31 @@ def test_a_node_that_joins_computes_for_every_owner_and_moves_no_camera(running,
     assert len(heard) == len(where(running))
 
 
+def test_an_owner_calls_its_own_analyzers_and_the_others_while_none_of_its_own_is_up(
+    supervise, cluster, starters, clock, wish
+):
+    plan = make_plan(wish, cluster.offer())
+    mine, others = (owner.name for owner in plan.decoders)
+    calls = {(mine, "analyze-0"): 2, (others, "analyze-1"): 3}
+    supervisor = supervise(replace(plan, credits=calls))
+    supervisor.start(lambda _: None, threading.Event())
+    steps(supervisor, clock, 2)
+
+    def told(owner, method="replace_analyzers"):
+        found = [args[0] for actor, args in starters.did(method) if actor.startswith(f"{owner}#")]
+        return [[(name, count) for name, _, count in each] for each in found]
+
+    assert told(mine, "start") == [[("analyze-0", 2)]]
+    assert told(others, "start") == [[("analyze-1", 3)]]
+    starters.newest("analyze-0").failure = PipelineError("gone", code="died")
+    supervisor.step()
+    assert told(mine)[0] == [("analyze-1", 1)]
+    steps(supervisor, clock, 8)
+    assert where(supervisor, "analyze")["analyze-0"][0] == "running"
+    assert told(mine)[-1] == [("analyze-0", 2)]
+    assert all(each == [("analyze-1", 3)] for each in told(others))
+
+
 def test_of_a_lost_node_the_last_account_is_kept_and_what_was_in_flight_is_unknown(
     running, cluster, starters, clock, tmp_path
 ):
