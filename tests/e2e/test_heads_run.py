@@ -1,4 +1,7 @@
-"""`main.py run` with depth, segments and classes from files in Meta's layouts: what travels, and a rule on a share."""
+"""`main.py run` with depth, segments and classes from files in Meta's layouts: what travels, and a rule on a share.
+
+One run has all cameras: a clip whose parts are known, real footage where it exists, and a file that is no video.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,13 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+import yaml
 
 from operators.backbone import Engine, load_backbone
 from operators.heads.class_names import class_names
@@ -22,6 +27,8 @@ from tests.official_files import telling_segment_head, write_backbone, write_hea
 FPS = 5
 PARTS = ((False, 2), (True, 4), (False, 2))
 """(is bright, seconds)."""
+BRIGHT = [is_bright for is_bright, seconds in PARTS for _ in range(seconds * FPS)]
+"""By frame of the clip."""
 FOOTAGE = ROOT.parent / "shared" / "data" / "video" / "intel_car-detection.mp4"
 CONFIG = """
 version: 1
@@ -34,7 +41,7 @@ heads:
 cameras:
   clip:
     source: {{file: {clip}}}
-    sample: {{policy: every_frame{fps}}}
+    sample: {{policy: every_frame}}
     view: {{hfov: 70deg, height: 3 m, pitch: 25deg}}
     heads: [embedding, metres, scene, things]
     zones: {{left: [[0, 0], [0.5, 0], [0.5, 1], [0, 1]], right: [[0.5, 0], [1, 0], [1, 1], [0.5, 1]]}}
@@ -56,18 +63,15 @@ def half_bright(*, is_bright: bool) -> np.ndarray:
     return np.ascontiguousarray(pixels)
 
 
-def write_clip(path: Path) -> list[bool]:
-    """Which frames are bright."""
-    bright = [is_bright for is_bright, seconds in PARTS for _ in range(seconds * FPS)]
+def write_clip(path: Path) -> None:
     with av.open(str(path), "w") as container:
         video = container.add_stream("libx264", rate=FPS)
         video.width, video.height, video.pix_fmt = 196, 112, "yuv420p"
         video.codec_context.thread_count = 1
-        for is_bright in bright:
+        for is_bright in BRIGHT:
             frame = av.VideoFrame.from_ndarray(half_bright(is_bright=is_bright), format="rgb24")
             container.mux(video.encode(frame))
         container.mux(video.encode())
-    return bright
 
 
 @pytest.fixture(scope="module")
@@ -80,17 +84,34 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def main_run(tmp_path: Path, cache: Path, ray: str, clip: Path, **changes: str) -> tuple[int, str]:
-    """(exit status, what it printed); results lie in `tmp_path/out`."""
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """One run that has ended."""
+
+    code: int
+    said: str
+    """All that it printed."""
+    folder: Path
+
+    def bodies(self, kind: str, camera: str) -> list[dict]:
+        """Of one camera, out of the file of one kind of events."""
+        lines = (self.folder / "out" / f"{kind}.jsonl").read_text("utf-8").splitlines()
+        return [body for line in lines if (body := json.loads(line)["data"])["camera"] == camera]
+
+
+def main_run(folder: Path, cache: Path, ray: str, depth: str = "nyu_linear4", **cameras: dict) -> Ran:
+    """Of the clip, and of others that differ from it."""
+    write_clip(folder / "clip.mp4")
     values = {
         "weights": str(cache / "weights" / "dinov2_vits14_pretrain.pth"),
-        "depth": "nyu_linear4",
-        "fps": "",
-        "out": str(tmp_path / "out"),
-        "state": str(tmp_path / "state"),
+        "clip": folder / "clip.mp4",
+        "out": str(folder / "out"),
+        "state": str(folder / "state"),
     }
-    config = tmp_path / "cameras.yaml"
-    config.write_text(CONFIG.format(clip=clip, ray=ray, **(values | changes)), encoding="utf-8")
+    site = yaml.safe_load(CONFIG.format(ray=ray, depth=depth, **values))
+    site["cameras"] |= {name: site["cameras"]["clip"] | other for name, other in cameras.items()}
+    config = folder / "cameras.yaml"
+    config.write_text(json.dumps(site), encoding="utf-8")
     run = subprocess.run(
         [sys.executable, str(ROOT / "main.py"), "run", str(config)],
         env={**os.environ, "DINOSTREAM_CACHE": str(cache)},
@@ -100,12 +121,18 @@ def main_run(tmp_path: Path, cache: Path, ray: str, clip: Path, **changes: str) 
         timeout=400,
         check=False,
     )
-    return run.returncode, run.stdout
+    return Ran(run.returncode, run.stdout, folder)
 
 
-def bodies(tmp_path: Path, kind: str) -> list[dict]:
-    lines = (tmp_path / "out" / f"{kind}.jsonl").read_text("utf-8").splitlines()
-    return [json.loads(line)["data"] for line in lines]
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory, cache: Path, ray_address: str) -> Ran:
+    """Every camera of this file in one run."""
+    folder = tmp_path_factory.mktemp("heads")
+    (folder / "broken.mp4").write_text("no video", "utf-8")
+    cameras = {"broken": {"source": {"file": str(folder / "broken.mp4")}}}
+    if FOOTAGE.is_file():
+        cameras["street"] = {"source": {"file": str(FOOTAGE)}, "sample": {"policy": "every_frame", "fps": 1}}
+    return main_run(folder, cache, ray_address, **cameras)
 
 
 def array(field: dict) -> np.ndarray:
@@ -142,49 +169,55 @@ def check_result(body: dict, grid: tuple[int, int]) -> None:
 
 @pytest.mark.ray
 @pytest.mark.slow
-def test_a_clip_gives_depth_segments_and_classes_and_a_share_alarms(
-    tmp_path: Path, cache: Path, ray_address: str
-) -> None:
-    bright = write_clip(tmp_path / "clip.mp4")
-    code, said = main_run(tmp_path, cache, ray_address, tmp_path / "clip.mp4")
-    assert code == 0, said
-    results = bodies(tmp_path, "results")
-    assert [body["seq"] for body in results] == list(range(len(bright)))
-    for body, is_bright in zip(results, bright, strict=True):
+@pytest.mark.timeout(500)
+def test_a_clip_gives_depth_segments_and_classes_and_a_share_alarms(ran: Ran) -> None:
+    results = ran.bodies("results", "clip")
+    assert [body["seq"] for body in results] == list(range(len(BRIGHT))), ran.said
+    for body, is_bright in zip(results, BRIGHT, strict=True):
         check_result(body, (8, 14))
         left = body["segments"]["scene"]["zones"]["left"]
         assert (left.get("sky", 0.0) > 0.6) is is_bright, left
         assert body["rules"]["sky"]["value"] == pytest.approx(left.get("sky", 0.0), abs=1e-4)
         assert body["segments"]["scene"]["zones"]["right"].get("sky", 0.0) < 0.4
-    alerts = [(each["rule"], each["transition"]) for each in bodies(tmp_path, "alerts") if "transition" in each]
+    alerts = [(each["rule"], each["transition"]) for each in ran.bodies("alerts", "clip") if "transition" in each]
     assert alerts == [("sky", "start"), ("sky", "end")]
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+@pytest.mark.timeout(500)
+def test_a_file_that_is_no_video_fails_its_camera_alone_and_the_run_exits_1(ran: Ran) -> None:
+    assert ran.code == 1, ran.said
+    assert "broken: failed: could not open" in ran.said
+    assert f"clip: decoded {len(BRIGHT)}, analysed {len(BRIGHT)}" in ran.said
+    told = [(each["state"], each["code"]) for each in ran.bodies("status", "broken")]
+    assert told == [("connecting", ""), ("failed", "unsupported")]
+    assert ran.bodies("status", "clip")[-1]["state"] == "ended"
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+@pytest.mark.timeout(500)
+@pytest.mark.shared
+@pytest.mark.skipif(not FOOTAGE.is_file(), reason="no footage beside the project: ../shared/data is not there")
+def test_real_footage(ran: Ran) -> None:
+    results = ran.bodies("results", "street")
+    assert len(results) > 20, ran.said
+    for body in results:
+        check_result(body, (8, 14))
+        assert body["placement"]["source_size"] == [432, 768]
 
 
 @pytest.mark.ray
 @pytest.mark.slow
 def test_a_head_of_other_weights_ends_the_start_with_its_name(tmp_path: Path, cache: Path, ray_address: str) -> None:
     """The weights are Meta's in layout; the depth head was fitted on others."""
-    write_clip(tmp_path / "clip.mp4")
     about = DepthAbout("log", (2, 5, 8, 11), 100.0, (0.5, 40.0), "ab" * 32)
     path = tmp_path / "mine.safetensors"
     path.write_bytes(DepthLinear(np.ones((1, 384 * 8), np.float32), np.ones(1, np.float32), about).to_bytes())
-    code, said = main_run(tmp_path, cache, ray_address, tmp_path / "clip.mp4", depth=str(path))
-    assert code == 3, said
-    errors = [line for line in said.splitlines() if line.startswith("error:")]
-    assert len(errors) == 1, said
+    ended = main_run(tmp_path, cache, ray_address, depth=str(path))
+    assert ended.code == 3, ended.said
+    errors = [line for line in ended.said.splitlines() if line.startswith("error:")]
+    assert len(errors) == 1, ended.said
     assert "heads.metres: this depth head belongs to other weights: expected fingerprint abababababab" in errors[0]
-    assert "Traceback" not in said
-
-
-@pytest.mark.ray
-@pytest.mark.slow
-@pytest.mark.shared
-@pytest.mark.skipif(not FOOTAGE.is_file(), reason="no footage beside the project: ../shared/data is not there")
-def test_real_footage(tmp_path: Path, cache: Path, ray_address: str) -> None:
-    code, said = main_run(tmp_path, cache, ray_address, FOOTAGE, fps=", fps: 1")
-    assert code == 0, said
-    results = bodies(tmp_path, "results")
-    assert len(results) > 20
-    for body in results:
-        check_result(body, (8, 14))
-        assert body["placement"]["source_size"] == [432, 768]
+    assert "Traceback" not in ended.said
