@@ -352,6 +352,8 @@ class CameraSnapshot:
     """Kept in memory for clips; None: no rule wants any."""
     tape_cut_short: int = 0
     """How often that bound left less than the wanted time."""
+    process_bytes: int | None = None
+    """Memory of the process that reads it beside others; None: not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ class FakeActor:
         self.ledgers = {}
         self.use = None
         self.reading_cores = {}
+        self.process_bytes = None
         self.failure = None
         self.is_hung = False
         self.is_clean = True
@@ -100,7 +101,9 @@ class FakeActor:
         if method == "beat":
             return [
                 CameraSnapshot(
-                    *(camera, lease, "live", 0, self.ledger(camera)), reading_cores=self.reading_cores.get(camera)
+                    *(camera, lease, "live", 0, self.ledger(camera)),
+                    reading_cores=self.reading_cores.get(camera),
+                    process_bytes=self.process_bytes,
                 )
                 for camera, lease in self.leases.items()
             ]

@@ -28,9 +28,9 @@ def check_timezone(site: SiteConfig) -> Iterator[tuple[Place, str]]:
 
 def check_runtime(runtime: RuntimeConfig, secrets: Sequence[str]) -> Iterator[tuple[Place, str]]:
     """Spans point up, the port is one, the token is named."""
-    if isinstance(runtime.analyzers, Span) and runtime.analyzers.min > runtime.analyzers.max:
-        span = runtime.analyzers
-        yield ("runtime", "analyzers"), f"expected min of at most max, got min {span.min} and max {span.max}"
+    for key, span in (("decoders", runtime.decoders), ("analyzers", runtime.analyzers)):
+        if isinstance(span, Span) and span.min > span.max:
+            yield ("runtime", key), f"expected min of at most max, got min {span.min} and max {span.max}"
     if runtime.http is None:
         return
     port = runtime.http.bind.rpartition(":")[2]

@@ -56,8 +56,8 @@ class RuntimeConfig(Section):
 
     ray: str = "auto"
     """`auto`: `RAY_ADDRESS` where it is set, else local; `local`; or an address."""
-    decoders: Literal["auto"] | Annotated[int, Field(ge=1)] = "auto"
-    """Processes that read cameras."""
+    decoders: Literal["auto"] | Annotated[int, Field(ge=1)] | Span = "auto"
+    """Processes that read cameras. `{min, max}`: as many as reading needs, on nodes that an autoscaler brings."""
     analyzers: Literal["auto"] | Annotated[int, Field(ge=1)] | Span = "auto"
     """Processes that hold the model."""
     publishers: int = Field(default=1, ge=1)

@@ -7,7 +7,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -79,6 +79,8 @@ class Cluster:
             )
             raise PipelineError(msg, code="no_state_node")
         nodes = tuple(_node(node) for node in sorted(alive, key=lambda node: node["NodeID"]) if _cores(node) >= 1)
+        if self.is_ours:  # there is no other node to go to, and `validate` says what it takes
+            nodes = tuple(replace(node, memory_bytes=0) for node in nodes)
         if not nodes:
             msg = f"no node of the Ray cluster at {self.address} offers a core. Start one with `ray start --num-cpus N`"
             raise PipelineError(msg, code="no_cores")

@@ -92,6 +92,7 @@ def started(
         from pipeline.control.camera_actions import CameraActions
         from pipeline.control.changes.reload import Reload
         from pipeline.control.changes.reload_triggers import ReloadTriggers
+        from pipeline.control.planning.memory_use import MemoryUse
         from pipeline.control.planning.planner import Planner
         from pipeline.control.planning.reading_costs import ReadingCosts
         from pipeline.control.planning.specs import RunSpec
@@ -103,9 +104,10 @@ def started(
             model = replace(model, weights=weights_file(model.model, config.model.weights))
             starters = RayStarters(start_depot(model.artefacts.resolve(), model.weights))
         spec = RunSpec(config, model)
-        planner = Planner(clock, cluster.offer, spec.growth())
+        planner = Planner(clock, cluster.offer, spec.growth(), spec.reading_growth())
         plan = make_plan(
-            planner.wish(spec.wish(ReadingCosts(state_dir, clock).cores)), cluster.await_offer(clock, stop, progress)
+            planner.wish(spec.wish(ReadingCosts(state_dir, clock).cores, MemoryUse(state_dir, clock).needs)),
+            cluster.await_offer(clock, stop, progress),
         )
         supervisor = Supervisor(spec, plan, clock, starters, planner)
         stack.callback(supervisor.stop)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -25,6 +25,7 @@ from pipeline.control.changes.changeover import Changeover, Order
 from pipeline.control.crashes import Crashes
 from pipeline.control.crew import Crew, CrewMember
 from pipeline.control.draining import drain
+from pipeline.control.planning.memory_use import MemoryUse
 from pipeline.control.planning.plan import Feed, LaneUse, Plan, Wish
 from pipeline.control.planning.planner import Planner
 from pipeline.control.planning.reading_costs import ReadingCosts
@@ -64,6 +65,7 @@ class Supervisor:
         self._accounts = Accounts(spec.state_dir, clock)
         self._crashes = Crashes(spec.state_dir)
         self._costs = ReadingCosts(spec.state_dir, clock)
+        self._memory = MemoryUse(spec.state_dir, clock)
         self._model: ModelInfo | None = None
         self._published: dict[str, PublisherSnapshot] = {}
         self._changes = CameraChanges()
@@ -99,14 +101,15 @@ class Supervisor:
         """One look at every node and actor; call it about once a second."""
         self._changes.step(self)
         uses = {worker.name: self._uses[worker.name] for worker in self._analyzers.running if worker.name in self._uses}
-        if not self.is_changing and (plan := self._planner.next(self._plan, self._wish, uses)) is not None:
-            self.carry_out(plan)
+        if not self.is_changing:
+            self._follow_load(uses)
         self._analyzers.see_off()
         self._analyzers.watch("use", self._uses)
         self._help_stranded()
         self._publishers.watch("snapshot", self._published)
         self._decoders.watch("beat", self._accounts.beats)
         self._costs.note(self._accounts.cameras)
+        self._memory.note(self._accounts.beats, uses.values())
         if up := self._analyzers.revive():
             self._changes.update(self, self._analyzers, up)
             self._decoders.tell("replace_analyzers", lambda name: (self._analyzers_for(name),))
@@ -114,6 +117,15 @@ class Supervisor:
             self._changes.update(self, self._publishers, up)
             self._decoders.tell("replace_publishers", lambda name: (self.publishers_for(name),))
         self._begin(self._decoders.revive())
+
+    def _follow_load(self, uses: Mapping[str, LaneUse]) -> None:
+        """Another plan where one is due; cameras that move to another decoder do so as in any change of them."""
+        up = {worker.name for worker in self._decoders.running}
+        plan = self._planner.next(self._plan, self._wish, uses, self._costs.cores, up)
+        if plan is not None:
+            self.carry_out(plan)
+        elif self._planner.is_uneven(self._plan, up) and self.plan_for(self._spec).decoders != self._plan.decoders:
+            self.change(Order(self._spec, frozenset(), frozenset()))
 
     def carry_out(self, plan: Plan) -> None:
         """Another plan from now on: what is new starts, what is gone ends, what has moved starts where it belongs now.
@@ -182,7 +194,8 @@ class Supervisor:
 
     def plan_for(self, spec: RunSpec) -> Plan:
         """Raises: PipelineError."""
-        return self._planner.anew(self._plan, spec.wish(self._costs.cores))
+        up = frozenset(worker.name for worker in self._decoders.running)
+        return self._planner.anew(self._plan, replace(spec.wish(self._costs.cores, self._memory.needs), ready=up))
 
     def adopt(self, spec: RunSpec, plan: Plan) -> None:
         """Other cameras from now on; feeds of decoders that stay are the caller's to tell."""
@@ -280,7 +293,7 @@ class Supervisor:
 
     def _start_decoder(self, name: str) -> SupervisedWorker:
         plan = self._plan.decoder(name)
-        if plan.node is None:
+        if plan.node is None and not plan.is_floating:
             raise PipelineError(plan.why, code="no_node", where=name)
         feeds = self.feed_plans(plan.feeds)
         limits = BatchLimits(max_batch_size=max(each.max_batch_size for each in self._plan.analyzers))
@@ -298,7 +311,7 @@ class Supervisor:
             self._isolate(crash[0])
 
     def _wish(self) -> Wish:
-        return self._spec.wish(self._costs.cores)
+        return self._spec.wish(self._costs.cores, self._memory.needs)
 
     def _isolate(self, camera: str) -> None:
         """Its feed is read in a process of its own from the next start on, so that it takes down nobody else."""
@@ -320,9 +333,8 @@ class Supervisor:
             return
         self._up = up
         served = {owner for owner, analyzer in self._plan.credits if analyzer in up}
-        for member in self._decoders:
-            if member.name not in served:
-                self._decoders.tell_one(member, "replace_analyzers", self._analyzers_for(member.name))
+        stranded = [name for name in self._decoders.names if name not in served]
+        self._decoders.tell("replace_analyzers", lambda name: (self._analyzers_for(name),), stranded)
 
     def _analyzers_for(self, decoder: str) -> list[tuple[str, Any, int]]:
         """Those that it has credits at; while none of them is up, one call at each of the others."""

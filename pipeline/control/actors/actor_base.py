@@ -10,6 +10,7 @@ whoever calls sees the death and decides.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -23,6 +24,15 @@ class Actor:
         if self.failure is not None:
             raise self.failure
         return os.getpid()
+
+
+def process_bytes() -> int | None:
+    """Memory of this process that is in RAM; None: nobody tells (not Linux)."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def on_node(node: str | None) -> NodeAffinitySchedulingStrategy | str:

@@ -16,7 +16,7 @@ from ray.actor import ActorHandle
 from operators.frames import Item
 from operators.results import Analysis, ModelInfo
 from pipeline.clock import SystemClock
-from pipeline.control.actors.actor_base import Actor, on_node
+from pipeline.control.actors.actor_base import Actor, on_node, process_bytes
 from pipeline.control.actors.actor_calls import ActorWorker, RayDepot
 from pipeline.control.actors.actor_log import log_to
 from pipeline.control.planning.plan import AnalyzerPlan, LaneUse
@@ -66,7 +66,9 @@ class AnalyzeActor(Actor):
 
     def use(self) -> LaneUse:
         """How much of it is in use."""
-        return LaneUse(self._num_lanes, time.monotonic(), self._lanes.busy_seconds, self._lanes.num_calls)
+        return LaneUse(
+            self._num_lanes, time.monotonic(), self._lanes.busy_seconds, self._lanes.num_calls, process_bytes()
+        )
 
     def analyze(self, items: list[Item]) -> list[Analysis]:
         return self._lanes.analyze(items)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import ray
 from ray.actor import ActorHandle
 
 from pipeline.clock import SystemClock
-from pipeline.control.actors.actor_base import Actor, on_node
+from pipeline.control.actors.actor_base import Actor, on_node, process_bytes
 from pipeline.control.actors.actor_calls import ActorWorker, RayAnalyzer, RayPublisher
 from pipeline.control.actors.actor_log import fault_path, log_to
 from pipeline.control.planning.plan import DecoderPlan
@@ -60,7 +61,8 @@ class DecodeActor(Actor):
         """The supervisor is there; an owner that does not hear this for 10 s stops its readers."""
         owner = self._running()
         owner.beat()
-        return owner.snapshot()
+        taken = process_bytes()
+        return [replace(each, process_bytes=taken) for each in owner.snapshot()]
 
     def replace_analyzers(self, analyzers: list[tuple[str, ActorHandle[Any], int]]) -> None:
         self._running().replace_analyzers([(RayAnalyzer(name, actor), count) for name, actor, count in analyzers])
@@ -97,6 +99,8 @@ class DecodeActor(Actor):
 
 
 def start_decoder(plan: DecoderPlan, feeds: Sequence[FeedPlan], state_dir: Path, limits: BatchLimits) -> ActorWorker:
-    """One decode actor. Decoding is light beside the model and is planned by readers, so it claims no core."""
-    options = {"num_cpus": 0, "max_concurrency": 4, "scheduling_strategy": on_node(plan.node)}
+    """One decode actor. Decoding is light beside the model and is planned by readers, so the first ones claim no core;
+    one that follows the load claims what it is there for, and Ray finds or makes room.
+    """
+    options = {"num_cpus": plan.cores, "max_concurrency": 4, "scheduling_strategy": on_node(plan.node)}
     return ActorWorker(plan.name, DecodeActor.options(**options).remote(plan.name, feeds, state_dir, limits))

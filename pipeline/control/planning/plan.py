@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from pipeline.control.planning.memory import MemoryNeeds
+
 Feed = tuple[str, ...]
 """Cameras of one reader."""
 
@@ -18,6 +20,8 @@ class Node:
     gpus: int = 0
     place: str | None = None
     """Its Ray label `place`: cameras that name it can be reached from here."""
+    memory_bytes: int = 0
+    """Ray's resource `memory`; 0: not told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,13 @@ class DecoderPlan:
     why: str = ""
     """Why it is on this node, for people."""
     place: str | None = None
+    cores: int = 0
+    """That it claims, wherever they are free: its number follows the load. 0: it claims none, and is on `node`."""
+
+    @property
+    def is_floating(self) -> bool:
+        """Ray finds or makes room for it."""
+        return self.cores > 0
 
     @property
     def cameras(self) -> tuple[str, ...]:
@@ -83,6 +94,8 @@ class LaneUse:
     """Of all lanes together, until then."""
     in_flight: int
     """Calls that wait for their results now."""
+    process_bytes: int | None = None
+    """Memory of its process; None: nobody tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +150,11 @@ class Wish:
     """Camera -> the place from which alone it can be reached."""
     decode_cores: Mapping[str, float] = field(default_factory=dict[str, float])
     """CPU cores that reading a camera takes; one that is missing counts nothing."""
+    memory: MemoryNeeds = field(default_factory=MemoryNeeds)
+    floating: int = 0
+    """Decoders beyond the first ones, which come and go with the load."""
+    ready: frozenset[str] | None = None
+    """Decoders that run, where cameras may move from one to another now; None: they may not."""
 
     def place_of(self, feed: Feed) -> str | None:
         return self.places.get(feed[0])

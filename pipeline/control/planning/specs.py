@@ -14,7 +14,9 @@ from pipeline.config.schema import CameraConfig, Span
 from pipeline.control.actors.publish_spec import PublishSpec
 from pipeline.control.model import ModelSpec
 from pipeline.control.planning.growth import Growth
+from pipeline.control.planning.memory import MemoryNeeds
 from pipeline.control.planning.plan import Plan, Wish
+from pipeline.control.planning.reading_growth import ReadingGrowth
 from pipeline.frame_path.owner.handles import FeedPlan, OwnedCamera
 from pipeline.frame_path.publisher.publisher import PublishedCamera
 from pipeline.kafka_client import KafkaSecurity
@@ -51,16 +53,18 @@ class RunSpec:
     def cameras(self) -> Mapping[str, CameraConfig]:
         return self.config.cameras
 
-    def wish(self, measured: Mapping[str, float] = _NOTHING) -> Wish:
-        """What to plan for; `measured`: cores that reading takes, of cameras whose are known."""
+    def wish(self, measured: Mapping[str, float] = _NOTHING, memory: MemoryNeeds | None = None) -> Wish:
+        """What to plan for; `measured`: cores that reading takes, of cameras whose are known; likewise `memory`."""
         runtime = self.config.runtime
+        decoders = runtime.decoders.min if isinstance(runtime.decoders, Span) else runtime.decoders
         return Wish(
             feeds=tuple(group_feeds({camera: each.source for camera, each in self.cameras.items()})),
             rates={camera: each.sample.fps or UNSTATED_FPS for camera, each in self.cameras.items()},
-            decoders=runtime.decoders if isinstance(runtime.decoders, int) else None,
+            decoders=decoders if isinstance(decoders, int) else None,
             analyzers=runtime.analyzers if isinstance(runtime.analyzers, int) else None,
             are_placed=not isinstance(runtime.analyzers, Span),
             publishers=runtime.publishers,
+            memory=memory or MemoryNeeds(),
             places={camera: each.place for camera, each in self.cameras.items() if each.place is not None},
             decode_cores={
                 camera: measured.get(camera, decoded_rate(each) * DECODE_CORES_PER_FPS)
@@ -72,6 +76,11 @@ class RunSpec:
         """Between which numbers analyzers follow the load; None: their number stays."""
         span = self.config.runtime.analyzers
         return Growth(span.min, span.max) if isinstance(span, Span) else None
+
+    def reading_growth(self) -> ReadingGrowth | None:
+        """How many decoders beyond the first ones follow the load; None: none."""
+        span = self.config.runtime.decoders
+        return ReadingGrowth(span.max - span.min) if isinstance(span, Span) and span.max > span.min else None
 
     def publish_spec(self, name: str, plan: Plan) -> PublishSpec:
         """What the publisher `name` needs."""

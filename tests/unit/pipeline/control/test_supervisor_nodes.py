@@ -8,9 +8,13 @@ import pytest
 
 from operators.frames import Ticket
 from pipeline.control.planning.growth import QUIET_SECONDS, WINDOW_SECONDS, Growth
-from pipeline.control.planning.plan import LaneUse, Node, Offer
+from pipeline.control.planning.memory import MIB, PROCESS_BYTES
+from pipeline.control.planning.memory_use import MemoryUse
+from pipeline.control.planning.plan import LaneUse, Node, Offer, Wish
 from pipeline.control.planning.planner import Planner
 from pipeline.control.planning.reading_costs import KEEP_SECONDS, ReadingCosts
+from pipeline.control.planning.reading_growth import BUSY_SECONDS, SETTLING_SECONDS, ReadingGrowth
+from pipeline.control.planning.reading_growth import QUIET_SECONDS as READING_QUIET_SECONDS
 from pipeline.control.planning.topology import make_plan
 from pipeline.errors import PipelineError
 from pipeline.frame_path.owner.ledger import Ledger, ledger_path
@@ -218,3 +222,70 @@ def test_a_camera_that_costs_much_is_known_to_after_a_restart(running, starters,
     assert again.cores["gate"] == 1.75
     assert running.spec.wish(again.cores).decode_cores["gate"] == 1.75
     assert running.spec.wish().decode_cores["gate"] != 1.75
+
+
+@pytest.fixture
+def reading(supervise, cluster, starters, clock):
+    """Four cameras that cost 0.9 of the only core, and a second decoder where that asks for one."""
+    cluster.nodes = (Node("here", 1),)
+    names = ("gate", "yard", "ramp", "door")
+    more = "".join(f"  {name}: {{source: {{url: 'rtsp://127.0.0.1/{name}'}}}}\n" for name in names[2:])
+    cameras = CAMERAS.replace("sinks:", f"{more}sinks:")
+    costs = dict(zip(names, (0.3, 0.3, 0.2, 0.1), strict=True))
+    starters.prepare = lambda actor: actor.reading_cores.update(costs)
+    planner = Planner(clock, cluster.offer, reading=ReadingGrowth(1))
+    asked = Wish(tuple((name,) for name in names), dict.fromkeys(names, 25.0), decoders=1)
+    supervisor = supervise(
+        make_plan(asked, cluster.offer()), cameras=cameras, planner=planner, runtime=", decoders: {min: 1, max: 2}"
+    )
+    supervisor.start(lambda _: None, threading.Event())
+    return supervisor
+
+
+def read_by(supervisor):
+    return {each.name: set(each.cameras) for each in supervisor.snapshot().actors if each.kind == "decode"}
+
+
+def test_another_decoder_takes_half_of_the_cameras_once_they_have_left_the_first(reading, starters, clock):
+    steps(reading, clock, 3)
+    (first,) = read_by(reading)
+    steps(reading, clock, int(BUSY_SECONDS) + 8)
+    assert {len(cameras) for cameras in read_by(reading).values()} == {2}
+    second = starters.newest("decode-1")
+    moved = read_by(reading)["decode-1"]
+    diary = [(actor, method) for actor, method, _ in starters.diary if method in {"remove_feeds", "add_feeds"}]
+    assert diary == [(f"{first}#2", "remove_feeds"), (second.actor, "add_feeds")], (
+        "drained there before it is read here"
+    )
+    assert set(second.leases) == moved
+    (status,) = [each for each in reading.snapshot().actors if each.name == "decode-1"]
+    assert "took 2 of 4 cameras over from decode-0" in status.why
+
+
+def test_the_decoder_that_is_given_back_settles_its_cameras_first_and_the_others_read_them(reading, starters, clock):
+    steps(reading, clock, int(BUSY_SECONDS) + 12)
+    second = starters.newest("decode-1")
+    for actor in starters.started:
+        actor.reading_cores = dict.fromkeys(actor.reading_cores, 0.01)
+    steps(reading, clock, int(SETTLING_SECONDS + READING_QUIET_SECONDS) + 10)
+    assert read_by(reading) == {"decode-0": {"gate", "yard", "ramp", "door"}}
+    last = [method for actor, method, _ in starters.diary if actor == second.actor][-2:]
+    assert last == ["remove_feeds", "kill"]
+
+
+def test_cameras_of_a_decoder_that_follows_the_load_and_dies_are_read_by_the_others(reading, starters, clock):
+    steps(reading, clock, int(BUSY_SECONDS) + 12)
+    starters.prepare = lambda actor: setattr(actor, "is_hung", actor.name == "decode-1")
+    starters.newest("decode-1").failure = PipelineError("its node is gone", code="died")
+    steps(reading, clock, 12)
+    assert read_by(reading) == {"decode-0": {"gate", "yard", "ramp", "door"}, "decode-1": set()}
+
+
+def test_what_readers_and_analyzers_take_of_memory_is_known_after_a_restart(running, starters, clock, tmp_path):
+    for actor in starters.started:
+        actor.process_bytes = PROCESS_BYTES + 50 * MIB
+        actor.use = LaneUse(2, clock.monotonic(), 0.0, 0, process_bytes=700 * MIB)
+    steps(running, clock, 3 + int(KEEP_SECONDS))
+    needs = MemoryUse(tmp_path / "state", clock).needs
+    assert (needs.reader_bytes, needs.analyzer_bytes) == (50 * MIB, 700 * MIB)
+    assert running.spec.wish({}, needs).memory == needs

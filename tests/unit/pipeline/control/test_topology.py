@@ -2,8 +2,9 @@ from dataclasses import replace
 
 import pytest
 
+from pipeline.control.planning.decoders import READERS_PER_DECODER
 from pipeline.control.planning.plan import Node, Offer, Wish
-from pipeline.control.planning.topology import READERS_PER_DECODER, isolate, make_plan, publisher_index
+from pipeline.control.planning.topology import isolate, make_plan, publisher_index
 
 
 def wish(count, **more):
