@@ -189,7 +189,8 @@ def _cores(node: Mapping[str, Any]) -> int:
 
 def _node(node: Mapping[str, Any]) -> Node:
     gpus = int(node["Resources"].get("GPU", 0))
-    return Node(node["NodeID"], _cores(node), gpus, node.get("Labels", {}).get(PLACE_LABEL) or None)
+    place = node.get("Labels", {}).get(PLACE_LABEL) or None
+    return Node(node["NodeID"], _cores(node), gpus, place, int(node["Resources"].get("memory", 0)))
 
 
 def _python_path() -> list[str]:
