@@ -60,7 +60,8 @@ class RuleState:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
-        return asdict(self)
+        tail = None if self.tail is None else asdict(self.tail)
+        return {name: getattr(self, name) for name in _FIELDS} | {"tail": tail}
 
     @staticmethod
     def from_dict(stored: dict[str, Any]) -> RuleState:
@@ -69,13 +70,17 @@ class RuleState:
         Raises:
             ValueError: it holds a field that this version does not know.
         """
-        known = {field.name for field in fields(RuleState)}
-        if unknown := sorted(set(stored) - known):
-            msg = f"stored rule state has unknown fields {', '.join(unknown)}: expected only {', '.join(sorted(known))}"
+        if unknown := sorted(stored.keys() - _FIELDS):
+            msg = (
+                f"stored rule state has unknown fields {', '.join(unknown)}: expected only {', '.join(sorted(_FIELDS))}"
+            )
             raise ValueError(msg)
         tail = stored.get("tail")
         values: dict[str, Any] = {**stored, "tail": None if tail is None else Tail.from_dict(tail)}
         return RuleState(**values)
+
+
+_FIELDS = tuple(field.name for field in fields(RuleState))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Sequence
 
@@ -13,12 +14,15 @@ from pipeline.frame_path.publisher.collection import Collected, Collections
 from pipeline.frame_path.publisher.draft import Draft, Letterhead
 from pipeline.frame_path.publisher.entries import camera_of, enter_into, lease_of
 from pipeline.frame_path.publisher.evidence import StillNamed
+from pipeline.frame_path.publisher.gathering import Outcome
 from pipeline.frame_path.publisher.offers import Offers
 from pipeline.frame_path.publisher.published import PublishedCamera, PublisherSnapshot
 from pipeline.frame_path.publisher.records import Records
 from pipeline.frame_path.publisher.thumbnails import Thumbnails
 from pipeline.messages import Attachment, CameraReceipt, Delivery, Receipt, Settlement
 from pipeline.sinks.base import Sink
+
+_LOG = logging.getLogger(__name__)
 
 
 class Desk:
@@ -81,35 +85,62 @@ class Desk:
             is_thumbnail_due=self._thumbnails.is_due(camera, book.stored.rule_time_ns),
         )
 
-    def publish(self, delivery: Delivery) -> Receipt:
-        """Takes one delivery, all of it or nothing."""
+    def publish_together(self, deliveries: Sequence[Delivery]) -> list[Outcome]:
+        """Takes deliveries in one transaction; if that fails, each by itself, so that one that cannot be entered takes
+        no other with it.
+        """
+        try:
+            return [*self._publish(deliveries)]
+        except Exception as error:
+            if len(deliveries) == 1:
+                raise
+            _LOG.info("%d deliveries are written one by one, since together they failed: %s", len(deliveries), error)
+        outcomes: list[Outcome] = []
+        for delivery in deliveries:
+            try:
+                outcomes += self._publish([delivery])
+            except Exception as error:  # noqa: BLE001 - it is the answer to whoever sent this one
+                outcomes.append(error)
+        return outcomes
+
+    def _publish(self, deliveries: Sequence[Delivery]) -> list[Receipt]:
+        """All of them or nothing."""
         self.drain_settled()
+        pairs = [(each, self._fenced(each)) for each in deliveries]
+        labels = self._shelf.labels
+        accepted = [
+            (camera, entry) for each, out in pairs for entry in each.entries if (camera := camera_of(entry)) not in out
+        ]
+
+        def enter(draft: Draft) -> None:
+            for camera, entry in accepted:
+                enter_into(self._shelf.book(camera), entry, draft)
+            for each in deliveries:
+                for picture in each.pictures:
+                    self._records.pictures.receive(picture, labels.get(picture.ticket.camera, {}), draft)
+                for part in each.clips:
+                    self._records.pictures.receive_part(part, labels.get(part.ticket.camera, {}), draft)
+
+        self._shelf.transact(
+            enter, list(dict.fromkeys(name for each, out in pairs for name in _cameras_of(each) if name not in out))
+        )
+        self._num_fenced += sum(camera_of(entry) in out for each, out in pairs for entry in each.entries)
+        self._collections.see([entry for _, entry in accepted])
+        self._thumbnails.see([entry for _, entry in accepted])
+        return [
+            Receipt(tuple(self._receipt(name, is_fenced=name in out) for name in _cameras_of(each)))
+            for each, out in pairs
+        ]
+
+    def _fenced(self, delivery: Delivery) -> set[str]:
+        """Cameras of the delivery whose owner is superseded, or that are no longer published here."""
+        gone = {name for name in _cameras_of(delivery) if self._shelf.is_gone(name)}
         by_entry = [(camera_of(entry), entry) for entry in delivery.entries]
-        named = (*delivery.pictures, *delivery.clips)
-        cameras = list(dict.fromkeys([name for name, _ in by_entry] + [p.ticket.camera for p in named]))
-        gone = {name for name in cameras if self._shelf.is_gone(name)}
-        fenced = gone | {
+        return gone | {
             name
             for name, entry in by_entry
             if name not in gone and lease_of(entry) < self._shelf.book(name).stored.lease
         }
-        labels = self._shelf.labels
-
-        def enter(draft: Draft) -> None:
-            for camera, entry in by_entry:
-                if camera not in fenced:
-                    enter_into(self._shelf.book(camera), entry, draft)
-            for picture in delivery.pictures:
-                self._records.pictures.receive(picture, labels.get(picture.ticket.camera, {}), draft)
-            for part in delivery.clips:
-                self._records.pictures.receive_part(part, labels.get(part.ticket.camera, {}), draft)
-
-        self._shelf.transact(enter, [name for name in cameras if name not in fenced])
-        self._num_fenced += sum(name in fenced for name, _ in by_entry)
-        accepted = [entry for camera, entry in by_entry if camera not in fenced]
-        self._collections.see(accepted)
-        self._thumbnails.see(accepted)
-        return Receipt(tuple(self._receipt(name, is_fenced=name in fenced) for name in cameras))
 
     def _receipt(self, camera: str, *, is_fenced: bool) -> CameraReceipt:
         if is_fenced:
@@ -238,3 +269,9 @@ class Desk:
             thumbnails=self._thumbnails.counts(),
             fenced=self._num_fenced,
         )
+
+
+def _cameras_of(delivery: Delivery) -> list[str]:
+    """Each once, in order."""
+    named = (*delivery.pictures, *delivery.clips)
+    return list(dict.fromkeys([*map(camera_of, delivery.entries), *(each.ticket.camera for each in named)]))

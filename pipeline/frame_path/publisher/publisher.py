@@ -1,6 +1,7 @@
 """From deliveries of owners to events at sinks: the `Desk` behind one lock, and the thread that turns it.
 
-One SQLite transaction per call and no broker in it: a call takes milliseconds whatever the sinks do.
+One SQLite transaction for the deliveries that wait, and no broker in it: a call takes milliseconds whatever the sinks
+do.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pipeline.frame_path.publisher.collection import Collected
 from pipeline.frame_path.publisher.desk import Desk
 from pipeline.frame_path.publisher.draft import Letterhead
 from pipeline.frame_path.publisher.evidence import EvidenceStore
+from pipeline.frame_path.publisher.gathering import Gathering, Outcome
 from pipeline.frame_path.publisher.published import ActiveAlert, PublishedCamera, PublisherSnapshot, RuleValue
 from pipeline.frame_path.publisher.records import Records
 from pipeline.frame_path.publisher.thumbnails import Thumbnails
@@ -89,6 +91,7 @@ class Publisher:
             self._records, sinks, letterhead=letterhead, artefacts=store, thumbnails=self._thumbnails, clock=clock
         )
         self._lock = threading.Lock()
+        self._gathering = Gathering(self._commit)
         self._wake = threading.Event()
         self._is_closing = False
         self._pruned = clock.monotonic()
@@ -128,14 +131,18 @@ class Publisher:
             return self._desk.attach(camera, lease)
 
     def publish(self, delivery: Delivery) -> Receipt:
-        """Takes one delivery; when this returns it is on disk, and on its way to the sinks.
+        """Takes one delivery; when this returns it is on disk, and on its way to the sinks. Deliveries that come while
+        another is written are written together.
 
         Raises:
             PublishError: as for `attach`; nothing of the delivery was taken, and it can be sent again.
         """
+        return self._gathering.publish(delivery)
+
+    def _commit(self, deliveries: Sequence[Delivery]) -> list[Outcome]:
         with self._lock:
             self._require_open()
-            return self._desk.publish(delivery)
+            return self._desk.publish_together(deliveries)
 
     def adopt(self, version: str) -> None:
         """Cameras with the head of `head/vehicles@8` are asked with it from their next frame on.

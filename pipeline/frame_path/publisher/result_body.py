@@ -20,6 +20,7 @@ from pipeline.frame_path.publisher.wire import (
     wire_depth,
     wire_inverse_depth,
     wire_labels,
+    wire_mask,
     wire_model,
     wire_placement,
     wire_segments,
@@ -81,7 +82,9 @@ class ResultWriter:
             model=wire_model(self.model, analysis.space, analysis.subject_space or None),
             subjects=[*map(wire_vector, look.subjects, analysis.subjects), *look.subjects[len(analysis.subjects) :]],
             segments={
-                each.head: wire_segments(each, self.spec.zones, has_mask=each.is_mask_wanted)
+                each.head: msgspec.structs.replace(look.segments[each.head], mask=wire_mask(each))
+                if each.is_mask_wanted
+                else look.segments[each.head]
                 for each in analysis.segments
             },
             words=wire_words(analysis.labels),

@@ -215,23 +215,22 @@ def wire_vector(subject: WireSubject, seen: Subject) -> WireSubject:
     return msgspec.structs.replace(subject, embedding=vector)
 
 
-def wire_segments(
-    segments: Segments, zones: Mapping[str, Sequence[tuple[float, float]]], *, has_mask: bool = False
-) -> WireSegments:
-    """Shares of the picture and of each zone; the mask too where it is wanted."""
+def wire_segments(segments: Segments, zones: Mapping[str, Sequence[tuple[float, float]]]) -> WireSegments:
+    """Shares of the picture and of each zone, without the mask."""
     indices = segments.indices
     grid = (indices.shape[0], indices.shape[1])
     return WireSegments(
         shares={name: round(float(share), 4) for name, share in segments.shares},
         zones={name: _shares(segments, indices[zone_mask(polygon, grid)]) for name, polygon in zones.items()},
-        mask=_mask(segments) if has_mask else None,
         off_recipe=segments.off_recipe or None,
     )
 
 
-def _mask(segments: Segments) -> WireMask:
+def wire_mask(segments: Segments) -> WireMask:
     """With the names of the classes that occur: a head of 150 shows a handful in a picture."""
-    present, renumbered = np.unique(segments.indices, return_inverse=True)
+    occurs = np.bincount(segments.indices.ravel()) > 0
+    present = np.flatnonzero(occurs)
+    renumbered = (np.cumsum(occurs) - 1)[segments.indices]
     return WireMask(
         shape=(segments.indices.shape[0], segments.indices.shape[1]),
         classes=[segments.classes[index] for index in present],

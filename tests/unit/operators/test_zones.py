@@ -55,3 +55,13 @@ def test_zone_depth_of_nothing_is_not_a_number():
     assert np.isnan(found.p05)
     assert np.isnan(found.median)
     assert found.valid_share == 0.0
+
+
+def test_statistics_of_a_zone_are_those_of_numpy_to_the_last_bit():
+    rng = np.random.default_rng(0)
+    whole = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)]
+    for count in range(1, 120):
+        depth = rng.normal(6.0, 3.0, (1, count)).astype(np.float16)
+        found = zone_depth(depth, whole)
+        values = depth.astype(np.float64)
+        assert (found.p05, found.median) == (np.percentile(values, 5), np.median(values))
