@@ -69,22 +69,28 @@ class Supervisor:
         self._model: ModelInfo | None = None
         self._published: dict[str, PublisherSnapshot] = {}
         self._changes = CameraChanges()
-        self._analyzers = Crew("analyze", clock, CrewMember.lost)
-        self._publishers = Crew("publish", clock, CrewMember.lost)
-        self._decoders = Crew("decode", clock, self._lose_decoder)
-        for analyzer in plan.analyzers:
-            self._analyzers.add(analyzer.name, partial(self._start_analyzer, analyzer.name))
-        for publisher in plan.publishers:
-            self._publishers.add(publisher.name, partial(self._start_publisher, publisher.name))
-        for decoder in plan.decoders:
-            self._decoders.add(decoder.name, partial(self._start_decoder, decoder.name))
+        self._assemble()
 
     def start(self, progress: Callable[[str], None], stop: threading.Event) -> None:
-        """Starts the model, the publishers and the readers, side by side; returns when all have answered.
+        """Starts the model, the publishers and the readers, side by side; returns when all have answered. Where a node
+        is lost meanwhile, everything starts again on those that are left.
 
         Raises:
             PipelineError: an actor could not start, with its own reason; or `stop` was set meanwhile (`stopped`).
         """
+        while True:
+            try:
+                return self._start_all(progress, stop)
+            except PipelineError as error:
+                plan = None if error.code == "stopped" else self._planner.next(self._plan, self._wish, {})
+                if plan is None:
+                    raise
+                progress(f"starting again, for the nodes are others now: {error}")
+            self.stop()
+            self._plan = plan
+            self._assemble()
+
+    def _start_all(self, progress: Callable[[str], None], stop: threading.Event) -> None:
         prune_ledgers(self._spec.state_dir, self._spec.cameras)
         progress("loading the model")
         for crew in (self._analyzers, self._publishers, self._decoders):
@@ -273,6 +279,18 @@ class Supervisor:
             crew.stop()
 
     # --- one actor ----------------------------------------------------------------------------------------------
+
+    def _assemble(self) -> None:
+        """The crews of the plan; nobody is started yet."""
+        self._analyzers = Crew("analyze", self._clock, CrewMember.lost)
+        self._publishers = Crew("publish", self._clock, CrewMember.lost)
+        self._decoders = Crew("decode", self._clock, self._lose_decoder)
+        for analyzer in self._plan.analyzers:
+            self._analyzers.add(analyzer.name, partial(self._start_analyzer, analyzer.name))
+        for publisher in self._plan.publishers:
+            self._publishers.add(publisher.name, partial(self._start_publisher, publisher.name))
+        for decoder in self._plan.decoders:
+            self._decoders.add(decoder.name, partial(self._start_decoder, decoder.name))
 
     def _statuses(self) -> tuple[ActorStatus, ...]:
         plan = self._plan

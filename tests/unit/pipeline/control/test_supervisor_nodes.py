@@ -80,6 +80,25 @@ def test_what_ran_on_a_node_that_is_gone_starts_elsewhere_under_new_leases_and_t
     assert [name for name, _, _ in told[0][0]] == ["analyze-0"]
 
 
+def test_a_node_that_is_lost_while_a_run_starts_ends_no_start(supervise, cluster, starters, wish):
+    supervisor = supervise(make_plan(wish, cluster.offer()), cluster.offer)
+    lost = next(each.name for each in supervisor.plan.decoders if each.node == "there")
+
+    def lose(actor):
+        if actor.name == lost and THERE in cluster.nodes:
+            actor.failure, cluster.nodes = PipelineError("the actor is gone", code="died"), (HERE,)
+
+    starters.prepare = lose
+    said = []
+    supervisor.start(said.append, threading.Event())
+    assert {node for _, node in where(supervisor).values()} == {"here"}
+    assert {state for state, _ in where(supervisor).values()} == {"running"}
+    assert any("starting again, for the nodes are others now: " in each for each in said)
+    first = next(actor for actor in starters.started if actor.name == lost)
+    assert (first.actor, ()) in starters.did("kill")
+    assert all(starters.newest(lost).leases[camera] > lease for camera, lease in first.leases.items())
+
+
 def test_a_node_that_joins_computes_for_every_owner_and_moves_no_camera(running, cluster, starters, clock):
     cluster.nodes = (HERE, THERE, Node("new", 4))
     steps(running, clock, 4)
