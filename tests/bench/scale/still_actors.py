@@ -59,7 +59,7 @@ class StillActor:
         return None
 
     def begin(self, method: str, *args: Any) -> str:
-        del args
+        self.told[method] = args
         return method
 
     def collect(self, answer: Any, timeout_seconds: float) -> bool:
