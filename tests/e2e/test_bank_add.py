@@ -1,4 +1,4 @@
-"""A class is added to a bank by command line while a real pipeline runs; an analyzer dies; the run starts again."""
+"""One run: a class is added to a bank by command line, actors are killed; then another, left by a second SIGTERM."""
 
 from __future__ import annotations
 
@@ -8,17 +8,23 @@ import re
 import signal
 import subprocess
 import sys
-import time
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
 import pytest
 import redis
 
+from pipeline.cli import bank_add
+from pipeline.cli.app import UserError
+from pipeline.local.child import ServerError
+from pipeline.local.redis import RedisServer
 from pipeline.simulation import POSES
 from pipeline.simulation.training import training_frames
+from tests.e2e import actor_kills
+from tests.e2e.actor_kills import KILLS, PATIENCE_SECONDS, Entries
 from tests.e2e.pipeline_process import ROOT, TOKEN, PipelineProcess, stream, until
-from tests.e2e.test_actor_deaths import positions, write_clip
 
 CONFIG = """
 version: 1
@@ -37,7 +43,7 @@ cameras:
     sample: {{fps: 5, max_age: 5s}}
     heads: [embedding, vehicles]
 sinks:
-  redis: {{url: "{redis}", prefix: {prefix}}}
+  redis: {{url: "{redis}", prefix: banks}}
 runtime:
   ray: "{ray}"
   state_dir: {state}
@@ -45,16 +51,19 @@ runtime:
   publishers: 2
   http: {{bind: "127.0.0.1:0", token: token}}
 """
-COLLECTED_SECONDS = 5.0
-START_SECONDS = 400.0
-"""The machine may be busy with other suites."""
+CAMERAS = ("clip", "dock-sim")
+COLLECTED_SECONDS = 4
+VERSIONS = [f"head/vehicles@{number}" for number in (1, 2, 3)]
+"""As it was built, with pallets of the live camera, with boxes out of the clip."""
+
+pytestmark = [pytest.mark.ray, pytest.mark.redis, pytest.mark.slow, pytest.mark.timeout(900 + 60 * KILLS)]
 
 
-def main(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def main(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "main.py", *arguments],
         cwd=ROOT,
-        env={**os.environ, "DINOSTREAM_TOKEN": TOKEN, **environment},
+        env={**os.environ, "DINOSTREAM_TOKEN": TOKEN},
         capture_output=True,
         text=True,
         timeout=300,
@@ -69,87 +78,178 @@ def write_pictures(folder: Path) -> None:
             cv2.imwrite(str(folder / kind / f"{index}.png"), frame.rgb[:, :, ::-1])
 
 
-def artefacts(entries) -> list[str]:
+def artefacts(entries: Entries) -> list[str]:
     """The bank's version of each result, in order."""
-    return [
-        next((name for name in body["artefacts"] if name.startswith("head/vehicles@")), "")
-        for _, kind, body in entries
-        if kind.startswith("dinostream.result")
+    names = [
+        [name for name in body["artefacts"] if name.startswith("head/vehicles@")]
+        for body in actor_kills.results(entries)
     ]
+    return [each[0] if each else "" for each in names]
 
 
-def labels(entries, version: str) -> list[str]:
-    return [
-        body["frame_label"]["vehicles"]["top"][0][0]
-        for _, kind, body in entries
-        if kind.startswith("dinostream.result") and version in body["artefacts"]
-    ]
+def labels(entries: Entries, version: str) -> list[str]:
+    shown = [body for body in actor_kills.results(entries) if version in body["artefacts"]]
+    return [body["frame_label"]["vehicles"]["top"][0][0] for body in shown]
 
 
-@pytest.mark.ray
-@pytest.mark.redis
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_a_class_added_while_it_runs_is_named_by_every_camera_and_survives_a_kill_and_a_restart(
-    tmp_path, redis_server, prefix, ray_address
-):
-    write_clip(tmp_path / "clip.mp4")
-    write_pictures(tmp_path / "pictures")
-    bank = tmp_path / "bank"
-    built = main(
-        "bank", "build", str(tmp_path / "pictures"), "--out", str(bank), "--weights", "random", "--shape", "56x98"
-    )
+@dataclass(slots=True)
+class Site:
+    """Where two runs, one after the other, read their configuration and publish to."""
+
+    config: Path
+    bank: Path
+    token: Path
+    """Holds what opens the page."""
+    server: RedisServer
+
+    def shown(self, camera: str) -> Entries:
+        return stream(redis.Redis.from_url(self.server.url), f"banks:results:{camera}")
+
+    def published(self) -> dict[str, int]:
+        client = redis.Redis.from_url(self.server.url)
+        return {camera: client.xlen(f"banks:results:{camera}") for camera in CAMERAS}
+
+    def await_version(self, version: str) -> None:
+        def is_named() -> bool:
+            return all(version in artefacts(self.shown(camera)) for camera in CAMERAS)
+
+        until(f"both name {version}", is_named, PATIENCE_SECONDS)
+
+
+@dataclass(slots=True)
+class Story:
+    """What was said and published, in the order in which it happened."""
+
+    commands: dict[str, subprocess.CompletedProcess[str]]
+    refused: dict[str, UserError]
+    killed: Counter[str]
+    readiness: int
+    code: int
+    text: str
+    entries: dict[str, Entries]
+    """By camera, when the first run had ended."""
+    left_with: int = 0
+    later: dict[str, Entries] = field(default_factory=dict)
+    """When the second run went on."""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory, ray_address, missing_server):
+    folder = tmp_path_factory.mktemp("banks")
+    actor_kills.write_clip(folder / "clip.mp4")
+    write_pictures(folder / "pictures")
+    bank = folder / "bank"
+    model = ("--weights", "random", "--shape", "56x98")
+    built = main("bank", "build", str(folder / "pictures"), "--out", str(bank), *model)
     assert built.returncode == 0, built.stderr
-    config = tmp_path / "cameras.yaml"
-    paths = {"clip": tmp_path / "clip.mp4", "bank": bank, "state": tmp_path / "state"}
-    config.write_text(CONFIG.format(redis=redis_server.url, prefix=prefix, ray=ray_address, **paths))
-    client = redis.Redis.from_url(redis_server.url)
-    streams = {camera: f"{prefix}:results:{camera}" for camera in ("clip", "dock-sim")}
+    try:
+        server = RedisServer(folder, options=("--appendonly", "yes"))
+    except ServerError as error:
+        missing_server(str(error))
+    config = folder / "cameras.yaml"
+    with server:
+        paths = {"clip": folder / "clip.mp4", "bank": bank, "state": folder / "state"}
+        config.write_text(CONFIG.format(redis=server.url, ray=ray_address, **paths))
+        (folder / "token").write_text(TOKEN)
+        (folder / "token-of-others").write_text("another")
+        yield Site(config, bank, folder / "token", server)
 
-    def shown(camera):
-        return stream(client, streams[camera])
 
-    with PipelineProcess(config, START_SECONDS) as pipeline:
-        until("results of both", lambda: all(artefacts(shown(camera)) for camera in streams), 240)
-        asked = ("bank", "add", "pallet", "--camera", "dock-sim", "--http", pipeline.address)
-        began = time.monotonic()
-        added = main(*asked, "--next", f"{COLLECTED_SECONDS:g}s")
-        took = time.monotonic() - began - COLLECTED_SECONDS
-        assert added.returncode == 0, added.stderr
-        in_use = re.search(r"in use (?:everywhere )?(\d+\.\d) s after the last picture", added.stdout)
-        assert in_use is not None, added.stdout
-        print(f"collected, in use after {in_use[1]} s; the command took {took:.1f} s besides the collection")  # noqa: T201 - a figure, not a promise
-        newest = "head/vehicles@2"
-        told = {line.split(":")[0].strip() for line in added.stdout.splitlines() if line.startswith("  ")}
-        assert told == set(streams), added.stdout
-        until("both name it", lambda: all(newest in artefacts(shown(camera)) for camera in streams), 240)
-        from_file = main("bank", "add", "box", "--camera", "clip", "--http", pipeline.address, "--at", "00:00..00:02")
-        assert from_file.returncode == 0, from_file.stderr
-        assert "head/vehicles@3" in from_file.stdout
-        wrong = main(*asked, "--next", "3s", DINOSTREAM_TOKEN="another")
-        assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1), wrong.stderr
-        unknown = main("bank", "add", "x", "--camera", "dock-sym", "--http", pipeline.address, "--next", "1s")
-        assert (unknown.returncode, "did you mean 'dock-sim'" in unknown.stderr) == (2, True), unknown.stderr
-        actors = {each["name"]: each for each in pipeline.status()["actors"]}
-        os.kill(actors["analyze-0"]["pid"], signal.SIGKILL)
-        before = {camera: len(shown(camera)) for camera in streams}
-        until("both go on", lambda: all(len(shown(camera)) > before[camera] + 10 for camera in streams), 240)
-        assert pipeline.terminate() == 0, pipeline.text
-    for camera in streams:
-        versions = artefacts(shown(camera))
+@pytest.fixture(scope="module")
+def story(site) -> Story:
+    first = first_run(site)
+    second_run(site, first)
+    return first
+
+
+def first_run(site: Site) -> Story:
+    """Classes are added, mistakes are made, actors die."""
+    with PipelineProcess(site.config) as pipeline:
+        site.await_version(VERSIONS[0])
+
+        def refused(camera: str, place: str) -> UserError:
+            with pytest.raises(UserError) as caught:
+                bank_add.add("x", camera=camera, next_="1s", address=pipeline.address, token=f"${{file:{place}}}")
+            return caught.value
+
+        there = ("--http", pipeline.address)
+        added = main("bank", "add", "pallet", *there, "--camera", "dock-sim", "--next", f"{COLLECTED_SECONDS}s")
+        site.await_version(VERSIONS[1])
+        from_file = main("bank", "add", "box", *there, "--camera", "clip", "--at", "00:00..00:02")
+        site.await_version(VERSIONS[2])
+        commands = {"added": added, "from_file": from_file}
+        mistakes = {
+            "token": refused("dock-sim", f"{site.token}-of-others"),
+            "name": refused("dock-sym", str(site.token)),
+        }
+        killed = actor_kills.kill_in_turn(pipeline, site.published)
+        readiness, _ = pipeline.get("/readyz")
+        code = pipeline.terminate()
+    entries = {camera: site.shown(camera) for camera in CAMERAS}
+    return Story(commands, mistakes, killed, readiness, code, pipeline.text, entries)
+
+
+def second_run(site: Site, story: Story) -> None:
+    """It goes on where the first one ended, until it is told twice to leave while the required sink hangs."""
+    before = site.published()
+    with PipelineProcess(site.config) as pipeline:
+
+        def go_on() -> bool:
+            return all(count > before[camera] + 3 for camera, count in site.published().items())
+
+        until("results after the restart", go_on, PATIENCE_SECONDS)
+        story.later = {camera: site.shown(camera) for camera in CAMERAS}
+        site.server.pause()  # a drain would take its whole time
+        try:
+            pipeline.signal(signal.SIGTERM)
+            until("the drain has begun", lambda: "draining" in pipeline.text, seconds=30)
+            pipeline.signal(signal.SIGTERM)
+            story.left_with = pipeline.wait(20)
+        finally:
+            site.server.resume()
+
+
+def test_a_class_added_while_it_runs_is_named_by_every_camera(story):
+    added, from_file = story.commands["added"], story.commands["from_file"]
+    assert added.returncode == 0, added.stderr
+    assert re.search(r"in use (?:everywhere )?\d+\.\d s after the last picture", added.stdout), added.stdout
+    told = {line.split(":")[0].strip() for line in added.stdout.splitlines() if line.startswith("  ")}
+    assert told == set(CAMERAS), added.stdout
+    assert from_file.returncode == 0, from_file.stderr
+    assert VERSIONS[2] in from_file.stdout
+    for camera in CAMERAS:
+        versions = artefacts(story.entries[camera])
         assert versions == sorted(versions), f"{camera} went back to an older version"
-        assert set(versions) == {"head/vehicles@1", newest, "head/vehicles@3"}
-    said = labels(shown("dock-sim"), newest)
+        assert set(versions) == set(VERSIONS)
+    said = labels(story.entries["dock-sim"], VERSIONS[1])
     assert said.count("pallet") > 0.6 * len(said), said
-    assert positions(shown("clip")) == sorted(set(positions(shown("clip"))))
-    assert "unaccounted 0" in pipeline.text
-    with PipelineProcess(config, START_SECONDS) as pipeline:
-        seen = {camera: len(shown(camera)) for camera in streams}
-        until(
-            "results after the restart", lambda: all(len(shown(camera)) > seen[camera] + 3 for camera in streams), 240
-        )
-        assert pipeline.terminate() == 0, pipeline.text
-    for camera in streams:
-        assert artefacts(shown(camera))[-1] == "head/vehicles@3"
-    counts = json.loads((bank / "report.json").read_text())["classes"]
+
+
+def test_a_mistake_is_one_sentence_and_adds_nothing(story, site):
+    for error, said in (
+        (story.refused["token"], "refuses the token"),
+        (story.refused["name"], "did you mean 'dock-sim'"),
+    ):
+        assert (error.exit_code, str(error).count("\n")) == (2, 0), error
+        assert said in str(error)
+    counts = json.loads((site.bank / "report.json").read_text())["classes"]
     assert set(counts) == {"forklift", "truck", "pallet", "box"}
+
+
+def test_kills_of_owner_analyzer_and_publisher_lose_double_and_reorder_nothing(story):
+    assert sum(story.killed.values()) == KILLS
+    assert story.readiness == 200
+    assert story.code == 0, story.text
+    assert story.text.count("unaccounted 0") == 2, story.text
+    actor_kills.check_clip(story.entries["clip"])
+    actor_kills.check_live(story.entries["dock-sim"], story.killed)
+
+
+def test_the_next_run_goes_on_with_the_newest_bank(story):
+    for camera in CAMERAS:
+        assert artefacts(story.later[camera])[-1] == VERSIONS[2]
+        assert len(actor_kills.positions(story.later[camera])) > len(actor_kills.positions(story.entries[camera]))
+
+
+def test_a_second_sigterm_leaves_at_once(story):
+    assert story.left_with == 143
