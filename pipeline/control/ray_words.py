@@ -7,6 +7,7 @@ its agents, each of them once.
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Mapping
 from logging.handlers import RotatingFileHandler
@@ -19,7 +20,8 @@ log = logging.getLogger(__name__)
 
 FILE = "ray.log"
 _MAX_BYTES = 4 * 2**20
-_NODE_DIED = "Raylet is terminated"
+_NODE_ENDED = "Raylet is terminated"
+_NODE_MISSED = re.compile(r"The node with node id: \S+ and address: (\S+) .*has been marked dead", re.DOTALL)
 _MAX_CHARACTERS = 200
 
 
@@ -52,7 +54,9 @@ class RaysWords:
 
 
 def _sentence(text: str) -> str:
-    if text.startswith(_NODE_DIED):
+    if (missed := _NODE_MISSED.match(text)) is not None:
+        return f"the node at {missed[1]} does not answer Ray any more and counts as lost"
+    if text.startswith(_NODE_ENDED):
         return "a node of Ray has ended unexpectedly: the last lines of its own log are kept"
     first, _, more = text.partition("\n")
     return f"Ray says: {first[:_MAX_CHARACTERS]}" + (" ..." if more or len(first) > _MAX_CHARACTERS else "")

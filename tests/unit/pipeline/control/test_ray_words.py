@@ -31,6 +31,15 @@ def test_the_pages_of_a_node_that_died_are_kept_and_one_sentence_is_said_once(wo
     )
 
 
+def test_a_node_that_is_missed_is_called_by_its_address(words, caplog):
+    told = "The node with node id: c490 and address: 198.18.1.2 and node name: yard-2 has been marked dead because "
+    with caplog.at_level(logging.WARNING):
+        words.take(
+            {"lines": [told + "the detector has missed too many heartbeats from it. This can happen when a \t(1)"]}
+        )
+    assert caplog.messages[0].startswith("the node at 198.18.1.2 does not answer Ray any more and counts as lost (")
+
+
 def test_other_words_are_cut_to_their_first_line(words, tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         words.take({"lines": ["The node is out of memory.\n  a table", "  of it"]})
