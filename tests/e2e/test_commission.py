@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -261,18 +260,3 @@ def seen_ahead(page: Page) -> float:
     """Where the page's own grid has 4 m, as a share of the picture's height."""
     label = page.locator("text.grid-label", has_text=re.compile("^4 m$"))
     return float(label.get_attribute("y") or "nan") / SIZE[0]
-
-
-def test_ctrl_c_leaves_everything_as_it_was(clip: Path, tmp_path: Path) -> None:
-    command = ["env", "--default-signal=INT", sys.executable, "main.py"]  # a suite in the background ignores SIGINT
-    command += ["commission", str(tmp_path / "site"), "gate", "--source", str(clip)]
-    process = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ}
-    )
-    opened(process)
-    process.send_signal(signal.SIGINT)
-    said = process.communicate(timeout=60)[0]
-    assert process.returncode == 130
-    assert "nothing was written" in said
-    assert "Traceback" not in said
-    assert not (tmp_path / "site").exists()
