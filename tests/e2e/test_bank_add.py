@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -128,7 +129,8 @@ class Story:
     text: str
     entries: dict[str, Entries]
     """By camera, when the first run had ended."""
-    left_with: int = 0
+    left_with: int | None = None
+    """Exit status of the second run; None: it did not leave."""
     later: dict[str, Entries] = field(default_factory=dict)
     """When the second run went on."""
 
@@ -204,7 +206,8 @@ def second_run(site: Site, story: Story) -> None:
             pipeline.signal(signal.SIGTERM)
             until("the drain has begun", lambda: "draining" in pipeline.text, seconds=30)
             pipeline.signal(signal.SIGTERM)
-            story.left_with = pipeline.wait(20)
+            with suppress(subprocess.TimeoutExpired):
+                story.left_with = pipeline.wait(20)
         finally:
             site.server.resume()
 
