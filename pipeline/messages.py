@@ -354,6 +354,8 @@ class CameraSnapshot:
     """How often that bound left less than the wanted time."""
     process_bytes: int | None = None
     """Memory of the process that reads it beside others; None: not known."""
+    settled: str = ""
+    """Where its source goes on, in the source's own words; empty: not known, or it cannot be had again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,8 @@ class FakeActor:
         self.ledgers = {}
         self.use = None
         self.reading_cores = {}
+        self.settled = {}
+        self.resumes = {}
         self.process_bytes = None
         self.failure = None
         self.is_hung = False
@@ -104,6 +106,7 @@ class FakeActor:
                     *(camera, lease, "live", 0, self.ledger(camera)),
                     reading_cores=self.reading_cores.get(camera),
                     process_bytes=self.process_bytes,
+                    settled=self.settled.get(camera, ""),
                 )
                 for camera, lease in self.leases.items()
             ]
@@ -129,7 +132,9 @@ class FakeStarters:
         return self._start(spec.name, spec=spec)
 
     def start_decoder(self, plan, feeds, state_dir, limits):
-        return self._start(plan.name, {each.camera: each.lease for feed in feeds for each in feed.cameras})
+        actor = self._start(plan.name, {each.camera: each.lease for feed in feeds for each in feed.cameras})
+        actor.resumes = {camera: resume for feed in feeds for camera, resume in feed.resume.items()}
+        return actor
 
     def _start(self, name, leases=None, spec=None):
         actor = FakeActor(len(self.started), name, self.diary, leases or {})

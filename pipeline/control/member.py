@@ -71,6 +71,8 @@ class Member(Generic[W]):
             try:
                 self.worker = self._start()
             except PipelineError as error:
+                if (self.state, self._reason) != ("waiting", error.message):
+                    log.warning("%s waits: %s", self.name, error.message)
                 self.state, self._reason = "waiting", error.message
                 return False
             self.state, self._since, self._pid = "starting", now, None

@@ -32,6 +32,7 @@ from pipeline.control.planning.reading_costs import ReadingCosts
 from pipeline.control.planning.specs import RunSpec
 from pipeline.control.planning.topology import isolate
 from pipeline.control.snapshot import ActorKind, ActorStatus, PipelineSnapshot
+from pipeline.control.told_positions import ToldPositions
 from pipeline.errors import PipelineError
 from pipeline.frame_path.owner.batching import BatchLimits
 from pipeline.frame_path.owner.handles import FeedPlan
@@ -65,6 +66,7 @@ class Supervisor:
         self._accounts = Accounts(spec.state_dir, clock)
         self._crashes = Crashes(spec.state_dir)
         self._costs = ReadingCosts(spec.state_dir, clock)
+        self._positions = ToldPositions(spec.state_dir)
         self._memory = MemoryUse(spec.state_dir, clock)
         self._model: ModelInfo | None = None
         self._published: dict[str, PublisherSnapshot] = {}
@@ -115,6 +117,7 @@ class Supervisor:
         self._publishers.watch("snapshot", self._published)
         self._decoders.watch("beat", self._accounts.beats)
         self._costs.note(self._accounts.cameras)
+        self._positions.note(self._accounts.cameras, [feed for each in self._plan.decoders for feed in each.feeds])
         self._memory.note(self._accounts.beats, uses.values())
         if up := self._analyzers.revive():
             self._changes.update(self, self._analyzers, up)
@@ -211,7 +214,7 @@ class Supervisor:
     def feed_plans(self, feeds: Sequence[Feed]) -> list[FeedPlan]:
         """Under new leases."""
         leases = self._accounts.lease([camera for feed in feeds for camera in feed])
-        return [self._spec.feed_plan(feed, leases) for feed in feeds]
+        return [replace(self._spec.feed_plan(feed, leases), resume=self._positions.of(feed)) for feed in feeds]
 
     def note_closed(self, decoder: str, ledgers: Sequence[LedgerSnapshot]) -> None:
         """The accounts of cameras that have left their owner."""

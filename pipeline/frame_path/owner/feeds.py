@@ -41,7 +41,7 @@ class Feeds:
         key, newest_read = plan.cameras[0].camera, dict[int, tuple[int, str]]()
         flows = {each.camera: CameraFlow(each, self._state_dir, self._clock, newest_read) for each in plan.cameras}
         with self._guard:
-            self._positions.add(key)
+            self._positions.add(key, plan.resume)
             self.flows |= flows
             self._feed_of |= dict.fromkeys(flows, key)
             reader = self._readers[key] = self._reader(plan)
@@ -108,6 +108,11 @@ class Feeds:
             reader = self._readers[key]
         for resume in moved:
             reader.commit({camera: resume})
+
+    def settled_of(self, camera: str) -> str:
+        """Where its source goes on; empty: not known. The caller holds the guard."""
+        key = self._feed_of.get(camera)
+        return "" if key is None else self._positions.of(key).get(camera, "")
 
     def save(self) -> None:
         """Writes what has moved."""

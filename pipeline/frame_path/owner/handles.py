@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -97,3 +97,5 @@ class FeedPlan:
     stall_after_seconds: float = 3.0
     hung_after_seconds: float = 30.0
     """A reader that yields nothing at all, not even `Quiet`, for this long is abandoned and replaced."""
+    resume: Mapping[str, str] | None = None
+    """By camera, where its source goes on; None: as kept in the owner's own folder."""

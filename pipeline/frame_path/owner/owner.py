@@ -149,7 +149,9 @@ class Owner:
         """Every camera, now."""
         cores = self._cost.look()
         with self._guard:
-            found = [flow.snapshot() for flow in self._flows.values()]
+            found = [
+                replace(flow.snapshot(), settled=self._feeds.settled_of(flow.camera)) for flow in self._flows.values()
+            ]
         shares = {
             key: cores[key] / len(reader.plan.cameras) for key, reader in self._feeds.readers.items() if key in cores
         }

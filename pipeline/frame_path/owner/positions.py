@@ -120,14 +120,14 @@ class SettledPositions:
         self._unsaved: set[str] = set()
         self._writing = threading.Lock()
 
-    def add(self, feed: str) -> None:
-        """Reads what was saved last.
+    def add(self, feed: str, begin: Mapping[str, str] | None = None) -> None:
+        """Goes on from `begin`; None: from what was saved here last.
 
         Raises:
             ValueError: the file is damaged.
         """
         file = PositionFile(self._folder / f"{feed}.json")
-        self._of[feed], self._files[feed] = file.load(), file
+        self._of[feed], self._files[feed] = file.load() if begin is None else dict(begin), file
 
     def forget(self, feed: str) -> None:
         """Its file stays; save it first."""

@@ -148,6 +148,16 @@ def test_of_a_lost_node_the_last_account_is_kept_and_what_was_in_flight_is_unkno
     assert not ledger_path(tmp_path / "state", camera, lease).exists()
 
 
+def test_a_recording_goes_on_elsewhere_from_where_it_was_told_to_be(running, cluster, starters, clock):
+    lost, camera = on(running, "there")
+    starters.newest(lost).settled = {camera: "2:17"}
+    steps(running, clock, 2)
+    cluster.nodes = (HERE,)
+    steps(running, clock, 4)
+    assert where(running)[lost] == ("running", "here")
+    assert starters.newest(lost).resumes == {camera: "2:17"}
+
+
 def test_of_a_node_that_shares_the_state_folder_the_account_is_read(running, cluster, starters, clock, tmp_path):
     lost, camera = on(running, "there")
     lease = starters.newest(lost).leases[camera]

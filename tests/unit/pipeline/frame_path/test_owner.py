@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -14,6 +15,7 @@ from pipeline.frame_path.owner.camera_flow import CameraFlow
 from pipeline.frame_path.owner.config import GateConfig, SampleConfig
 from pipeline.frame_path.owner.ledger import ledger_path, read_ledger
 from pipeline.frame_path.owner.owner import FeedPlan, Owner
+from pipeline.frame_path.owner.positions import PositionFile
 from pipeline.frame_path.owner.reader import Reader
 from pipeline.messages import Analysed, Drawing, Gone, PictureWanted, Reused
 from pipeline.sources.config import BackoffConfig
@@ -86,6 +88,19 @@ def test_one_camera_through_everything_in_one_process(tmp_path):
     assert [each.state for each in publisher.state.states] == ["connecting", "live", "ended"]
     assert read_ledger(ledger_path(tmp_path, "archive", 7)) == camera.ledger
     assert script.committed[-1] == {"archive": "0:299"}
+
+
+def test_an_owner_goes_on_where_it_is_told_and_tells_how_far_it_came(tmp_path):
+    PositionFile(tmp_path / "positions" / "archive.json").save({"archive": "0:3"})  # of long ago, on another machine
+    script = Script("archive", [Show(30), End()], is_replayable=True)
+    publisher = FakePublisher()
+    told = replace(plan(script), resume={"archive": "0:20"})
+    with running(tmp_path, [told], [(FakeAnalyzer(), 2)], publisher) as owner:
+        until(lambda: owner.snapshot()[0].state == "ended", "the end of the file")
+        assert owner.drain(LIMIT_SECONDS)
+        assert owner.snapshot()[0].settled == "0:29"
+    assert script.opened == [{"archive": "0:20"}]
+    assert PositionFile(tmp_path / "positions" / "archive.json").load() == {"archive": "0:29"}
 
 
 def test_an_owner_started_again_goes_on_where_the_sinks_are(tmp_path):
