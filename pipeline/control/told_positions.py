@@ -52,7 +52,7 @@ class ToldPositions:
         if before is not None and all(before.get(camera) == resume for camera, resume in now.items()):
             return
         try:
-            merged = self.of(feed) | now
+            merged = {**self.of(feed), **now}
             self._file(feed).save(merged)
         except (OSError, PipelineError) as error:
             log.warning("the position of %s is not kept: %s", feed[0], error)
