@@ -352,6 +352,8 @@ class CameraSnapshot:
     """Kept in memory for clips; None: no rule wants any."""
     tape_cut_short: int = 0
     """How often that bound left less than the wanted time."""
+    reading_wants: float | None = None
+    """As `reading_cores`, with the time in which it was ready to run and others had the cores."""
     process_bytes: int | None = None
     """Memory of the process that reads it beside others; None: not known."""
     settled: str = ""

@@ -105,6 +105,7 @@ class FakeActor:
                 CameraSnapshot(
                     *(camera, lease, "live", 0, self.ledger(camera)),
                     reading_cores=self.reading_cores.get(camera),
+                    reading_wants=self.reading_cores.get(camera),
                     process_bytes=self.process_bytes,
                     settled=self.settled.get(camera, ""),
                 )

@@ -23,7 +23,7 @@ from pipeline.control.actors.starters import Starters, SupervisedWorker
 from pipeline.control.changes.camera_changes import CameraChanges
 from pipeline.control.changes.changeover import Changeover, Order
 from pipeline.control.crashes import Crashes
-from pipeline.control.crew import Crew, CrewMember
+from pipeline.control.crew import BEGIN_SECONDS, TELL_SECONDS, Crew, CrewMember
 from pipeline.control.draining import drain
 from pipeline.control.planning.memory_use import MemoryUse
 from pipeline.control.planning.plan import Feed, LaneUse, Plan, Wish
@@ -103,7 +103,7 @@ class Supervisor:
         self._publishers.await_all(stop)
         progress("opening the cameras")
         self._decoders.await_all(stop)
-        self._begin(list(self._decoders))
+        self._begin(list(self._decoders), BEGIN_SECONDS)
 
     def step(self) -> None:
         """One look at every node and actor; call it about once a second."""
@@ -130,7 +130,7 @@ class Supervisor:
     def _follow_load(self, uses: Mapping[str, LaneUse]) -> None:
         """Another plan where one is due; cameras that move to another decoder do so as in any change of them."""
         up = {worker.name for worker in self._decoders.running}
-        plan = self._planner.next(self._plan, self._wish, uses, self._costs.cores, up)
+        plan = self._planner.next(self._plan, self._wish, uses, self._costs.wanted, up)
         if plan is not None:
             self.carry_out(plan)
         elif self._planner.is_uneven(self._plan, up) and self.plan_for(self._spec).decoders != self._plan.decoders:
@@ -320,9 +320,10 @@ class Supervisor:
         limits = BatchLimits(max_batch_size=max(each.max_batch_size for each in self._plan.analyzers))
         return self._starters.start_decoder(plan, feeds, self._spec.state_dir, limits)
 
-    def _begin(self, members: Sequence[CrewMember]) -> None:
+    def _begin(self, members: Sequence[CrewMember], limit_seconds: float = TELL_SECONDS) -> None:
         names = [member.name for member in members]
-        self._decoders.tell("start", lambda name: (self._analyzers_for(name), self.publishers_for(name)), names)
+        handles = self._analyzers_for, self.publishers_for
+        self._decoders.tell("start", lambda name: tuple(each(name) for each in handles), names, limit_seconds)
 
     def _lose_decoder(self, member: CrewMember, reason: str) -> None:
         crash = self._crashes.note(member.name)

@@ -61,7 +61,7 @@ class Planner:
             plan: What runs.
             asked: Called where there is something to plan: it looks at every camera.
             uses: Of the analyzers that run.
-            cores: That reading takes, by camera.
+            cores: That reading takes and waits for, by camera.
             up: Decoders that run.
         """
         was, self._offer = self._offer, self._seen_offer()

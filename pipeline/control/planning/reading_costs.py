@@ -21,6 +21,8 @@ class ReadingCosts:
         self._clock = clock
         self._kept_at = clock.monotonic()
         self._cores: dict[str, float] = {}
+        self.wanted: Mapping[str, float] = {}
+        """By camera that is read now, with what it waits for; not kept."""
         if self._path.is_file():
             self._cores = {str(name): float(cores) for name, cores in json.loads(self._path.read_text()).items()}
 
@@ -30,8 +32,9 @@ class ReadingCosts:
 
     def note(self, cameras: Iterable[CameraSnapshot]) -> None:
         """What owners told; written down now and then."""
-        known = {each.camera: each.reading_cores for each in cameras if each.state == "live"}
-        self._cores |= {camera: cores for camera, cores in known.items() if cores is not None}
+        live = [each for each in cameras if each.state == "live"]
+        self._cores |= {each.camera: each.reading_cores for each in live if each.reading_cores is not None}
+        self.wanted = {each.camera: each.reading_wants for each in live if each.reading_wants is not None}
         if self._clock.monotonic() - self._kept_at >= KEEP_SECONDS:
             self._kept_at = self._clock.monotonic()
             write_whole(self._path, json.dumps({name: round(cores, 4) for name, cores in self._cores.items()}).encode())

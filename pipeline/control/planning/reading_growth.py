@@ -1,6 +1,7 @@
 """How many decoders a load needs: one more while reading takes most of a node's cores, one less after a quiet time.
 
-Pure. What reading takes is the processor time of its threads, as each owner tells it of each camera.
+Pure. What reading takes is the processor time of its threads, with the time in which they were ready to run and others
+had the cores, as each owner tells it of each camera: frames are late by it, whoever it was.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class ReadingGrowth:
             now: Monotonic seconds.
             plan: What runs.
             offer: Nodes with their cores.
-            cores: That reading takes, by camera.
+            cores: That reading takes and waits for, by camera.
             num_up: How many of the floating decoders run.
         """
         shares = {each.name: found for each in plan.decoders if (found := _share(each, plan, offer, cores)) is not None}

@@ -147,15 +147,21 @@ class Owner:
 
     def snapshot(self) -> list[CameraSnapshot]:
         """Every camera, now."""
-        cores = self._cost.look()
+        cores, wanted = self._cost.look(), self._cost.wanted
         with self._guard:
             found = [
                 replace(flow.snapshot(), settled=self._feeds.settled_of(flow.camera)) for flow in self._flows.values()
             ]
         shares = {
-            key: cores[key] / len(reader.plan.cameras) for key, reader in self._feeds.readers.items() if key in cores
+            key: (cores[key] / len(reader.plan.cameras), wanted[key] / len(reader.plan.cameras))
+            for key, reader in self._feeds.readers.items()
+            if key in cores
         }
-        return [replace(each, reading_cores=shares.get(self._feeds.feed_of(each.camera))) for each in found]
+        told = [shares.get(self._feeds.feed_of(each.camera), (None, None)) for each in found]
+        return [
+            replace(each, reading_cores=used, reading_wants=asked)
+            for each, (used, asked) in zip(found, told, strict=True)
+        ]
 
     def drain(self, timeout_seconds: float) -> bool:
         """Readers stop, what is in flight is analysed, published and (replayable) settled; True if nothing is left."""

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from pipeline.frame_path.owner.reading_cost import ReadingCost
+from pipeline.frame_path.owner.reading_cost import ReadingCost, _thread_waited
 from tests.fakes import FakeClock
 
 
@@ -78,3 +78,26 @@ def test_a_camera_that_is_read_no_more_costs_nothing():
     reader.join()
     clock.advance(1.0)
     assert cost.look() == {}
+
+
+def test_a_reader_that_waits_for_a_core_wants_more_than_it_gets(threads, monkeypatch):
+    clock = FakeClock()
+    cost = ReadingCost(clock)
+    waited = iter([0.0, 3.0])
+    monkeypatch.setattr("pipeline.frame_path.owner.reading_cost._thread_waited", lambda _: next(waited))
+    threads("reader-gate", computes=False)
+    clock.advance(30.0)
+    assert cost.look()["gate"] == pytest.approx(cost.wanted["gate"])
+    clock.advance(30.0)
+    used = cost.look()["gate"]
+    assert cost.wanted["gate"] == pytest.approx(used + 0.1)
+
+
+def test_what_the_kernel_tells_of_waiting_only_rises(threads):
+    """As many threads as cores twice: somebody waits."""
+    busy = [threads(f"other-{n}", computes=True) for n in range(2)]
+    until_spent(busy[0], 0.2)
+    first = _thread_waited(busy[0].native_id)
+    until_spent(busy[0], 0.4)
+    assert 0.0 <= first <= _thread_waited(busy[0].native_id)
+    assert _thread_waited(2**30) == 0.0
