@@ -18,6 +18,8 @@ HUNG_SECONDS = 10.0
 """An actor that has not answered for this long is ended and replaced."""
 TELL_SECONDS = 5.0
 """Half of what an owner waits for a beat."""
+BEGIN_SECONDS = 30.0
+"""For owners to begin when a run starts: nobody waits for a beat yet, and the machine is busy."""
 RETIRING_SECONDS = 60.0
 """One that is no longer called has no calls under way after this; a call takes less."""
 READY_TIMEOUT_SECONDS = 180.0
@@ -122,18 +124,22 @@ class Crew:
         return [member for member in self._members if member.step()]
 
     def tell(
-        self, method: str, arguments: Callable[[str], tuple[Any, ...]], names: Collection[str] | None = None
+        self,
+        method: str,
+        arguments: Callable[[str], tuple[Any, ...]],
+        names: Collection[str] | None = None,
+        limit_seconds: float = TELL_SECONDS,
     ) -> None:
         """Calls `method` of each that runs, or of those of these names, with `arguments` of its name; of all at once,
         so that one on a machine that is gone keeps the beat from nobody else. Whoever has not answered within
-        `TELL_SECONDS` is lost.
+        `limit_seconds` is lost.
         """
         asked = [
             (member, worker, worker.begin(method, *arguments(member.name)))
             for member in self._members
             if (worker := member.running) is not None and (names is None or member.name in names)
         ]
-        deadline = self._clock.monotonic() + TELL_SECONDS
+        deadline = self._clock.monotonic() + limit_seconds
         for member, worker, answer in asked:
             try:
                 worker.collect(answer, max(0.1, deadline - self._clock.monotonic()))
