@@ -58,8 +58,8 @@ def _sentence(text: str) -> str:
         return f"the node at {missed[1]} does not answer Ray any more and counts as lost"
     if text.startswith(_NODE_ENDED):
         return "a node of Ray has ended unexpectedly: the last lines of its own log are kept"
-    first, _, more = text.partition("\n")
-    return f"Ray says: {first[:_MAX_CHARACTERS]}" + (" ..." if more or len(first) > _MAX_CHARACTERS else "")
+    first = text.partition("\n")[0].partition(". ")[0].removesuffix(".")
+    return f"Ray says: {first[:_MAX_CHARACTERS]}" + ("" if first == text else " ...")
 
 
 def listen(folder: Path) -> RaysWords:

@@ -40,10 +40,10 @@ def test_a_node_that_is_missed_is_called_by_its_address(words, caplog):
     assert caplog.messages[0].startswith("the node at 198.18.1.2 does not answer Ray any more and counts as lost (")
 
 
-def test_other_words_are_cut_to_their_first_line(words, tmp_path, caplog):
+def test_other_words_are_cut_to_their_first_sentence(words, tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
-        words.take({"lines": ["The node is out of memory.\n  a table", "  of it"]})
-    assert caplog.messages == [f"Ray says: The node is out of memory. ... ({tmp_path}/logs/{FILE})"]
+        words.take({"lines": ["The node is out of memory. To troubleshoot, read\n  a table", "  of it"]})
+    assert caplog.messages == [f"Ray says: The node is out of memory ... ({tmp_path}/logs/{FILE})"]
     assert "a table" in (tmp_path / "logs" / FILE).read_text()
 
 
