@@ -12,9 +12,8 @@ def run_lengths(indices: np.ndarray) -> list[tuple[int, int]]:
     flat = indices.ravel()
     if not flat.size:
         return []
-    starts = np.flatnonzero(np.r_[True, flat[1:] != flat[:-1]])
-    lengths = np.diff(np.r_[starts, flat.size])
-    return [(int(value), int(length)) for value, length in zip(flat[starts], lengths, strict=True)]
+    bounds = np.concatenate(([0], np.flatnonzero(flat[1:] != flat[:-1]) + 1, [flat.size]))
+    return list(zip(flat[bounds[:-1]].tolist(), np.diff(bounds).tolist(), strict=True))
 
 
 def from_run_lengths(runs: Sequence[tuple[int, int]], size: tuple[int, int]) -> np.ndarray:
