@@ -39,6 +39,7 @@ class FakeActor:
         self.process_bytes = None
         self.failure = None
         self.is_hung = False
+        self.answer_seconds = 0.0
         self.is_clean = True
         self._asked_at = None
 
@@ -92,7 +93,7 @@ class FakeActor:
         return self.ledgers.get(camera, LedgerSnapshot(camera, self.leases[camera]))
 
     def _wait(self, timeout_seconds):
-        if self.is_hung:
+        if self.is_hung or self.answer_seconds > timeout_seconds:
             raise PipelineError(f"no answer within {timeout_seconds:g} s", code="timeout", where=self.name)
 
     def _fail(self):

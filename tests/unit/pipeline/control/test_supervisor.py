@@ -33,6 +33,12 @@ def test_every_process_begins_while_the_model_still_loads(supervisor, starters):
     assert [each.name for each in starters.started] == ["analyze-0", "publish-0", "decode-0", "decode-1"]
 
 
+def test_owners_may_take_their_time_to_begin_when_a_run_starts(supervisor, starters):
+    starters.prepare = lambda actor: setattr(actor, "answer_seconds", 20.0 * actor.name.startswith("decode"))
+    supervisor.start(lambda _: None, threading.Event())
+    assert {each.state for each in supervisor.snapshot().actors} == {"running"}
+
+
 def test_a_step_asks_all_of_a_crew_before_it_waits_for_one(running, starters, clock):
     starters.pulses.clear()
     steps(running, clock, 1)
