@@ -9,6 +9,7 @@ import pytest
 from pipeline.control.planning.plan import Offer, Wish
 from pipeline.control.planning.topology import make_plan
 from pipeline.frame_path.owner.config import SampleConfig
+from pipeline.frame_path.publisher.gathering import MOST_ENTRIES
 from tests.bench.fairness import jain
 from tests.bench.scale.day import _weighted
 from tests.bench.scale.engine import Simulation
@@ -18,6 +19,7 @@ from tests.bench.scale.overload import everywhere
 from tests.bench.scale.parts import Call
 from tests.bench.scale.plots import Line, bars, over_hours
 from tests.bench.scale.service_times import ServiceTimes
+from tests.bench.scale.transactions import Transactions
 from tests.fakes import owned
 
 TIMES = ServiceTimes(
@@ -97,12 +99,24 @@ def test_frames_of_a_call_that_hangs_are_lost_once():
     assert simulation.outcome.fates["lost"] == 3
 
 
-def test_results_that_find_their_lane_busy_share_the_next_call():
-    simulation, _ = on_lanes(1)
-    owner = simulation.owners["decode-0"]
-    first, second = simulation._publish(owner, 0), simulation._publish(owner, 0)
-    assert first == pytest.approx(0.002 + 0.0015)
-    assert second == pytest.approx(first + 0.0005)
+def test_results_that_come_while_a_publisher_writes_share_its_next_transaction():
+    publisher = Transactions(TIMES, 0.0)
+    for now in (1.0, 1.0005, 1.001, 2.0):
+        publisher.put(now, now)
+    publisher.settle()
+    second = 1.0015 + 0.001 + 2 * 0.0005
+    assert publisher.ages == pytest.approx([0.0015, second - 1.0005, second - 1.001, 0.0015])
+    assert publisher.busy_seconds == pytest.approx(2 * 0.0015 + 0.002)
+
+
+def test_a_transaction_of_the_simulation_is_bounded_like_the_real_one():
+    publisher = Transactions(TIMES, 0.0)
+    for _ in range(2 + MOST_ENTRIES):
+        publisher.put(1.0, 1.0)
+    publisher.settle()
+    first, full = 0.0015, 0.001 + MOST_ENTRIES * 0.0005
+    assert publisher.ages[1] == pytest.approx(first + full)
+    assert publisher.ages[-1] == pytest.approx(first + full + 0.0015)
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,7 @@
 """Live cameras under a virtual clock: real mailboxes, the real choice of frames, real merging of calls, real credits.
 
 What is real: `Mailbox`, `FairShare`, `LanePool`'s choice of a batch, and the plan of `make_plan` with its credits. What
-is simulated: time. A call takes what `ServiceTimes` says; publishers are servers of one queue each, computed without
-events (Lindley's recursion), and results that find their lane busy share the next call, as they do in a `PublishLane`.
+is simulated: time. A call takes what `ServiceTimes` says; publishers are `Transactions`.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from pipeline.frame_path.owner.handles import OwnedCamera
 from pipeline.frame_path.owner.mailbox import Frame, Mailbox
 from tests.bench.scale.parts import Analyzer, Call, Camera, Outcome, Owner, Seat, VirtualClock
 from tests.bench.scale.service_times import PIXELS, ServiceTimes
+from tests.bench.scale.transactions import Transactions
 
 PULSE_SECONDS = 0.25
 FEWEST_OFFERED = 5
@@ -40,8 +40,7 @@ class Simulation:
         self._events: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
         self._number = 0
         self.outcome = Outcome()
-        self._publishers = [0.0] * len(plan.publishers)
-        self._publisher_busy = [0.0] * len(plan.publishers)
+        self._publishers = [Transactions(times, begins_at) for _ in plan.publishers]
         self.limits = BatchLimits(max_batch_size=max(each.max_batch_size for each in plan.analyzers))
         self.analyzers = {each.name: Analyzer(each, self.clock) for each in plan.analyzers}
         self.owners: dict[str, Owner] = {}
@@ -103,7 +102,7 @@ class Simulation:
             return
         camera.seq += 1
         if is_gated:
-            self._publish(owner, camera.publisher)
+            self._publish(camera.publisher)
             self.count("gated")
             return
         if now >= self._begins_at:
@@ -205,9 +204,9 @@ class Simulation:
             return
         for frame in call.items:
             camera = self.cameras[frame.ticket.camera]
-            done = self._publish(owner, camera.publisher)
-            if frame.admitted_at >= self._begins_at:
-                self.outcome.ages.append(done - frame.admitted_at + self._times.intake_seconds)
+            is_counted = frame.admitted_at >= self._begins_at
+            self._publish(camera.publisher, frame.admitted_at - self._times.intake_seconds if is_counted else None)
+            if is_counted:
                 self.outcome.fates["analysed"] += 1
                 camera.analysed += 1
         if seat.is_open:
@@ -223,26 +222,18 @@ class Simulation:
 
     # --- the publisher ------------------------------------------------------------------------------------------
 
-    def _publish(self, owner: Owner, publisher: int) -> float:
-        """When its receipt is back. A lane that waits for an answer takes everything along when it has it."""
-        now = self.clock.now + self._times.plumbing_seconds
-        lane_free_at = owner.lanes.get(publisher, 0.0)
-        cost = self._times.publish_result_seconds
-        if lane_free_at <= now:
-            cost += self._times.publish_call_seconds
-        begins = max(now, self._publishers[publisher])
-        done = begins + cost
-        self._publishers[publisher] = owner.lanes[publisher] = done
-        if now >= self._begins_at:
-            self._publisher_busy[publisher] += cost
-        return done
+    def _publish(self, publisher: int, decoded_at: float | None = None) -> None:
+        self._publishers[publisher].put(self.clock.now + self._times.plumbing_seconds, decoded_at)
 
     def _close(self, until: float) -> Outcome:
         found, seconds = self.outcome, until - self._begins_at
         found.seconds = seconds
         lanes = sum(each.plan.lanes for each in self.analyzers.values())
         found.analyzer_busy = sum(each.busy_seconds for each in self.analyzers.values()) / (lanes * seconds)
-        found.publisher_busy = max(self._publisher_busy) / seconds
+        for each in self._publishers:
+            each.settle()
+            found.ages += each.ages
+        found.publisher_busy = max(each.busy_seconds for each in self._publishers) / seconds
         asked = [each for each in self.cameras.values() if each.offered >= FEWEST_OFFERED]
         found.shares = [each.analysed / each.offered for each in asked]
         return found

@@ -81,6 +81,13 @@ def take(say: Callable[[str], None]) -> Measured:
     return Measured(machine(), (*figures, *ASSUMED), tuple(rates), tuple(found), tuple(checks), tuple(control))
 
 
+def with_publishers(found: Measured) -> Measured:
+    """The same with the publishers measured anew."""
+    rates, published = publishers.measure()
+    fresh = {each.name: each for each in published}
+    return replace(found, rates=tuple(rates), figures=tuple(fresh.get(each.name, each) for each in found.figures))
+
+
 def keep(found: Measured, path: Path) -> None:
     path.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
 
@@ -91,8 +98,7 @@ def kept(path: Path) -> Measured:
 
 def fleet(size: int, values: dict[str, float], *, gpus: int = 1) -> Fleet:
     """With publishers enough; on CPUs with nodes enough."""
-    call = values["publish_call_seconds"] + values["publish_result_seconds"]
-    count = max(1, round(size * 5.0 * call / PUBLISHERS_FILLED))
+    count = max(1, round(size * 5.0 * publishers.shared_seconds(values) / PUBLISHERS_FILLED))
     found = Fleet(size, NODES[size], gpus, count, values["decode_core_seconds"])
     if gpus:
         return found

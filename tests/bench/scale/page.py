@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tests.bench.scale import overload
+from tests.bench.scale import curve_page, overload
 from tests.bench.scale.control_plane import ControlCost
+from tests.bench.scale.curve import Curve
+from tests.bench.scale.curve_page import table as _table
 from tests.bench.scale.findings import SIZES, Measured, Simulated, fleet
 from tests.bench.scale.load import busy_share
 from tests.bench.scale.paper import Demand, demands
 from tests.bench.scale.plots import Line, bars, over_hours
+from tests.bench.scale.publishers import ratios
 from tests.bench.scale.sentences import (
     AGES,
     CHECK,
@@ -22,13 +25,14 @@ from tests.bench.scale.sentences import (
     OVERLOAD,
     OWNERS,
     PUBLISHERS,
+    RATIOS,
     TIMES,
 )
 
 DAY_PICTURE, SHARES_PICTURE = "pictures/scaling-day.svg", "pictures/scaling-shares.svg"
 
 
-def write(measured: Measured, simulated: Simulated, docs: Path) -> None:
+def write(measured: Measured, simulated: Simulated, curve: Curve, docs: Path) -> None:
     (docs / "pictures").mkdir(exist_ok=True)
     tables = {size: demands(fleet(size, measured.values), measured.values, _control(measured, size)) for size in SIZES}
     parts = [
@@ -51,6 +55,11 @@ def write(measured: Measured, simulated: Simulated, docs: Path) -> None:
         _table(("analyzers", "threads", "core-ms a frame"), _owners(measured)),
         PUBLISHERS,
         _table(_RATE_HEAD, _rates(measured)),
+        RATIOS.format(
+            rates=" : ".join(f"{rate:.2f}" for _, rate, _ in ratios(measured.rates)),
+            cores=" : ".join(f"{core:.2f}" for _, _, core in ratios(measured.rates)),
+        ),
+        *curve_page.section(curve),
         CONTROL,
         _table(_CONTROL_HEAD, _controls(measured)),
         CHECK,
@@ -64,6 +73,7 @@ def write(measured: Measured, simulated: Simulated, docs: Path) -> None:
     top = _round_up(1.25 * max(max(each.values) for each in lines))
     busy = Line("busy cameras, of 1", [busy_share(hour) * top for hour in range(24)], is_dashed=True)
     (docs / DAY_PICTURE).write_text(over_hours("age of a result, p99", "ms", [*lines, busy], top), encoding="utf-8")
+    (docs / curve_page.PICTURE).write_text(curve_page.picture(curve), encoding="utf-8")
     groups = [(f"{size:,} cameras", [(each.part, each.share) for each in rows]) for size, rows in tables.items()]
     (docs / SHARES_PICTURE).write_text(
         bars("asked by given at noon; from 1 on it is a limit", groups), encoding="utf-8"
@@ -175,6 +185,7 @@ def _owners(measured: Measured) -> Iterable[Sequence[str]]:
 
 _RATE_HEAD = (
     "publishers",
+    "owners at each",
     "results a call",
     "sink",
     "results/s, all together",
@@ -187,6 +198,7 @@ def _rates(measured: Measured) -> Iterable[Sequence[str]]:
     for each in measured.rates:
         yield (
             str(each.publishers),
+            str(each.owners),
             str(each.results_per_call),
             each.sink,
             f"{each.results_per_second:,.0f}",
@@ -242,8 +254,3 @@ def _ms(seconds: float) -> str:
 def _round_up(value: float) -> float:
     step = 10.0 if value < 200 else 100.0
     return step * -(-value // step)
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(row)} |" for row in lines)

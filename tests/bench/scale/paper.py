@@ -11,6 +11,7 @@ from pipeline.sinks.trimming import _ENTRY_OVERHEAD_BYTES, _RESULTS_SHARE
 from tests.bench.scale.control_plane import ControlCost
 from tests.bench.scale.fleet import CAMERA_FPS, NODE_CPUS, Fleet
 from tests.bench.scale.load import BUSY_BY_DAY, FPS, Load
+from tests.bench.scale.publishers import MANY, shared_seconds
 from tests.bench.scale.service_times import SHAPE
 
 CAMERA_BITS_PER_SECOND = 2_000_000
@@ -79,7 +80,7 @@ def _nodes(fleet: Fleet, figures: Mapping[str, float], model: float, results: fl
 
 
 def _publishing(figures: Mapping[str, float], results: float, model: float) -> list[Demand]:
-    call = figures["publish_call_seconds"] + figures["publish_result_seconds"]
+    seconds = shared_seconds(figures)
     sent = model * figures["result_bytes"] + (results - model) * figures["gated_bytes"]  # bytes/s
     redis, kafka = RedisSinkConfig(), KafkaSinkConfig()
     topic = max(planned_topics(kafka), key=lambda each: each.num_partitions)
@@ -88,8 +89,8 @@ def _publishing(figures: Mapping[str, float], results: float, model: float) -> l
         Demand(
             "publishers",
             f"{results:,.0f} results/s",
-            f"one at {1 / call:,.0f}/s, one result a call",
-            results * call,
+            f"one at {1 / seconds:,.0f}/s, {MANY} owners at once",
+            results * seconds,
             "`runtime.publishers`",
         ),
         Demand(

@@ -61,8 +61,6 @@ class Owner:
     waiting: dict[str, Camera] = field(default_factory=dict)
     free: list[Seat] = field(default_factory=list)
     is_alive: bool = True
-    lanes: dict[int, float] = field(default_factory=dict)
-    """Publisher -> when the call under way there returns."""
 
 
 @dataclass(slots=True, eq=False)

@@ -1,4 +1,4 @@
-"""Two pictures by hand: lines over the hours of a day, and bars over parts."""
+"""Pictures by hand: lines over the hours of a day, bars over parts, and bars made of parts."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ WIDTH, HEIGHT = 720, 260
 LEFT, RIGHT, TOP, BOTTOM = 56, 16, 28, 34
 LEGEND = 124
 COLOURS = ("#1d4ed8", "#b45309", "#15803d", "#6b7280")
+KIND_COLOURS = ("#1d4ed8", "#b45309", "#15803d", "#7c3aed", "#be185d", "#0e7490", "#6b7280", "#a16207")
 _STYLE = "font-family='sans-serif' font-size='12' fill='#444'"
 
 
@@ -78,6 +79,32 @@ def bars(title: str, groups: Sequence[tuple[str, Sequence[tuple[str, float]]]]) 
             y += ROW
         y += 6
     return _svg(shapes, height)
+
+
+BAR, BAR_NAMES, KEY = 26, 60, 20
+
+
+def stacked(title: str, bars: Sequence[tuple[str, Sequence[tuple[str, float]]]]) -> str:
+    """SVG: a bar for each name, made of its (kind, value), with the sum behind it; all have the same kinds."""
+    top = 1.15 * max(sum(value for _, value in parts) for _, parts in bars)
+    shapes = [f"<text x='8' y='16' {_STYLE}>{title}</text>"]
+    y = 28.0
+    for name, parts in bars:
+        shapes.append(f"<text x='{BAR_NAMES - 6}' y='{y + 14:.0f}' text-anchor='end' {_STYLE}>{name}</text>")
+        x, total = float(BAR_NAMES), 0.0
+        for number, (_, value) in enumerate(parts):
+            width = (WIDTH - BAR_NAMES - RIGHT) * value / top
+            colour = KIND_COLOURS[number % len(KIND_COLOURS)]
+            shapes.append(f"<rect x='{x:.1f}' y='{y:.0f}' width='{width:.1f}' height='{BAR - 8}' fill='{colour}'/>")
+            x, total = x + width, total + value
+        shapes.append(f"<text x='{x + 5:.1f}' y='{y + 14:.0f}' {_STYLE}>{total:.1f}</text>")
+        y += BAR
+    x = float(BAR_NAMES)
+    for number, (kind, _) in enumerate(bars[0][1]):
+        shapes.append(f"<rect x='{x:.0f}' y='{y + 4:.0f}' width='10' height='10' fill='{KIND_COLOURS[number]}'/>")
+        shapes.append(f"<text x='{x + 14:.0f}' y='{y + 13:.0f}' {_STYLE}>{kind}</text>")
+        x += KEY + 7.0 * len(kind) + 10
+    return _svg(shapes, round(y + 24))
 
 
 def _bar(share: float) -> float:

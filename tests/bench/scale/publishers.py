@@ -1,7 +1,8 @@
 """Results that one publisher takes, and two and four beside each other, each in a process of its own.
 
 Deliveries as owners send them: real results with an embedding, depth, a subject, labels and a rule, and a sink that
-acknowledges at once and keeps nothing. A call ends with the transaction on disk.
+acknowledges at once and keeps nothing. A call ends with the transaction on disk; calls of owners that come while
+another is written share the next transaction. Rounds go up and down again, so that what else runs falls on all alike.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import multiprocessing
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from multiprocessing.pool import Pool
 from pathlib import Path
@@ -28,11 +30,11 @@ from pipeline.sinks.registry import build_sinks
 from tests import fakes_publisher
 from tests.bench.scale.service_times import Figure
 
-SIZES = (1, 4, 16)
-"""Results a call; the largest is what the 2 MB of a delivery would allow many times over."""
 CAMERAS = 16
 COUNTS = (1, 2, 4)
 SECONDS = 2.0
+MANY = 16
+"""Owners that call at once, or results of one call."""
 SUBJECT_METRES = 4.0
 
 
@@ -67,6 +69,8 @@ class Rate:
     """What publishers side by side took."""
 
     publishers: int
+    owners: int
+    """That call each publisher at once."""
     results_per_call: int
     sink: str
     results_per_second: float
@@ -78,23 +82,75 @@ class Rate:
     result_bytes: float = 0.0
 
 
+CASES = (
+    (1, 1, 1, "null"),
+    (1, 1, 4, "null"),
+    (1, 1, MANY, "null"),
+    (1, 4, 1, "null"),
+    *((count, MANY, 1, "null") for count in COUNTS),
+    (1, MANY, 1, "jsonl"),
+)
+"""(publishers, owners, results a call, sink)."""
+ROUNDS = 2
+"""Each up and down again."""
+
+
 def measure() -> tuple[list[Rate], list[Figure]]:
-    """The table, and the two figures of a line through the first part of it."""
+    """The table, and the figures of one publisher."""
+    seen: dict[tuple[int, int, int, str], list[Rate]] = {case: [] for case in CASES}
     with multiprocessing.get_context("spawn").Pool(COUNTS[-1]) as pool:
         pool.map(_warm, range(COUNTS[-1]), chunksize=1)
-        rates = [_side_by_side(pool, 1, size, "null") for size in SIZES]
-        rates += [_side_by_side(pool, count, SIZES[-1], "null") for count in COUNTS[1:]]
-        rates.append(_side_by_side(pool, 1, SIZES[-1], "jsonl"))
-    few, many = rates[0], rates[len(SIZES) - 1]
-    per_result = (many.call_seconds - few.call_seconds) / (many.results_per_call - few.results_per_call)
+        for order in (CASES, tuple(reversed(CASES))) * ROUNDS:
+            for case in order:
+                seen[case].append(_side_by_side(pool, *case))
+    rates = [_middle(found) for found in seen.values()]
+    lonely, shared = seen[CASES[0]], seen[1, MANY, 1, "null"]
+    call, result = _line(min(each.call_seconds for each in lonely), 1 / max(each.results_per_second for each in shared))
     figures = [
-        Figure("publish_call_seconds", few.call_seconds - per_result, "s", "a delivery, on disk", "measured"),
-        Figure("publish_result_seconds", per_result, "s", "each result in it", "measured"),
-        Figure("publish_core_seconds", many.core_seconds, "s", "of a core for a result", "measured"),
-        Figure("result_bytes", many.result_bytes, "B", "an analysed result on the wire", "measured"),
+        Figure("publish_call_seconds", call, "s", "a transaction, on disk", "measured"),
+        Figure("publish_result_seconds", result, "s", "each result in it, of a delivery of its own", "measured"),
+        Figure("publish_core_seconds", min(each.core_seconds for each in shared), "s", "of a core for it", "measured"),
+        Figure("result_bytes", lonely[0].result_bytes, "B", "an analysed result on the wire", "measured"),
         Figure("gated_bytes", gated_bytes(), "B", "a result of a picture that was passed over", "measured"),
     ]
     return rates, figures
+
+
+def _line(alone_seconds: float, shared_seconds: float) -> tuple[float, float]:
+    """(a transaction, each result in it), from a result alone and one of `MANY` owners at once: while one of them is
+    written the others wait, so a transaction holds all but one.
+    """
+    call = max(0.0, alone_seconds - shared_seconds) * (MANY - 1) / (MANY - 2)
+    return call, alone_seconds - call
+
+
+def _middle(found: Sequence[Rate]) -> Rate:
+    """The median of each figure over the rounds."""
+    return replace(
+        found[0],
+        results_per_second=statistics.median(each.results_per_second for each in found),
+        call_seconds=statistics.median(each.call_seconds for each in found),
+        core_seconds=statistics.median(each.core_seconds for each in found),
+    )
+
+
+def shared_seconds(figures: Mapping[str, float]) -> float:
+    """Of one result, at a publisher that many owners call at once."""
+    return figures["publish_result_seconds"] + figures["publish_call_seconds"] / (MANY - 1)
+
+
+def ratios(rates: Sequence[Rate]) -> list[tuple[int, float, float]]:
+    """(publishers, results/s by those of one, core-ms a result by those of one), of owners that call at once."""
+    many = [each for each in rates if each.owners == MANY and each.sink == "null"]
+    one = next(each for each in many if each.publishers == 1)
+    return [
+        (
+            each.publishers,
+            each.results_per_second / one.results_per_second,
+            each.core_seconds / one.core_seconds,
+        )
+        for each in many
+    ]
 
 
 def gated_bytes() -> float:
@@ -111,10 +167,11 @@ def gated_bytes() -> float:
     return found
 
 
-def _side_by_side(pool: Pool, count: int, size: int, sink: str) -> Rate:
-    found = pool.starmap(_publish, [(n, size, sink) for n in range(count)], chunksize=1)
+def _side_by_side(pool: Pool, count: int, owners: int, size: int, sink: str) -> Rate:
+    found = pool.starmap(_publish, [(n, owners, size, sink) for n in range(count)], chunksize=1)
     return Rate(
         publishers=count,
+        owners=owners,
         results_per_call=size,
         sink=sink,
         results_per_second=sum(each.results / each.seconds for each in found),
@@ -137,10 +194,11 @@ class _Done:
     call_seconds: float
     """Of the quickest tenth of the calls."""
     core_seconds: float
+    """Of all its threads, making the results included."""
     bytes: int
 
 
-def _publish(number: int, size: int, sink: str) -> _Done:
+def _publish(number: int, owners: int, size: int, sink: str) -> _Done:
     with tempfile.TemporaryDirectory(prefix="dinostream-bench-") as name:
         folder = Path(name)
         null = NullSink()
@@ -148,31 +206,49 @@ def _publish(number: int, size: int, sink: str) -> _Done:
         if sink == "jsonl":
             config = SinksConfig(jsonl=JsonlSinkConfig(path=str(folder / "out")))
             sinks, _ = build_sinks(config, "north-quay", Secrets({}))
-        cameras = [fakes_publisher.camera(f"cam-{number}-{n:02d}") for n in range(CAMERAS)]
+        each_of = CAMERAS if owners == 1 else 2
+        cameras = [
+            [fakes_publisher.camera(f"cam-{number}-{owner:02d}-{n:02d}") for n in range(each_of)]
+            for owner in range(owners)
+        ]
         publisher = fakes_publisher.publisher(
-            folder, cameras, sinks, required=(sinks[0].name,), clock=SystemClock(), outbox_bytes=2**30
+            folder,
+            [each for of_one in cameras for each in of_one],
+            sinks,
+            required=(sinks[0].name,),
+            clock=SystemClock(),
+            outbox_bytes=2**30,
         )
-        found = _feed(publisher, cameras, size)
+        found = _feed_all(publisher, cameras, size)
         publisher.close(20.0)
         return replace(found, bytes=null.bytes)
 
 
-def _feed(publisher: Publisher, cameras: Sequence[PublishedCamera], size: int) -> _Done:
+def _feed_all(publisher: Publisher, cameras: Sequence[Sequence[PublishedCamera]], size: int) -> _Done:
+    """Each owner on a thread of its own."""
+    for of_one in cameras:
+        for each in of_one:
+            publisher.attach(each.spec.camera, 17)
+    began, cores = time.perf_counter(), time.process_time()
+    with ThreadPoolExecutor(len(cameras)) as owners:
+        calls = [each for of_one in owners.map(lambda mine: _feed(publisher, mine, size), cameras) for each in of_one]
+    seconds, cores = time.perf_counter() - began, time.process_time() - cores
+    return _Done(size * len(calls), seconds, float(np.percentile(calls, 10)), cores, 0)
+
+
+def _feed(publisher: Publisher, cameras: Sequence[PublishedCamera], size: int) -> list[float]:
+    """Seconds of each call of one owner."""
     names = [each.spec.camera for each in cameras]
-    for name in names:
-        publisher.attach(name, 17)
     template = fakes_publisher.frame(0, SUBJECT_METRES)
     sent = 0
     spent: list[float] = []
-    deadline, cores = time.perf_counter() + SECONDS, 0.0
-    while time.perf_counter() < deadline:
-        entries = [_entry(template, names[(sent + n) % CAMERAS], (sent + n) // CAMERAS) for n in range(size)]
-        began, began_cores = time.perf_counter(), time.process_time()
+    deadline = time.perf_counter() + SECONDS
+    while (began := time.perf_counter()) < deadline:
+        entries = [_entry(template, names[(sent + n) % len(names)], (sent + n) // len(names)) for n in range(size)]
         publisher.publish(Delivery(tuple(entries), ()))
         spent.append(time.perf_counter() - began)
-        cores += time.process_time() - began_cores
         sent += size
-    return _Done(sent, sum(spent), float(np.percentile(spent, 10)), cores, 0)
+    return spent
 
 
 def _entry(template: Analysed, camera: str, seq: int) -> Analysed:

@@ -24,7 +24,7 @@ TIMES = """\
 ## Service times
 
 Computation is told by processor time, so that what else runs on the machine counts little. A publisher's call is told
-by the clock, since it waits for the disk: of the quickest tenth of the calls."""
+by the clock, since it waits for the disk: of the quickest tenth of the calls, and of the best round of 16 owners."""
 
 DAY = """\
 ## A day
@@ -63,11 +63,15 @@ nodes an owner calls two analyzers; before credits were shared out so, it called
 PUBLISHERS = """\
 ## Publishers
 
-Results of the size of real ones through `Publisher.publish`, each call a transaction on disk, each publisher in a
-process of its own on the same cores, which they share with whoever else runs: core-ms say what a machine with cores
-enough would give. Results of pictures that the gate passed over cost less; they are counted as whole ones, but for
-their bytes. A camera belongs to a publisher by its name's hash, so with more publishers the cameras of one owner
-are spread, and its calls carry fewer results each."""
+Results of the size of real ones through `Publisher.publish`, each answered once it is on disk; what comes while another
+is written shares the next transaction, so the more owners call at once, the less each waits for the disk. Each
+publisher is a process of its own on the same cores, which they share with whoever else runs: core-ms, the making of the
+results included, say what a machine with cores enough would give. Results of pictures that the gate passed over cost
+less; they are counted as whole ones, but for their bytes. A camera belongs to a publisher by its name's hash, so with
+more publishers the cameras of one owner are spread, and its calls carry fewer results each. What Ray takes for a call
+is not in it; see "One node and more". Medians of rounds up and down (`python -m tests.bench.scale publishers`)."""
+
+RATIOS = """1, 2 and 4 publishers: results/s as {rates}; core-ms a result as {cores}."""
 
 CONTROL = """\
 ## The supervisor
