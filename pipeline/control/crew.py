@@ -20,6 +20,8 @@ TELL_SECONDS = 5.0
 """Half of what an owner waits for a beat."""
 BEGIN_SECONDS = 30.0
 """For owners to begin when a run starts: nobody waits for a beat yet, and the machine is busy."""
+BEGIN_AGAIN_SECONDS = 8.0
+"""For one to begin in a run: other owners wait for their beat meanwhile, ten seconds at most."""
 RETIRING_SECONDS = 60.0
 """One that is no longer called has no calls under way after this; a call takes less."""
 READY_TIMEOUT_SECONDS = 180.0

@@ -23,7 +23,7 @@ from pipeline.control.actors.starters import Starters, SupervisedWorker
 from pipeline.control.changes.camera_changes import CameraChanges
 from pipeline.control.changes.changeover import Changeover, Order
 from pipeline.control.crashes import Crashes
-from pipeline.control.crew import BEGIN_SECONDS, TELL_SECONDS, Crew, CrewMember
+from pipeline.control.crew import BEGIN_AGAIN_SECONDS, BEGIN_SECONDS, Crew, CrewMember
 from pipeline.control.draining import drain
 from pipeline.control.planning.memory_use import MemoryUse
 from pipeline.control.planning.plan import Feed, LaneUse, Plan, Wish
@@ -125,7 +125,7 @@ class Supervisor:
         if up := self._publishers.revive():
             self._changes.update(self, self._publishers, up)
             self._decoders.tell("replace_publishers", lambda name: (self.publishers_for(name),))
-        self._begin(self._decoders.revive())
+        self._begin(self._decoders.revive(), BEGIN_AGAIN_SECONDS)
 
     def _follow_load(self, uses: Mapping[str, LaneUse]) -> None:
         """Another plan where one is due; cameras that move to another decoder do so as in any change of them."""
@@ -320,7 +320,7 @@ class Supervisor:
         limits = BatchLimits(max_batch_size=max(each.max_batch_size for each in self._plan.analyzers))
         return self._starters.start_decoder(plan, feeds, self._spec.state_dir, limits)
 
-    def _begin(self, members: Sequence[CrewMember], limit_seconds: float = TELL_SECONDS) -> None:
+    def _begin(self, members: Sequence[CrewMember], limit_seconds: float) -> None:
         names = [member.name for member in members]
         handles = self._analyzers_for, self.publishers_for
         self._decoders.tell("start", lambda name: tuple(each(name) for each in handles), names, limit_seconds)

@@ -32,6 +32,7 @@ class DecodeActor(Actor):
     """`Owner` with its readers."""
 
     def __init__(self, name: str, feeds: Sequence[FeedPlan], state_dir: Path, limits: BatchLimits) -> None:
+        _load_those_it_calls()
         log_to(state_dir, name)
         watch_faults(fault_path(state_dir, name))
         sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
@@ -96,6 +97,12 @@ class DecodeActor(Actor):
             msg = "not started yet"
             raise PipelineError(msg, code="not_started", where=self._name)
         return self._owner
+
+
+def _load_those_it_calls() -> None:
+    """Who is given an actor's handle loads its module: better now than while the supervisor waits for `start`."""
+    import pipeline.control.actors.analyze_actor
+    import pipeline.control.actors.publish_actor  # noqa: F401 - for what it loads
 
 
 def start_decoder(plan: DecoderPlan, feeds: Sequence[FeedPlan], state_dir: Path, limits: BatchLimits) -> ActorWorker:
