@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -101,8 +102,8 @@ class DecodeActor(Actor):
 
 def _load_those_it_calls() -> None:
     """Who is given an actor's handle loads its module: better now than while the supervisor waits for `start`."""
-    import pipeline.control.actors.analyze_actor
-    import pipeline.control.actors.publish_actor  # noqa: F401 - for what it loads
+    for module in ("analyze_actor", "publish_actor"):
+        import_module(f"pipeline.control.actors.{module}")
 
 
 def start_decoder(plan: DecoderPlan, feeds: Sequence[FeedPlan], state_dir: Path, limits: BatchLimits) -> ActorWorker:
