@@ -16,6 +16,7 @@ from pipeline.config.load_plan import LoadPlan, memory_mib, plan_load, wanted_ra
 from pipeline.config.loader import Config
 from pipeline.config.problems import Problem
 from pipeline.config.schema import CameraConfig
+from pipeline.fetching.address import Address, is_address
 from pipeline.sources.known_size import size_without_connecting
 
 if TYPE_CHECKING:
@@ -144,7 +145,8 @@ def _plan(config: Config, engine: Engine | None) -> LoadPlan | None:
     if rate is None:
         model = config.model
         offered = sum(wanted_rate(camera) for camera in config.cameras.values())
-        typer.echo(f"model {model.backbone}, weights {model.weights}: not measured")
+        weights = Address.of(model.weights).shown if is_address(model.weights) else model.weights
+        typer.echo(f"model {model.backbone}, weights {weights}: not measured")
         typer.echo(f"load: {offered:.1f} pictures/s offered")
         return None
     plan = plan_load(config, rate, cores)
@@ -202,7 +204,6 @@ def _engine(config: Config) -> Engine | None:
     from operators.backbone import Engine, WeightsError, load_backbone
     from operators.backbone.checkpoints import default_cache_dir
     from operators.backbone.official_depth_anything import PUBLISHED
-    from pipeline.fetching.address import is_address
 
     model = config.model
     if is_address(model.weights):

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 _NOTHING: Mapping[str, float] = {}
 
-LOOK_SECONDS = 2.0
+LOOK_SECONDS = 1.0
 """Between two looks at the nodes: Ray itself needs twelve to miss one."""
 
 
