@@ -6,7 +6,8 @@ import logging
 import os
 import shutil
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
@@ -122,11 +123,7 @@ class Cluster:
             shutil.rmtree(self.temp_dir, ignore_errors=True)
         if self._lock is not None:
             self._lock.close()
-        for name, value in self._environment.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        _restore(self._environment)
 
 
 def connect(address: str, *, cpus: int | None = None, gpus: int | None = None, logs: Path | None = None) -> Cluster:
@@ -144,14 +141,11 @@ def connect(address: str, *, cpus: int | None = None, gpus: int | None = None, l
     from ray.exceptions import AuthenticationError
 
     root = str(Path(__file__).resolve().parents[2])
-    common: dict[str, Any] = {
-        "logging_level": logging.ERROR,
-        "log_to_driver": False,
-        "runtime_env": {"env_vars": {**WORKER_ENV, "PYTHONPATH": os.pathsep.join([root, *_python_path()])}},
-    }
+    workers = {**WORKER_ENV, "PYTHONPATH": os.pathsep.join([root, *_python_path()])}
+    common: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     if wanted != "local":
         try:
-            ray.init(address=wanted, **common)
+            ray.init(address=wanted, runtime_env={"env_vars": workers}, **common)
         except (ConnectionError, RuntimeError, ValueError) as error:
             msg = f"no Ray cluster answers at {wanted}: {error}. Start one, or set runtime.ray: local"
             raise PipelineError(msg, code="no_cluster") from None
@@ -166,21 +160,41 @@ def connect(address: str, *, cpus: int | None = None, gpus: int | None = None, l
     temp_dir, lock = claim_temp_dir()
     ours = Cluster("local", is_ours=True, temp_dir=temp_dir, _lock=lock, _environment=before)
     try:
-        ray.init(
-            address="local",
-            num_cpus=cpus or os.cpu_count(),
-            num_gpus=gpus,
-            resources={STATE_RESOURCE: 1},
-            include_dashboard=False,
-            object_store_memory=256 * 2**20,
-            _temp_dir=str(temp_dir),
-            **common,
-        )
+        with _environment(workers):  # inherited: with a runtime_env, each process starts an interpreter twice
+            ray.init(
+                address="local",
+                num_cpus=cpus or os.cpu_count(),
+                num_gpus=gpus,
+                resources={STATE_RESOURCE: 1},
+                include_dashboard=False,
+                object_store_memory=256 * 2**20,
+                _temp_dir=str(temp_dir),
+                **common,
+            )
     except Exception as error:  # noqa: BLE001 - Ray raises the bare class when one of its own servers is late
         ours.close()
         msg = f"Ray did not start on this machine: {error} Try again when the machine is less busy"
         raise PipelineError(msg, code="no_ray") from None
     return ours
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Generator[None]:
+    """For processes that are started meanwhile."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        _restore(before)
+
+
+def _restore(environment: Mapping[str, str | None]) -> None:
+    for name, value in environment.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 def _cores(node: Mapping[str, Any]) -> int:

@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import av
@@ -12,9 +10,9 @@ import numpy as np
 import pytest
 import redis
 
-from pipeline.control.leases import StateLock
+from pipeline.control.cluster import WORKER_ENV
 from pipeline.local.child import free_port
-from tests.e2e.pipeline_process import ROOT, PipelineProcess, stream, until
+from tests.e2e.pipeline_process import PipelineProcess, stream, until
 
 CONFIG = """
 version: 1
@@ -41,7 +39,7 @@ runtime:
 """
 
 FPS = 10
-PARTS = ((False, 2), (True, 22), (False, 1), (True, 1), (False, 2))
+PARTS = ((False, 2), (True, 16), (False, 1), (True, 1), (False, 2))
 """(is bright, seconds): the long bright part begins an episode; only a run that goes on after a kill sees it end. The
 short one is an episode of its own, long after the mute was asked for."""
 
@@ -114,7 +112,9 @@ def test_driver_and_publisher_are_killed_in_a_muted_episode_and_redis_goes_away(
     with PipelineProcess(config) as second:
         until("it goes on", lambda: second.status()["cameras"])
         assert _active(client, prefix)["muted"], "the publisher dies within the episode, and within the mute"
-        os.kill(next(each["pid"] for each in second.status()["actors"] if each["kind"] == "publish"), signal.SIGKILL)
+        pids = {each["kind"]: each["pid"] for each in second.status()["actors"]}
+        assert all(WORKER_ENV.items() <= _environment(pid).items() for pid in pids.values())
+        os.kill(pids["publish"], signal.SIGKILL)
         redis_server.kill()
         until("the sink is missed", lambda: second.get("/readyz")[0] == 503, seconds=60)
         redis_server.start()
@@ -145,33 +145,7 @@ def _state(pipeline: PipelineProcess, camera: str) -> str:
     return next((each["state"] for each in pipeline.status()["cameras"] if each["camera"] == camera), "")
 
 
-@pytest.mark.ray
-@pytest.mark.redis
-@pytest.mark.slow
-@pytest.mark.timeout(500)
-def test_a_second_sigterm_leaves_at_once(configured, redis_server, ray_address):
-    config, _ = configured
-    config.write_text(config.read_text().replace("ray: local", f'ray: "{ray_address}"'))
-    with PipelineProcess(config) as pipeline:
-        until("frames flow", lambda: _state(pipeline, "clip") == "live")
-        redis_server.pause()  # the required sink hangs: a drain would take its whole time
-        pipeline.signal(signal.SIGTERM)
-        until("the drain has begun", lambda: "draining" in pipeline.text, seconds=30)
-        pipeline.signal(signal.SIGTERM)
-        assert pipeline.wait(20) == 143
-    redis_server.resume()
-
-
-def test_a_second_run_on_the_same_state_is_refused_in_one_sentence(configured, tmp_path):
-    config, _ = configured
-    lock = StateLock(tmp_path / "state")
-    command = [sys.executable, "main.py", "run", str(config)]
-    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=_environment())
-    lock.release()
-    assert found.returncode == 3
-    assert "is in use by process" in found.stderr
-    assert "Traceback" not in found.stderr
-
-
-def _environment() -> dict[str, str]:
-    return {**os.environ, "CONTROL_TOKEN": "t"}
+def _environment(pid: int) -> dict[str, str]:
+    """What a process was started with."""
+    found = Path(f"/proc/{pid}/environ").read_text().split("\0")
+    return dict(each.split("=", 1) for each in found if "=" in each)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from pipeline.cli.app import UserError
+from pipeline.cli.run import run
 from pipeline.clock import SystemClock
 from pipeline.config.loader import load_config
 from pipeline.control.leases import StateLock
@@ -48,3 +50,12 @@ def test_a_second_lock_on_the_same_state_is_refused_until_the_first_is_released(
     StateLock(tmp_path / "other").release()
     first.release()
     StateLock(tmp_path / "state").release()
+
+
+def test_a_second_run_on_the_same_state_is_refused_in_one_sentence(tmp_path):
+    (tmp_path / "site.yaml").write_text(SITE.format(folder=tmp_path))
+    first = StateLock(tmp_path / "state")
+    with pytest.raises(UserError, match="is in use by process") as caught:
+        run(tmp_path / "site.yaml")
+    first.release()
+    assert (caught.value.exit_code, str(caught.value).count("\n")) == (3, 0)
