@@ -1,0 +1,199 @@
+"""The site that loses machines: a recording with an episode in each round, a live camera, both in the yard."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import numpy as np
+
+from pipeline.secrets import Secrets
+from pipeline.sinks.config import KafkaSinkConfig
+from pipeline.sinks.topics import create_topics, planned_topics
+from tests.e2e.lost.foreign_clients import Brokers, Seen
+from tests.e2e.lost.ray_of_machines import RayOfMachines
+from tests.e2e.pipeline_process import PipelineProcess, until
+
+log = logging.getLogger("loss")
+SEED = int(os.environ.get("SEED", "20261130"))
+"""Of when what is lost; any number."""
+FPS = 5
+PARTS = ((False, 2), (True, 6), (False, 2))
+"""(is bright, seconds) of a round: one episode."""
+FRAMES = FPS * sum(seconds for _, seconds in PARTS)
+CAMERAS = ("gate", "dock")
+CONFIG = """
+version: 1
+site: {{name: loses, timezone: UTC}}
+secrets: {{token: "${{env:CONTROL_TOKEN}}"}}
+model: {{backbone: dinov2_vits14, weights: random, shapes: [56x98]}}
+heads: {{look: {{kind: similarity, pictures: {pictures}}}}}
+defaults: {{place: yard, heads: [embedding, look]}}
+cameras:
+  gate:
+    source: {{file: {clip}, loop: true, pace: realtime}}
+    sample: {{policy: every_frame}}
+    rules:
+      bright: {{measure: similarity(look), enter: "> 0.9", exit: "< 0.8", hold: 200ms, release: 200ms}}
+  dock:
+    source: {{simulated: dock, seed: {seed}, fps: 5}}
+    sample: {{fps: 5, max_age: 5s}}
+    rules:
+      always: {{measure: similarity(look), enter: "> -0.98", exit: "< -0.99", hold: 0s, release: 0s}}
+sinks:
+  redis: {{url: "{brokers.redis_url}", prefix: {brokers.prefix}}}
+  kafka: {{brokers: ["{brokers.kafka}"], prefix: {brokers.prefix}}}
+runtime:
+  ray: "{ray}"
+  state_dir: {state}
+  decoders: 1
+  admission: degrade
+  http: {{bind: "127.0.0.1:0", token: token}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where its things lie."""
+
+    config: Path
+    brokers: Brokers
+    ray: RayOfMachines
+    random: random.Random = field(default_factory=lambda: random.Random(SEED))
+
+    def pause(self, least: float, most: float) -> None:
+        """Before something is lost: other seeds, other moments of the recording's round."""
+        threading.Event().wait(self.random.uniform(least, most))
+
+
+def write_site(hidden: Path, open_: Path, brokers: Brokers, ray: RayOfMachines) -> Site:
+    """The state lies in `hidden`, which other machines do not see; the recording in `open_`, which they do."""
+    settings = KafkaSinkConfig(brokers=(brokers.kafka,), prefix=brokers.prefix)
+    create_topics(settings, Secrets({}), planned_topics(settings))
+    pictures = hidden / "pictures"
+    pictures.mkdir(parents=True)
+    av.VideoFrame.from_ndarray(_picture(is_bright=True), format="rgb24").to_image().save(pictures / "bright.png")
+    _write_clip(open_ / "gate.mp4")
+    places = {"clip": open_ / "gate.mp4", "pictures": pictures, "state": hidden / "state"}
+    config = hidden / "cameras.yaml"
+    config.write_text(CONFIG.format(brokers=brokers, ray=ray.address, seed=SEED % 1000, **places))
+    return Site(config, brokers, ray)
+
+
+def _picture(*, is_bright: bool) -> np.ndarray:
+    rng = np.random.default_rng(7 if is_bright else 8)
+    small = rng.integers(150, 255, (7, 12, 3), np.uint8) if is_bright else rng.integers(0, 60, (14, 24, 3), np.uint8)
+    side = 112 // small.shape[0]
+    return np.ascontiguousarray(small.repeat(side, 0).repeat(side, 1)[:112, :192])
+
+
+def _write_clip(path: Path) -> None:
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=FPS)
+        video.width, video.height, video.pix_fmt = 192, 112, "yuv420p"
+        video.codec_context.thread_count = 1
+        video.codec_context.gop_size = FPS
+        for is_bright, seconds in PARTS:
+            for _ in range(seconds * FPS):
+                frame = av.VideoFrame.from_ndarray(_picture(is_bright=is_bright), format="rgb24")
+                container.mux(video.encode(frame))
+        container.mux(video.encode())
+
+
+# --- what is waited for -----------------------------------------------------------------------------------------------
+
+
+def goes_on(brokers: Brokers, *cameras: str, seconds: float = 180.0) -> float:
+    """Seconds until five more results of each are there."""
+    before = {camera: len(brokers.results(camera)) for camera in cameras or CAMERAS}
+    return took(lambda: all(len(brokers.results(c)) > n + 5 for c, n in before.items()), "cameras go on", seconds)
+
+
+def took(is_so: Callable[[], bool], what: str, seconds: float = 180.0) -> float:
+    """Seconds that it took."""
+    began = time.monotonic()
+    until(what, is_so, seconds)
+    seconds_taken = time.monotonic() - began
+    log.info("%s: %.1f s", what, seconds_taken)
+    return seconds_taken
+
+
+def actor(pipeline: PipelineProcess, kind: str, camera: str = "gate") -> dict:
+    """The decoder or publisher of a camera, as `/status` tells."""
+    return next(each for each in pipeline.status()["actors"] if each["kind"] == kind and camera in each["cameras"])
+
+
+# --- what must hold ---------------------------------------------------------------------------------------------------
+
+
+def check_order(brokers: Brokers) -> None:
+    """At both brokers: nothing of an earlier lease or round after a later one, nothing twice by id, the same events."""
+    for camera in CAMERAS:
+        for kind in ("results", "alerts"):
+            by_redis, by_kafka = brokers.in_redis(camera, kind), brokers.in_kafka(camera, kind)
+            assert [each.id for each in by_redis] == _once(by_redis), f"{camera}: {kind} twice in Redis"
+            assert _once(by_kafka) == [each.id for each in by_redis], f"{camera}: {kind} of Kafka are others"
+        found = [each.position for each in brokers.results(camera)]
+        wrong = [(one, other) for one, other in pairwise(found) if one >= other]
+        assert not wrong, f"{camera}: an earlier lease after a later one, or out of order: {wrong}"
+
+
+def check_alerts(brokers: Brokers) -> None:
+    """Of the recording each episode's start and end, once; of the live camera one start and never an end."""
+    starts, ends = ([each.body["episode"] for each in brokers.alerts("gate", kind)] for kind in ("start", "end"))
+    assert starts == list(range(1, len(starts) + 1))
+    assert ends == starts[: len(ends)]
+    assert len(starts) - len(ends) in {0, 1}, (starts, ends)
+    positions = [each.position for each in brokers.results("gate")]
+    begun, passed = (
+        {number for number, seq in positions if seq >= least} for least in (FPS * PARTS[0][1], FRAMES // 2)
+    )
+    assert len(passed) <= len(starts) <= len(begun), "an episode a round"
+    assert [each.id for each in brokers.in_redis("dock", "alerts")] == ["dock/always/1/start"]
+
+
+def check_recording(brokers: Brokers) -> None:
+    """Every frame of every round, but for what the last one had not reached."""
+    rounds: dict[int, list[int]] = {}
+    for each in brokers.results("gate"):
+        rounds.setdefault(each.position[0], []).append(each.position[1])
+    *whole, last = [rounds[number] for number in sorted(rounds)]
+    assert sorted(rounds) == list(range(len(rounds)))
+    assert all(seqs == list(range(FRAMES)) for seqs in whole), rounds
+    assert last == list(range(len(last)))
+
+
+def _once(found: list[Seen]) -> list[str]:
+    return list(dict.fromkeys(each.id for each in found))
+
+
+def missed(results: list[Seen]) -> dict[int, int]:
+    """By lease, how many of the frames before its last result have none."""
+    seqs: dict[int, set[int]] = {}
+    for each in results:
+        seqs.setdefault(each.position[0], set()).add(each.position[1])
+    return {lease: max(found) + 1 - len(found) for lease, found in seqs.items()}
+
+
+def check_ledger(pipeline: PipelineProcess, brokers: Brokers) -> str:
+    """Of the live camera: what the accounts call lost or unknown covers what a foreign client misses; for people."""
+    results = brokers.results("dock")
+    told = pipeline.status()["closed"].get("dock", ())
+    lines = []
+    for ledger in told:
+        seen = {each.position for each in results if each.position[0] == ledger["lease"]}
+        gone = sum(ledger["lost"].values()) + ledger["sampled_out"] + ledger["replaced"] + ledger["stale"]
+        assert ledger["decoded"] == ledger["analysed"] + ledger["gated"] + gone, ledger
+        assert missed(results).get(ledger["lease"], 0) <= gone, ledger
+        assert ledger["analysed"] <= len(seen), f"counted as analysed and seen by nobody: {ledger}"
+        lines.append(f"lease {ledger['lease']}: decoded {ledger['decoded']}, analysed {ledger['analysed']}, "
+                     f"lost {ledger['lost']}, seen by others {len(seen)}")  # fmt: skip
+    return "; ".join(lines)
