@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import pytest
 
@@ -70,9 +71,19 @@ def curve():
 def test_the_page_says_what_ray_and_each_node_take(curve):
     text = "\n".join(section(curve))
     assert "takes 11.0 core-ms a frame: one node takes 21.0, one process without Ray 10.0." in text
-    assert "runs takes 10.0 ms of a core a second, and what Ray starts beside it 20.0 ms" in text
-    assert "each node beyond the first takes 1.00 core-ms a" in text
+    assert "nothing runs takes 10.0 ms of a core a second, and what Ray starts beside it 20.0 ms" in text
+    assert "Four nodes take +1.00 core-ms a frame beside one" in text
     assert "| 4 | 32/s | 32.0/s |" in text
+
+
+def test_costs_a_frame_are_not_told_where_others_used_the_cores(curve):
+    assert curve.is_carried
+    busy = replace(curve, windows=(replace(curve.windows[0], analysed=20.0), *curve.windows[1:]))
+    assert not busy.is_carried
+    for each in (busy, None):
+        (text,) = section(each)
+        assert "Not measured yet" in text
+        assert "|" not in text
 
 
 def test_the_picture_is_well_formed_and_has_a_bar_for_each_number_of_nodes(curve):

@@ -32,7 +32,7 @@ from tests.bench.scale.sentences import (
 DAY_PICTURE, SHARES_PICTURE = "pictures/scaling-day.svg", "pictures/scaling-shares.svg"
 
 
-def write(measured: Measured, simulated: Simulated, curve: Curve, docs: Path) -> None:
+def write(measured: Measured, simulated: Simulated, curve: Curve | None, docs: Path) -> None:
     (docs / "pictures").mkdir(exist_ok=True)
     tables = {size: demands(fleet(size, measured.values), measured.values, _control(measured, size)) for size in SIZES}
     parts = [
@@ -73,7 +73,8 @@ def write(measured: Measured, simulated: Simulated, curve: Curve, docs: Path) ->
     top = _round_up(1.25 * max(max(each.values) for each in lines))
     busy = Line("busy cameras, of 1", [busy_share(hour) * top for hour in range(24)], is_dashed=True)
     (docs / DAY_PICTURE).write_text(over_hours("age of a result, p99", "ms", [*lines, busy], top), encoding="utf-8")
-    (docs / curve_page.PICTURE).write_text(curve_page.picture(curve), encoding="utf-8")
+    if curve is not None and curve.is_carried:
+        (docs / curve_page.PICTURE).write_text(curve_page.picture(curve), encoding="utf-8")
     groups = [(f"{size:,} cameras", [(each.part, each.share) for each in rows]) for size, rows in tables.items()]
     (docs / SHARES_PICTURE).write_text(
         bars("asked by given at noon; from 1 on it is a limit", groups), encoding="utf-8"
