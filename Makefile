@@ -22,7 +22,7 @@ help:
 	@echo "make check-deploy                         part of it: chart and alerts, by helm, kubeconform and promtool (go builds them)"
 	@echo "make format                               let ruff repair what it can"
 	@echo "make acceptance                           does it do what it is for? half an hour; writes docs/acceptance.md"
-	@echo "make scaling                              what limits 100 to 10,000 cameras? five minutes; writes docs/scaling.md"
+	@echo "make scaling                              what limits 100 to 10,000 cameras? a quarter of an hour; writes docs/scaling.md"
 	@echo "make gpu-check                            parity and pictures/s on a GPU; fails where there is none"
 	@echo "make docs                                 write docs/configuration.md from the configuration structs"
 	@echo "make setup | lock | clean                 .venv from the lock; the lock from pyproject.toml; remove what runs leave"
