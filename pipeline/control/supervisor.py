@@ -130,7 +130,7 @@ class Supervisor:
     def _follow_load(self, uses: Mapping[str, LaneUse]) -> None:
         """Another plan where one is due; cameras that move to another decoder do so as in any change of them."""
         up = {worker.name for worker in self._decoders.running}
-        plan = self._planner.next(self._plan, self._wish, uses, self._costs.wanted, up)
+        plan = self._planner.next(self._plan, self._wish, uses, self._costs.now, up)
         if plan is not None:
             self.carry_out(plan)
         elif self._planner.is_uneven(self._plan, up) and self.plan_for(self._spec).decoders != self._plan.decoders:

@@ -145,7 +145,7 @@ def _float(decoders: list[DecoderPlan], wish: Wish) -> None:
     is down or leaves are read by others.
     """
     floating = sorted((each for each in decoders if each.is_floating), key=_number, reverse=True)
-    surplus = 0 if wish.ready is None else len(floating) - wish.floating
+    surplus = len(floating) - wish.floating
     for each in floating if wish.ready is not None else ():
         if surplus > 0 and _num_free(decoders, each, wish) >= len(each.feeds):
             decoders.remove(each)

@@ -9,13 +9,13 @@ from dataclasses import replace
 from pipeline.clock import Clock
 from pipeline.control.planning.growth import Growth
 from pipeline.control.planning.plan import LaneUse, Node, Offer, Plan, Wish
-from pipeline.control.planning.reading_growth import ReadingGrowth
+from pipeline.control.planning.reading_growth import Reading, ReadingGrowth
 from pipeline.control.planning.topology import make_plan, moves
 from pipeline.errors import PipelineError
 
 log = logging.getLogger(__name__)
 
-_NOTHING: Mapping[str, float] = {}
+_NOTHING = Reading()
 
 LOOK_SECONDS = 1.0
 """Between two looks at the nodes: Ray itself needs twelve to miss one."""
@@ -52,7 +52,7 @@ class Planner:
         plan: Plan,
         asked: Callable[[], Wish],
         uses: Mapping[str, LaneUse],
-        cores: Mapping[str, float] = _NOTHING,
+        reading: Reading = _NOTHING,
         up: Collection[str] = (),
     ) -> Plan | None:
         """The plan to carry out instead of `plan`; None: it stays. No camera leaves a decoder whose node is there.
@@ -61,7 +61,7 @@ class Planner:
             plan: What runs.
             asked: Called where there is something to plan: it looks at every camera.
             uses: Of the analyzers that run.
-            cores: That reading takes and waits for, by camera.
+            reading: What it takes.
             up: Decoders that run.
         """
         was, self._offer = self._offer, self._seen_offer()
@@ -70,7 +70,7 @@ class Planner:
             why = f"{self._growth.share:.0%} of the lanes' time is in use, so there are {self._growth.target} analyzers"
         if self._reading is not None and self._offer is not None:
             num_up = sum(each.is_floating and each.name in up for each in plan.decoders)
-            if self._reading.look(self._clock.monotonic(), plan, self._offer, cores, num_up):
+            if self._reading.look(self._clock.monotonic(), plan, self._offer, reading, num_up):
                 count = self._reading.target
                 why = f"reading takes {self._reading.share:.0%} of a decoder's cores, so {count} follow the load"
         if not why or self._offer is None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pipeline.clock import Clock
+from pipeline.control.planning.reading_growth import Reading
 from pipeline.frame_path.publisher.artefacts import write_whole
 from pipeline.messages import CameraSnapshot
 
@@ -21,8 +22,8 @@ class ReadingCosts:
         self._clock = clock
         self._kept_at = clock.monotonic()
         self._cores: dict[str, float] = {}
-        self.wanted: Mapping[str, float] = {}
-        """By camera that is read now, with what it waits for; not kept."""
+        self.now = Reading()
+        """Of the cameras that are read now; not kept."""
         if self._path.is_file():
             self._cores = {str(name): float(cores) for name, cores in json.loads(self._path.read_text()).items()}
 
@@ -33,8 +34,10 @@ class ReadingCosts:
     def note(self, cameras: Iterable[CameraSnapshot]) -> None:
         """What owners told; written down now and then."""
         live = [each for each in cameras if each.state == "live"]
-        self._cores |= {each.camera: each.reading_cores for each in live if each.reading_cores is not None}
-        self.wanted = {each.camera: each.reading_wants for each in live if each.reading_wants is not None}
+        used = {each.camera: each.reading_cores for each in live if each.reading_cores is not None}
+        wanted = {each.camera: each.reading_wants for each in live if each.reading_wants is not None}
+        self._cores |= used
+        self.now = Reading(used, wanted)
         if self._clock.monotonic() - self._kept_at >= KEEP_SECONDS:
             self._kept_at = self._clock.monotonic()
             write_whole(self._path, json.dumps({name: round(cores, 4) for name, cores in self._cores.items()}).encode())

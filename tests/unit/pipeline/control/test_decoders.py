@@ -11,6 +11,7 @@ from pipeline.control.planning.reading_growth import (
     BUSY_SECONDS,
     QUIET_SECONDS,
     SETTLING_SECONDS,
+    Reading,
     ReadingGrowth,
 )
 from pipeline.control.planning.topology import isolate, make_plan
@@ -142,10 +143,12 @@ class Load:
     def __init__(self, plan, most):
         self.growth, self.plan, self.now, self.num_up, self.changes = ReadingGrowth(most), plan, 50.0, 0, []
 
-    def run(self, seconds, **cores):
+    def run(self, seconds, used=1.0, **cores):
+        """Cores that cameras take and wait for; `used`: share of them that they take."""
+        reading = Reading({name: used * each for name, each in cores.items()}, cores)
         for _ in range(int(seconds)):
             self.now += 1
-            if self.growth.look(self.now, self.plan, ONE, cores, self.num_up):
+            if self.growth.look(self.now, self.plan, ONE, reading, self.num_up):
                 self.changes.append((self.now, self.growth.target))
         return self.growth.target
 
@@ -188,3 +191,14 @@ def test_one_less_after_a_quiet_time_and_not_before(one, two):
     load.run(SETTLING_SECONDS, **COSTS)
     assert load.run(QUIET_SECONDS, a=0.2, b=0.1) == 1
     assert load.run(3, a=0.2, b=0.1) == 0
+
+
+def test_readers_that_wait_for_cores_count_where_they_compute_themselves(one, two):
+    assert Load(one, most=1).run(BUSY_SECONDS + 1, used=0.3, **COSTS) == 1
+    crowded = Load(one, most=1)
+    assert crowded.run(300, used=0.1, **COSTS) == 0, "others crowd the machine: a decoder more would wait there too"
+    assert crowded.growth.shortage == ""
+    crowded.run(BUSY_SECONDS + 1, used=0.9, **COSTS)
+    crowded.plan, crowded.num_up = two, 1
+    assert crowded.run(SETTLING_SECONDS + QUIET_SECONDS + 3, used=0.3, **COSTS) == 1
+    assert crowded.run(QUIET_SECONDS + 3, used=0.1, **COSTS) == 0
