@@ -15,6 +15,7 @@ from pipeline.frame_path.publisher.wire import (
     encode_event,
     rfc3339,
     wire_labels,
+    wire_mask,
     wire_segments,
     wire_subject,
 )
@@ -81,21 +82,19 @@ def test_numbers_of_numpy_travel_as_plain_json():
     assert said["labels"]["vehicles"]["top"] == [["forklift", 0.5]]
 
 
-def test_segments_say_the_shares_of_each_zone_and_the_mask_where_it_is_wanted():
+def test_segments_say_the_shares_of_each_zone_and_the_mask_stands_apart():
     zones = {"left": ((0.0, 0.0), (0.25, 0.0), (0.25, 1.0), (0.0, 1.0))}
-    said = wire_segments(segments(), zones, has_mask=True)
+    said = wire_segments(segments(), zones)
     assert said.zones == {"left": {"floor": 0.625, "wall": 0.375}}
     assert list(said.shares) == ["floor", "wall", "truck"]
-    assert said.mask is not None
-    assert sum(length for _, length in said.mask.runs) == 16 * 28
-    assert wire_segments(segments(), zones).mask is None
+    assert said.mask is None
+    assert sum(length for _, length in wire_mask(segments()).runs) == 16 * 28
 
 
 def test_a_mask_names_the_classes_that_occur_and_leads_back_to_the_heads_own():
     classes = tuple(f"class {index}" for index in range(150))
     indices = np.array([[149, 149, 7], [7, 0, 149]], np.uint8)
-    mask = wire_segments(Segments("scene", classes, indices, ()), {}, has_mask=True).mask
-    assert mask is not None
+    mask = wire_mask(Segments("scene", classes, indices, ()))
     assert mask.classes == ["class 0", "class 7", "class 149"]
     assert mask.class_indices == [0, 7, 149]
     assert mask.runs == [(2, 2), (1, 2), (0, 1), (2, 1)]
