@@ -45,6 +45,7 @@ def test_machines_are_lost_one_after_the_other(run, site, machines, whom):
         site.pause(0.0, 4.0)
         _lose(way, lost, site.brokers, is_reader=whom == "reads")
         assert _reader(run, machines) not in {lost, None}
+        took(lambda: len(run.status()["nodes"]) == 1, f"{way}: the machine counts as lost")
         _come_back(way, lost)
         goes_on(site.brokers)
         site.ray.join(lost, place="yard")
