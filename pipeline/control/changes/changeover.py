@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from operators.camera import CameraSpec
 from pipeline.control.actors.starters import SupervisedWorker
-from pipeline.control.crew import Crew
+from pipeline.control.crews import Crews
 from pipeline.control.planning.plan import DecoderPlan, Feed, Plan
 from pipeline.control.planning.specs import RunSpec
 from pipeline.errors import PipelineError
@@ -45,11 +45,7 @@ class Control(Protocol):
     """The supervisor, as it lets a changeover do its part."""
 
     @property
-    def analyzers(self) -> Crew: ...
-    @property
-    def publishers(self) -> Crew: ...
-    @property
-    def decoders(self) -> Crew: ...
+    def crews(self) -> Crews: ...
     @property
     def spec(self) -> RunSpec: ...
     @property
@@ -58,7 +54,6 @@ class Control(Protocol):
     def adopt(self, spec: RunSpec, plan: Plan) -> None: ...
     def carry_out(self, plan: Plan) -> None: ...
     def feed_plans(self, feeds: Sequence[Feed]) -> list[FeedPlan]: ...
-    def publishers_for(self, decoder: str) -> dict[str, tuple[str, Any]]: ...
     def note_closed(self, decoder: str, ledgers: Sequence[LedgerSnapshot]) -> None: ...
     def now(self) -> float: ...
 
@@ -120,16 +115,16 @@ class Changeover:
     # --- the parts --------------------------------------------------------------------------------------------------
 
     def _parts(self, control: Control, plan: Plan) -> Iterator[None]:
-        control.analyzers.tell("change", lambda _: (self.cameras,))
+        control.crews.analyzers.tell("change", lambda _: (self.cameras,))
         yield
-        control.publishers.tell("change", lambda name: (self.published(name),))
+        control.crews.publishers.tell("change", lambda name: (self.published(name),))
         yield
         before = control.plan
         control.adopt(self.order.spec, _with_emptied(before, plan))
         moves = [_Moves.of(each, plan, self.order.reopened) for each in before.decoders]
         self._start_anew(control, moves)
         read = {camera for each in before.decoders for camera in each.cameras}
-        owners = {each.name: worker for each in moves if (worker := control.decoders.member(each.name).running)}
+        owners = {each.name: worker for each in moves if (worker := control.crews.decoders.member(each.name).running)}
         self._change(control, owners)
         self._add(control, owners, {each.name: [feed for feed in each.come if read.isdisjoint(feed)] for each in moves})
         yield from self._let_go(control, {each.name: each.go for each in moves if each.go}, owners)
@@ -138,16 +133,16 @@ class Changeover:
         )
         self._know_the_new(plan)
         yield
-        control.publishers.tell("change", lambda name: (self.published(name),))
+        control.crews.publishers.tell("change", lambda name: (self.published(name),))
         yield
-        control.analyzers.tell("change", lambda _: (self.cameras,))
+        control.crews.analyzers.tell("change", lambda _: (self.cameras,))
         control.carry_out(_without(control.plan, _names(before) - _names(plan)))
 
     def _start_anew(self, control: Control, moves: Sequence[_Moves]) -> None:
         """Those that are on their way were given the cameras of before."""
         touched = self.order.changed | self.order.reopened
         for each in moves:
-            member = control.decoders.member(each.name)
+            member = control.crews.decoders.member(each.name)
             if member.state == "starting" and (each.go or each.come or not touched.isdisjoint(each.cameras)):
                 member.move("its cameras changed while it started")
 
@@ -157,15 +152,17 @@ class Changeover:
             name: [spec.owned(camera, 0) for camera in control.plan.decoder(name).cameras if camera in changed]
             for name in owners
         }
-        control.decoders.tell("change", lambda name: (mine[name],), [name for name in mine if mine[name]])
+        control.crews.decoders.tell("change", lambda name: (mine[name],), [name for name in mine if mine[name]])
 
     def _add(
         self, control: Control, owners: Mapping[str, SupervisedWorker], come: Mapping[str, Sequence[Feed]]
     ) -> None:
         """An owner that was started since has its feeds already."""
-        names = [name for name, worker in owners.items() if control.decoders.member(name).running is worker]
+        names = [name for name, worker in owners.items() if control.crews.decoders.member(name).running is worker]
         wanted = {name: control.feed_plans(come[name]) for name in names if come[name]}
-        control.decoders.tell("add_feeds", lambda name: (wanted[name], control.publishers_for(name)), list(wanted))
+        control.crews.decoders.tell(
+            "add_feeds", lambda name: (wanted[name], control.crews.publishers_for(name)), list(wanted)
+        )
 
     def _let_go(
         self, control: Control, go: Mapping[str, Sequence[Feed]], owners: Mapping[str, SupervisedWorker]
@@ -179,7 +176,7 @@ class Changeover:
         while asked:
             yield
             for name in list(asked):
-                member, worker = control.decoders.member(name), owners[name]
+                member, worker = control.crews.decoders.member(name), owners[name]
                 if member.running is not worker:
                     del asked[name]  # it died; its accounts were read where it left them
                     continue
@@ -187,10 +184,10 @@ class Changeover:
                     try:
                         control.note_closed(name, worker.collect(asked.pop(name), PATIENCE_SECONDS))
                     except PipelineError as error:
-                        control.decoders.lose(member, str(error))
+                        control.crews.decoders.lose(member, str(error))
                 elif control.now() > deadline:
                     del asked[name]
-                    control.decoders.lose(member, "it does not let go of its cameras")
+                    control.crews.decoders.lose(member, "it does not let go of its cameras")
 
 
 @dataclass(frozen=True, slots=True)
