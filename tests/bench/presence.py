@@ -26,7 +26,7 @@ from tests.bench.presence_pictures import Frame, Lengths, Seen, YardFrames, plac
 from tests.bench.presence_table import Asked, Presence, table
 from tests.bench.scene_site import Yard
 
-USED_UP = {870_000: 12, 970_000: 12, 1_070_000: 12, 1_170_000: 12, 1_270_000: 20}
+USED_UP = {870_000: 12, 970_000: 12, 1_070_000: 12, 1_170_000: 12, 1_270_000: 20, 1_370_000: 20}
 """First seeds, and how many yards from there on were judged once."""
 POSES_JUDGED = ("P0", "P2", "D")
 """As in `acceptance_alarm`: square and of middle height, high, low and oblique."""
