@@ -5,13 +5,12 @@ import os
 import signal
 from pathlib import Path
 
-import av
-import numpy as np
 import pytest
 import redis
 
 from pipeline.control.cluster import WORKER_ENV
 from pipeline.local.child import free_port
+from tests.bright_clips import make_bright_clip, save_bright
 from tests.e2e.pipeline_process import PipelineProcess, stream, until
 
 CONFIG = """
@@ -44,34 +43,14 @@ PARTS = ((False, 2), (True, 16), (False, 1), (True, 1), (False, 2))
 short one is an episode of its own, long after the mute was asked for."""
 
 
-def picture(*, is_bright: bool) -> np.ndarray:
-    rng = np.random.default_rng(7 if is_bright else 8)
-    small = rng.integers(150, 255, (7, 12, 3), np.uint8) if is_bright else rng.integers(0, 60, (14, 24, 3), np.uint8)
-    side = 112 // small.shape[0]
-    return np.ascontiguousarray(small.repeat(side, 0).repeat(side, 1)[:112, :192])
-
-
-def write_clip(path: Path) -> int:
-    with av.open(str(path), "w") as container:
-        video = container.add_stream("libx264", rate=FPS)
-        video.width, video.height, video.pix_fmt = 192, 112, "yuv420p"
-        video.codec_context.thread_count = 1
-        video.codec_context.gop_size = FPS
-        for is_bright, seconds in PARTS:
-            for _ in range(seconds * FPS):
-                frame = av.VideoFrame.from_ndarray(picture(is_bright=is_bright), format="rgb24")
-                container.mux(video.encode(frame))
-        container.mux(video.encode())
-    return sum(seconds for _, seconds in PARTS) * FPS
-
-
 @pytest.fixture
 def configured(tmp_path, redis_server, prefix):
     """(configuration, frames of the clip)."""
     pictures = tmp_path / "pictures"
     pictures.mkdir()
-    av.VideoFrame.from_ndarray(picture(is_bright=True), format="rgb24").to_image().save(pictures / "bright.png")
-    count = write_clip(tmp_path / "clip.mp4")
+    save_bright(pictures / "bright.png")
+    make_bright_clip(tmp_path / "clip.mp4", PARTS, FPS)
+    count = sum(seconds for _, seconds in PARTS) * FPS
     config = tmp_path / "cameras.yaml"
     config.write_text(
         CONFIG.format(

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pipeline.clock import Clock
+from pipeline.control.planning.kept_numbers import KeptNumbers
 from pipeline.control.planning.memory import MIB, PROCESS_BYTES, MemoryNeeds
 from pipeline.control.planning.plan import LaneUse
-from pipeline.frame_path.publisher.artefacts import write_whole
 from pipeline.messages import CameraSnapshot
-
-KEEP_SECONDS = 60.0
 
 
 class MemoryUse:
     """The supervisor's loop owns it."""
 
     def __init__(self, state_dir: Path, clock: Clock) -> None:
-        self._path = state_dir / "memory_bytes.json"
-        self._clock = clock
-        self._kept_at = clock.monotonic()
-        self._known: dict[str, int] = {}
-        if self._path.is_file():
-            self._known = {str(name): int(found) for name, found in json.loads(self._path.read_text()).items()}
+        self._kept = KeptNumbers(state_dir / "memory_bytes.json", clock)
+        self._known = {name: int(found) for name, found in self._kept.load().items()}
 
     @property
     def needs(self) -> MemoryNeeds:
@@ -40,6 +33,5 @@ class MemoryUse:
             self._known["reader"] = max(MIB, above // sum(count for _, count in told))
         if models := [each.process_bytes for each in uses if each.process_bytes]:
             self._known["analyzer"] = max(models)
-        if self._known and self._clock.monotonic() - self._kept_at >= KEEP_SECONDS:
-            self._kept_at = self._clock.monotonic()
-            write_whole(self._path, json.dumps(self._known).encode())
+        if self._known:
+            self._kept.keep(self._known)

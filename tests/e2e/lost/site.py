@@ -12,12 +12,10 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-import av
-import numpy as np
-
 from pipeline.secrets import Secrets
 from pipeline.sinks.config import KafkaSinkConfig
 from pipeline.sinks.topics import create_topics, planned_topics
+from tests.bright_clips import make_bright_clip, save_bright
 from tests.e2e.lost.foreign_clients import Brokers, Seen
 from tests.e2e.lost.ray_of_machines import RayOfMachines
 from tests.e2e.pipeline_process import PipelineProcess, until
@@ -80,32 +78,12 @@ def write_site(hidden: Path, open_: Path, brokers: Brokers, ray: RayOfMachines) 
     create_topics(settings, Secrets({}), planned_topics(settings))
     pictures = hidden / "pictures"
     pictures.mkdir(parents=True)
-    av.VideoFrame.from_ndarray(_picture(is_bright=True), format="rgb24").to_image().save(pictures / "bright.png")
-    _write_clip(open_ / "gate.mp4")
+    save_bright(pictures / "bright.png")
+    make_bright_clip(open_ / "gate.mp4", PARTS, FPS)
     places = {"clip": open_ / "gate.mp4", "pictures": pictures, "state": hidden / "state"}
     config = hidden / "cameras.yaml"
     config.write_text(CONFIG.format(brokers=brokers, ray=ray.address, seed=SEED % 1000, **places))
     return Site(config, brokers, ray)
-
-
-def _picture(*, is_bright: bool) -> np.ndarray:
-    rng = np.random.default_rng(7 if is_bright else 8)
-    small = rng.integers(150, 255, (7, 12, 3), np.uint8) if is_bright else rng.integers(0, 60, (14, 24, 3), np.uint8)
-    side = 112 // small.shape[0]
-    return np.ascontiguousarray(small.repeat(side, 0).repeat(side, 1)[:112, :192])
-
-
-def _write_clip(path: Path) -> None:
-    with av.open(str(path), "w") as container:
-        video = container.add_stream("libx264", rate=FPS)
-        video.width, video.height, video.pix_fmt = 192, 112, "yuv420p"
-        video.codec_context.thread_count = 1
-        video.codec_context.gop_size = FPS
-        for is_bright, seconds in PARTS:
-            for _ in range(seconds * FPS):
-                frame = av.VideoFrame.from_ndarray(_picture(is_bright=is_bright), format="rgb24")
-                container.mux(video.encode(frame))
-        container.mux(video.encode())
 
 
 # --- what is waited for -----------------------------------------------------------------------------------------------

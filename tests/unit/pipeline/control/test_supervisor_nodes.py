@@ -8,11 +8,12 @@ import pytest
 
 from operators.frames import Ticket
 from pipeline.control.planning.growth import QUIET_SECONDS, WINDOW_SECONDS, Growth
+from pipeline.control.planning.kept_numbers import KEEP_SECONDS
 from pipeline.control.planning.memory import MIB, PROCESS_BYTES
 from pipeline.control.planning.memory_use import MemoryUse
 from pipeline.control.planning.plan import LaneUse, Node, Offer, Wish
 from pipeline.control.planning.planner import Planner
-from pipeline.control.planning.reading_costs import KEEP_SECONDS, ReadingCosts
+from pipeline.control.planning.reading_costs import ReadingCosts
 from pipeline.control.planning.reading_growth import BUSY_SECONDS, SETTLING_SECONDS, ReadingGrowth
 from pipeline.control.planning.reading_growth import QUIET_SECONDS as READING_QUIET_SECONDS
 from pipeline.control.planning.topology import make_plan
