@@ -8,6 +8,7 @@ from pathlib import Path
 from pipeline.clock import Clock
 from pipeline.control.leases import LeaseBook
 from pipeline.control.snapshot import close_ledger
+from pipeline.control.unread import UnreadTime
 from pipeline.frame_path.owner.ledger import ledger_path, prune_ledgers, read_ledger
 from pipeline.messages import CameraSnapshot, LedgerSnapshot
 
@@ -22,8 +23,18 @@ class Accounts:
         self._current: dict[str, int] = {}
         self.beats: dict[str, list[CameraSnapshot]] = {}
         """By decoder: what it told last."""
+        self._heard: dict[str, list[CameraSnapshot]] = {}
+        """By decoder: the beat that was noted last."""
         self.closed: dict[str, tuple[LedgerSnapshot, ...]] = {}
         """By camera: of earlier leases."""
+        self.unread = UnreadTime(clock)
+
+    def note(self) -> None:
+        """Beats that are new; call it after each look at the decoders."""
+        for decoder, told in self.beats.items():
+            if self._heard.get(decoder) is not told:
+                self.unread.note(told)
+        self._heard = dict(self.beats)
 
     def lease(self, cameras: Sequence[str]) -> Mapping[str, int]:
         """New leases for these, on disk already: whoever had them before is fenced."""
@@ -44,6 +55,7 @@ class Accounts:
         """Its cameras end with it. Their ledgers are read where it left them, or, on a node that is gone, as it last
         told them; those that were about to leave it are in its last beat alone.
         """
+        self.unread.lose(cameras)
         told = {each.camera: each.ledger for each in self.beats.pop(decoder, ())}
         for camera in dict.fromkeys((*cameras, *told)):
             lease = self._current.get(camera) if camera in cameras else told[camera].lease

@@ -44,6 +44,8 @@ class PipelineSnapshot:
     cameras: tuple[CameraSnapshot, ...] = ()
     closed: dict[str, tuple[LedgerSnapshot, ...]] = field(default_factory=dict)
     """Ledgers of earlier leases, read where their dead owners left them."""
+    unread_seconds: dict[str, float] = field(default_factory=dict)
+    """By camera: how long nobody read it, since its owner was lost; no ledger counts what it showed meanwhile."""
     publishers: dict[str, PublisherSnapshot] = field(default_factory=dict)
     actors: tuple[ActorStatus, ...] = ()
     nodes: tuple[Node, ...] = ()

@@ -113,6 +113,7 @@ class Supervisor:
         crews.help_stranded()
         crews.publishers.watch("snapshot", self._published)
         crews.decoders.watch("beat", self._accounts.beats)
+        self._accounts.note()
         self._costs.note(self._accounts.cameras)
         self._positions.note(self._accounts.cameras, [feed for each in self.plan.decoders for feed in each.feeds])
         self._memory.note(self._accounts.beats, uses.values())
@@ -169,6 +170,7 @@ class Supervisor:
     def adopt(self, spec: RunSpec, plan: Plan) -> None:
         """Other cameras from now on; feeds of decoders that stay are the caller's to tell."""
         self._spec = spec
+        self._accounts.unread.forget_others(spec.cameras)
         self.carry_out(plan)
 
     def feed_plans(self, feeds: Sequence[Feed]) -> list[FeedPlan]:
@@ -193,6 +195,7 @@ class Supervisor:
             model=self._model,
             cameras=self._accounts.cameras,
             closed=dict(self._accounts.closed),
+            unread_seconds=dict(self._accounts.unread.seconds),
             publishers=dict(self._published),
             actors=self.crews.statuses,
             nodes=self._planner.nodes,

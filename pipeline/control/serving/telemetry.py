@@ -89,7 +89,12 @@ def _cameras(snapshot: PipelineSnapshot) -> Iterable[Metric]:
             last.add_metric([each.camera], each.last_frame_ns / 1e9)
         if each.reading_cores is not None:
             cores.add_metric([each.camera], each.reading_cores)
-    yield from (state, rate, age, cores, last, unrouted)
+    unread = CounterMetricFamily(
+        "dinostream_camera_unread_seconds", "While its owner was lost, and no other had begun.", labels=["camera"]
+    )
+    for camera, seconds in sorted(snapshot.unread_seconds.items()):
+        unread.add_metric([camera], seconds)
+    yield from (state, rate, age, cores, last, unrouted, unread)
     yield from _tapes(snapshot)
 
 

@@ -161,17 +161,27 @@ def missed(results: list[Seen], lease: int, told: int) -> int:
 
 def check_ledger(pipeline: PipelineProcess, brokers: Brokers) -> str:
     """Of the live camera: what the accounts call lost or unknown covers what a foreign client misses of the frames that
-    the owner told of, which may be a second or two less than it read; for people.
+    the owners told of, and with the time in which nobody read it, of all that it showed; for people.
     """
     results = brokers.results("dock")
-    told = pipeline.status()["closed"].get("dock", ())
-    lines = []
+    status = pipeline.status()
+    told = status["closed"].get("dock", ())
+    lines, gone_in_all = [], 0
     for ledger in told:
         seen = {each.position for each in results if each.position[0] == ledger["lease"]}
         gone = sum(ledger["lost"].values()) + ledger["sampled_out"] + ledger["replaced"] + ledger["stale"]
         assert ledger["decoded"] == ledger["analysed"] + ledger["gated"] + gone, ledger
         assert missed(results, ledger["lease"], ledger["decoded"]) <= gone, ledger
         assert ledger["analysed"] <= len(seen), f"counted as analysed and seen by nobody: {ledger}"
+        gone_in_all += gone
         lines.append(f"lease {ledger['lease']}: decoded {ledger['decoded']}, analysed {ledger['analysed']}, "
                      f"lost {ledger['lost']}, seen by others {len(seen)}")  # fmt: skip
+    now = next(each["ledger"] for each in status["cameras"] if each["camera"] == "dock")
+    gone_in_all += now["decoded"] - now["analysed"] - now["gated"]
+    came = sorted(each.body["times"]["ingest_ns"] for each in results)
+    shown = (came[-1] - came[0]) / 1e9 * FPS
+    unread = status["unread_seconds"].get("dock", 0.0)
+    lines.append(f"it showed {shown:.0f} frames, {len(results)} have results, {gone_in_all} are accounted for, "
+                 f"and nobody read it for {unread:.1f} s")  # fmt: skip
+    assert shown - len(results) <= gone_in_all + unread * FPS + len(told) + 1, lines[-1]
     return "; ".join(lines)

@@ -25,6 +25,7 @@ def snapshot(**changes):
         taken_ns=2 * 10**9,
         cameras=(CameraSnapshot("dock", 2, "live", 0, LIVE),),
         closed={"dock": (close_ledger(DEAD, "owner_died"),)},
+        unread_seconds={"dock": 12.5},
         publishers={
             "publish-0": PublisherSnapshot(sinks=[SINK], ledgers=[SinkLedger("redis", "dock", 13, {"queue_full": 2})])
         },
@@ -75,6 +76,7 @@ def test_metrics_are_sums_over_all_leases_and_parse(pages):
     assert samples["dinostream_frames_total", "analysed", "dock"] == 13
     assert samples["dinostream_frames_lost_total", "dock", "owner_died"] == 2
     assert samples["dinostream_frames_unaccounted", "dock"] == 0
+    assert samples["dinostream_camera_unread_seconds_total", "dock"] == 12.5
     assert samples["dinostream_sink_results_total", "acknowledged", "dock", "redis"] == 13
     assert samples["dinostream_sink_results_total", "dock", "dropped_queue_full", "redis"] == 2
     rows = {key: value for key, value in samples.items() if key[0] == "dinostream_camera_state"}

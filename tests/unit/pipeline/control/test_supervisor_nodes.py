@@ -149,6 +149,27 @@ def test_of_a_lost_node_the_last_account_is_kept_and_what_was_in_flight_is_unkno
     assert not ledger_path(tmp_path / "state", camera, lease).exists()
 
 
+def test_how_long_nobody_read_a_camera_of_a_lost_node_is_counted_until_another_has_a_frame(
+    running, cluster, starters, clock
+):
+    lost, camera = on(running, "there")
+    steps(running, clock, 2)
+    assert not running.snapshot().unread_seconds
+    cluster.nodes = (HERE,)
+    steps(running, clock, 4)
+    before = running.snapshot().unread_seconds[camera]
+    steps(running, clock, 3)
+    after = running.snapshot().unread_seconds
+    assert before < after[camera], "nobody has read it yet"
+    assert list(after) == [camera], "the others were read all the time"
+    actor = starters.newest(lost)
+    actor.ledgers[camera] = replace(actor.ledger(camera), received=1, decoded=1)
+    steps(running, clock, 1)
+    there_again = running.snapshot().unread_seconds[camera]
+    steps(running, clock, 5)
+    assert running.snapshot().unread_seconds == {camera: there_again}
+
+
 def test_a_recording_goes_on_elsewhere_from_where_it_was_told_to_be(running, cluster, starters, clock):
     lost, camera = on(running, "there")
     starters.newest(lost).settled = {camera: "2:17"}
