@@ -129,9 +129,8 @@ class Machine:
             self.kill()
         for each in self._started:
             each.wait(30)
+        _ip("link", "delete", self._name)  # first: with its namespace the kernel removes it too, a moment later
         _ip("netns", "delete", self._name)
-        if self._name in _ip("-brief", "link"):
-            _ip("link", "delete", self._name)
 
     def _signal(self, number: signal.Signals) -> None:
         for pid in self.pids:

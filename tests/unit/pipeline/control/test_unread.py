@@ -54,7 +54,8 @@ def test_the_lost_owner_itself_ends_nothing(unread, clock):
     unread.lose(["gate"])
     clock.advance(5.0)
     unread.note([told(7, received=40)])
-    assert unread.seconds == {"gate": 5.0}
+    clock.advance(3.0)
+    assert unread.seconds == {"gate": 8.0}
 
 
 def test_a_camera_that_is_configured_no_more_needs_no_reader(unread, clock):
