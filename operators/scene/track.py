@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -112,12 +112,14 @@ class Track:
             self, last_ns=rule_time_ns, centre_ns=rule_time_ns, sightings=self.sightings + 1, velocity=(0.0, 0.0)
         )
 
-    def beside(self, subjects: Sequence[Subject], rule_time_ns: int) -> Track:
+    def beside(self, subjects: Sequence[Subject], seen: Iterable[Track], rule_time_ns: int) -> Track:
         """Where it has no subject of its own. A track at the bottom may be seen after all: a piece of a subject that
         was cut in two joins the rest again, or what went below the picture comes back. It is then part of what is in
-        view, and not held any more.
+        view, and not held any more. `seen` are the tracks of those that are, as they were before: what stood over it
+        when it was last seen may have left its columns in the same step.
         """
-        is_seen = self.is_at_bottom and any(shares_columns(self.subject, subject) for subject in subjects)
+        over = [track.subject for track in seen if track.last_ns == self.last_ns]
+        is_seen = self.is_at_bottom and any(shares_columns(self.subject, subject) for subject in (*subjects, *over))
         is_within = any(self.is_inside(subject, rule_time_ns) for subject in subjects)
         within_ns = rule_time_ns if is_within else self.within_ns
         return replace(self, is_covered=self.is_covered or is_seen, within_ns=within_ns)

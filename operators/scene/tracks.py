@@ -60,7 +60,7 @@ class Tracks:
                 number += 1
             is_alone = not any(other.is_inside(subject, rule_time_ns) for other in unseen)
             seen.append(track.seen(subject, rule_time_ns, is_alone=is_alone))
-        rest = [track.beside(subjects, rule_time_ns) for track in unseen]
+        rest = [track.beside(subjects, matches.values(), rule_time_ns) for track in unseen]
         held = tuple(track.subject for track in rest if track.is_held(rule_time_ns, hold_seconds))
         kept = _alive(rest, rule_time_ns, hold_seconds)
         gone = [track for track in rest if track not in kept and track.is_below] if hold_seconds else []

@@ -117,6 +117,18 @@ def test_a_piece_at_the_bottom_that_joins_the_rest_again_is_not_held():
     assert [held for _, held in found] == [[]] * 10
 
 
+def test_who_comes_back_in_two_pieces_and_goes_on_across_the_picture_is_not_held():
+    """As an oblique camera shows who leaves: the legs keep the number, the whole goes on as the other piece."""
+    steps = [(0.0, [subject(12, 1, 2.0)]), (0.5, [subject(13, 1, 1.6)]), (1.0, []), (20.0, [])]
+    back = [
+        (20.5, [subject(13, 0, 1.3), subject(9, 1, 2.0)]),
+        (21.0, [subject(9, 3, 2.1)]),
+        (21.5, [subject(7, 5, 2.5)]),
+    ]
+    found, _ = run(steps + back)
+    assert [held for _, held in found] == [[], [], [1], [1], [], [], []]
+
+
 def test_what_went_below_the_picture_stays_held_while_somebody_else_is_seen_elsewhere():
     sunk = [(0.0, [subject(12, 4, 2.6)]), (0.5, [subject(13, 4, 2.2)])]
     found, _ = run([*sunk, (1.0, [subject(2, 20, 9.0)]), (1.5, [subject(3, 20, 8.0)])])
