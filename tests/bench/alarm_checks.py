@@ -51,6 +51,7 @@ def _stories(of: dict[str, float]) -> list[Check]:
     for name, what in (("stopped", "stops before the dock"), ("below", "stops below the picture")):
         if f"{name}_starts" in of:
             asked.append(_exactly(f"{what}, starts", of[f"{name}_starts"], 1))
+            asked.append(_exactly(f"{what} and goes back, ends", of[f"{name}_ends"], 1))
     if "second_starts" in of:
         asked.append(_exactly("a second forklift 10 s after the first, starts", of["second_starts"], 2))
         asked.append(_exactly("the same, ends", of["second_ends"], 2))

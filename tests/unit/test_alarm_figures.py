@@ -84,13 +84,15 @@ def test_checks_name_what_does_not_hold():
     scores = [approach, near, near, empty]
     figures = pose_figures(scores) | label_figures(scores) | control_figures([approach], [approach])
     figures |= {"floor_median": 1.0, "movers_abs_rel": 0.1, "baseline_abs_rel": 0.5}
-    figures |= {"parked_starts": 2, "stopped_starts": 0, "below_starts": 1, "second_starts": 2, "second_ends": 1}
+    figures |= {"parked_starts": 2, "stopped_starts": 0, "stopped_ends": 1, "below_starts": 1, "below_ends": 0}
+    figures |= {"second_starts": 2, "second_ends": 1}
     found = checks({"P0": figures})
     assert [what for what, _, _, holds in found if not holds] == [
         "P0: p90 over that of random weights, a miss read as 8 m",
         "P0: near misses with a start",
         "P0: half an hour at the threshold, starts",
         "P0: stops before the dock, starts",
+        "P0: stops below the picture and goes back, ends",
         "P0: the same, ends",
         "starts in empty scenes, all poses",
     ]
