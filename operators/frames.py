@@ -81,6 +81,17 @@ class Placement:
     """(y, x) source pixels."""
 
 
+def fit(size: tuple[int, int], shape: tuple[int, int]) -> Placement:
+    """Where a picture of `size` is cut so that its centre fills `shape`; both (height, width).
+
+    The cut is in whole source pixels at even offsets, so that a reader can apply it to subsampled colour planes.
+    """
+    scale = min(size[0] / shape[0], size[1] / shape[1])
+    cut = (min(round(shape[0] * scale), size[0]), min(round(shape[1] * scale), size[1]))
+    top, left = (size[0] - cut[0]) // 2 // 2 * 2, (size[1] - cut[1]) // 2 // 2 * 2
+    return Placement(size, shape, (cut[0] / shape[0], cut[1] / shape[1]), (float(top), float(left)))
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Item:
     """One frame to analyse. Analysis is a pure function of it and of the artefacts it names."""

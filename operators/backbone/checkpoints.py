@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -23,18 +22,14 @@ from operators.backbone.rotary import usual_periods
 from operators.backbone.spaces import WeightsInfo, fingerprint_of
 from operators.backbone.standin import STANDIN_ARCHITECTURE, standin_file
 from operators.backbone.vit import FLOAT32_ALWAYS, VisionTransformer
+from operators.backbone.weights_folder import default_cache_dir
 
-__all__ = ["DTYPES", "WeightsError", "build", "default_cache_dir", "load_backbone", "random_tensors"]
+__all__ = ["DTYPES", "WeightsError", "build", "load_backbone", "random_tensors"]
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 UNSTATED = "unstated"
 """Licence of a file that does not say; the person who brings it answers for it."""
-
-
-def default_cache_dir() -> Path:
-    """Folder of weights: `weights` under `DINOSTREAM_CACHE`, or under `.cache` in the working directory."""
-    return Path(os.environ.get("DINOSTREAM_CACHE") or ".cache") / "weights"
 
 
 def load_backbone(

@@ -1,19 +1,18 @@
 """Pictures to model-size uint8 RGB, and those to normalised tensors.
 
-A picture keeps its proportions: it is scaled until it covers the model's shape, and the few pixels that stick out are
-cut off evenly. With the nearest of the usual shapes that is at most a few percent of one side; squashing would cost
-more (cosine 0.82 to the true picture).
+A picture keeps its proportions (`frames.fit`): it is scaled until it covers the model's shape, and the few pixels that
+stick out are cut off evenly. With the nearest of the usual shapes that is at most a few percent of one side; squashing
+would cost more (cosine 0.82 to the true picture).
 """
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import torch
 from torch.nn import functional as F
 
 from operators.backbone.pil_resize import resize_as_pil
-from operators.frames import Placement
+from operators.frames import Placement, fit
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
@@ -26,30 +25,6 @@ def normalise(pixels: torch.Tensor, dtype: torch.dtype = torch.float32) -> torch
     mean = torch.tensor(MEAN, device=pixels.device).view(1, 3, 1, 1)
     std = torch.tensor(STD, device=pixels.device).view(1, 3, 1, 1)
     return x.sub_(mean).div_(std).to(dtype)
-
-
-def decode_picture(data: bytes) -> np.ndarray:
-    """A JPEG, PNG or WebP file's bytes to uint8 (H, W, 3) RGB; orientation marks are followed, transparency is dropped.
-
-    Raises:
-        ValueError: no picture.
-    """
-    buffer = np.frombuffer(data, np.uint8)
-    bgr = cv2.imdecode(buffer, cv2.IMREAD_COLOR) if buffer.size else None
-    if bgr is None:
-        raise ValueError(f"no picture: expected JPEG, PNG or WebP, got {len(data)} bytes of something else")
-    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
-
-
-def fit(size: tuple[int, int], shape: tuple[int, int]) -> Placement:
-    """Where a picture of `size` is cut so that its centre fills `shape`; both (height, width).
-
-    The cut is in whole source pixels at even offsets, so that a reader can apply it to subsampled colour planes.
-    """
-    scale = min(size[0] / shape[0], size[1] / shape[1])
-    cut = (min(round(shape[0] * scale), size[0]), min(round(shape[1] * scale), size[1]))
-    top, left = (size[0] - cut[0]) // 2 // 2 * 2, (size[1] - cut[1]) // 2 // 2 * 2
-    return Placement(size, shape, (cut[0] / shape[0], cut[1] / shape[1]), (float(top), float(left)))
 
 
 def place(pixels: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, Placement]:

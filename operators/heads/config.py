@@ -24,6 +24,8 @@ class HeadSection(Section):
     """Base of every kind; none of this is a key of the file."""
 
     gives: ClassVar[frozenset[Gives]] = frozenset()
+    made_from: ClassVar[str] = ""
+    """Key that names what the head is made from; empty: it needs nothing."""
 
     @property
     def needs_view(self) -> bool:
@@ -68,6 +70,7 @@ class EmbeddingHead(HeadSection):
 class CheckpointSection(HeadSection):
     """Base of the kinds whose weights have a name of ours, an official name, or lie in a file."""
 
+    made_from: ClassVar[str] = "checkpoint"
     named: ClassVar[tuple[str, ...]] = ()
     """Checkpoints that are not files."""
 
@@ -139,6 +142,7 @@ class KnnHead(HeadSection):
     """Classes from a bank of labelled pictures."""
 
     gives: ClassVar[frozenset[Gives]] = frozenset({"subject_labels", "class_scores"})
+    made_from: ClassVar[str] = "bank"
 
     kind: Literal["knn"]
     bank: str
@@ -161,6 +165,7 @@ class SimilarityHead(HeadSection):
     """Cosine to the nearest of a few wanted pictures."""
 
     gives: ClassVar[frozenset[Gives]] = frozenset({"similarity"})
+    made_from: ClassVar[str] = "pictures"
 
     kind: Literal["similarity"]
     pictures: str
@@ -173,6 +178,9 @@ class WordsHead(HeadSection):
     """Classes of the whole picture, each said in words: dino.txt, for `dinov2_vitl14_reg4` alone."""
 
     gives: ClassVar[frozenset[Gives]] = frozenset({"class_scores"})
+    made_from: ClassVar[str] = "weights"
+    short_side: ClassVar[int] = 224
+    """Of the pictures that it was trained on, pixels."""
 
     kind: Literal["words"]
     weights: str

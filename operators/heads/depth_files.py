@@ -11,11 +11,12 @@ import torch
 
 from operators.backbone.architectures import Architecture, architecture
 from operators.backbone.checkpoint_files import is_depth_anything, read_checkpoint, read_raw
-from operators.backbone.checkpoints import check_licence, default_cache_dir
+from operators.backbone.checkpoints import check_licence
 from operators.backbone.download import Progress, official_file
 from operators.backbone.errors import WeightsError
 from operators.backbone.official_depth_anything import DEPTH_ANYTHING
 from operators.backbone.spaces import fingerprint_of
+from operators.backbone.weights_folder import default_cache_dir
 from operators.heads.base import DepthModel
 from operators.heads.depth_about import DepthAbout
 from operators.heads.depth_dpt import KIND, DepthDpt

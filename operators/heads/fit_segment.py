@@ -16,6 +16,7 @@ from operators.heads.fit_grid import BATCH, ITERATIONS, Candidate, Progress, tra
 from operators.heads.fit_parts import CHOSEN, FITTED, JUDGED
 from operators.heads.head_about import HeadAbout
 from operators.heads.segment import SegmentLinear
+from operators.heads.segment_maps import predict_map
 
 UNKNOWN = 255
 """In a mask: of no class, not fitted on and not judged. Source: ADE20K's and VOC's own convention."""
@@ -220,7 +221,8 @@ def answer(head: SegmentLinear, tokens: np.ndarray, truth: SegmentTruth) -> np.n
     grid = grid_of((height, width), truth.patch)
     of_block = dict(zip(head.about.blocks, tokens[-len(head.about.blocks) :].astype(np.float32), strict=True))
     none = np.zeros((1, tokens.shape[2]), np.float32)
-    return head.predict_map({block: (none, each[None]) for block, each in of_block.items()}, grid, (height, width))[0]
+    normed = {block: (none, each[None]) for block, each in of_block.items()}
+    return predict_map(head, normed, grid, (height, width))[0]
 
 
 def decode_mask(data: bytes) -> np.ndarray:

@@ -14,9 +14,8 @@ from typing import Any
 import torch
 
 from operators.backbone import Engine
-from operators.backbone.checkpoints import default_cache_dir
+from operators.backbone.weights_folder import default_cache_dir
 from operators.heads.base import LabelHead
-from operators.heads.class_names import class_names
 from operators.heads.classify import KnnLabels
 from operators.heads.classify_linear import ClassifyLabels, ClassifyLinear, load_classifier
 from operators.heads.config import ClassifyHead, HeadConfig, KnnHead, SegmentHead, SimilarityHead, WordsHead
@@ -36,17 +35,12 @@ Head = LabelHead | PatchSegments
 class HeadKind:
     """How heads of one kind come to be. `Any` is the kind's own config struct."""
 
-    made_from: str
-    """Key of the head's section that names what its artefact is made from."""
     artefact: Callable[[Any, Callable[[], Engine], Shapes], bytes]
     """Made before the pipeline starts; raises ValueError or OSError where it cannot be."""
     misfit: Callable[[bytes, Engine, Shapes], str | None]
     """Why these bytes cannot be used with these weights at these shapes."""
     build: Callable[[str, Any, bytes], Head]
     """(name under `heads:`, section, artefact)."""
-    classes: Callable[[Any], tuple[str, ...]] | None = None
-    """That rules may name, read from what the configuration names without loading a model; raises as `artefact` does.
-    None: any."""
 
 
 def head_kind(head: HeadConfig) -> HeadKind | None:
@@ -127,63 +121,31 @@ def _words_misfit(data: bytes, engine: Engine, _shapes: Shapes) -> str | None:
     return None
 
 
-def _classify_classes(head: ClassifyHead) -> tuple[str, ...]:
-    if head.checkpoint in head.named:
-        return class_names("imagenet1k")
-    return _file_classes(head.checkpoint, ClassifyLinear.from_bytes)
-
-
-def _segment_classes(head: SegmentHead) -> tuple[str, ...]:
-    if head.checkpoint in head.named:
-        return class_names("ade20k" if head.checkpoint.startswith("ade20k") else "voc2012")
-    return _file_classes(head.checkpoint, SegmentLinear.from_bytes)
-
-
-def _file_classes(checkpoint: str, read: Callable[[bytes], ClassifyLinear | SegmentLinear]) -> tuple[str, ...]:
-    """Of a file of ours; those of published files are known once it is loaded (empty: not known yet)."""
-    path = Path(checkpoint)
-    if path.suffix != ".safetensors" or not path.is_file():
-        return ()
-    try:
-        return read(path.read_bytes()).about.classes
-    except ValueError as error:
-        raise ValueError(f"{path} cannot be used: {error}") from None
-
-
 HEAD_KINDS: dict[str, HeadKind] = {
     "knn": HeadKind(
-        made_from="bank",
         artefact=_bank,
         misfit=_bank_misfit,
         build=lambda name, head, data: KnnLabels(name, head, Bank.from_bytes(data)),
-        classes=lambda head: Bank.load(Path(head.bank)).classes,
     ),
     "similarity": HeadKind(
-        made_from="pictures",
         artefact=_wanted_pictures,
         misfit=_bank_misfit,
         build=lambda name, head, data: SimilarityLabels(name, head, Bank.from_bytes(data)),
     ),
     "classify": HeadKind(
-        made_from="checkpoint",
         artefact=_classifier,
         misfit=lambda data, engine, shapes: _linear_misfit(ClassifyLinear.from_bytes(data).about, engine, shapes),
         build=lambda name, _head, data: ClassifyLabels(name, ClassifyLinear.from_bytes(data)),
-        classes=_classify_classes,
     ),
     "segment": HeadKind(
-        made_from="checkpoint",
         artefact=_segmenter,
         misfit=lambda data, engine, shapes: _linear_misfit(SegmentLinear.from_bytes(data).about, engine, shapes),
         build=lambda name, head, data: PatchSegments(name, SegmentLinear.from_bytes(data), head.mask),
-        classes=_segment_classes,
     ),
     "words": HeadKind(
-        made_from="weights",
         artefact=_words,
         misfit=_words_misfit,
         build=lambda name, head, data: WordsLabels(name, WordsModel.from_bytes(data), head.vector),
-        classes=lambda head: tuple(head.classes),
     ),
 }
 """By `kind:`."""

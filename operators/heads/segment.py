@@ -1,14 +1,12 @@
-"""`kind: segment`: a class for each patch or pixel by a linear layer, ours and the published ones."""
+"""`kind: segment`: a class for each patch by a linear layer, ours and the published ones."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch.nn import functional as F
 
 from operators.backbone.architectures import Architecture
 from operators.backbone.errors import WeightsError
@@ -27,8 +25,6 @@ _SHORT_SIDES = {1: 512, 4: 640}
 """Pixels of the pictures that heads on one layer and on four were trained on. Source: Meta's training configurations
 `dinov2_vitb14_ade20k_linear_config.py`, `dinov2_vits14_voc2012_ms_config.py`."""
 _MAX_CLASSES = 256
-_CHUNK_BYTES = 32 << 20
-"""Of enlarged logits that are held at a time."""
 
 Normed = Mapping[int, tuple[np.ndarray, np.ndarray]]
 """Per 0-based block, after the final norm: float32 class token (B, D) and patch tokens (B, N, D)."""
@@ -58,20 +54,6 @@ class SegmentLinear:
     def predict(self, normed: Normed, grid: tuple[int, int]) -> np.ndarray:
         """uint8 (B, h, w): best class of each patch."""
         return self.logits(normed, grid).argmax(axis=-1).astype(np.uint8)
-
-    def predict_map(self, normed: Normed, grid: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
-        """uint8 (B, H, W): best class of each pixel of `size` (H, W), logits enlarged as Meta does it."""
-        best: torch.Tensor | None = None
-        result = torch.zeros(0, dtype=torch.uint8)
-        for first, larger in enlarged(self.logits(normed, grid), size):
-            score, index = larger.max(dim=1)
-            index = (index + first).to(torch.uint8)
-            if best is None:
-                best, result = score, index
-            else:  # of equal scores the first class wins, as argmax has it
-                result = torch.where(score > best, index, result)
-                best = torch.maximum(best, score)
-        return result.numpy()
 
     def to_bytes(self) -> bytes:
         """As a safetensors file."""
@@ -151,19 +133,6 @@ def segments(head: str, classes: tuple[str, ...], indices: np.ndarray, *, is_mas
     order = [int(index) for index in np.argsort(-counts, kind="stable") if counts[index]]
     shares = tuple((classes[index], float(counts[index] / indices.size)) for index in order)
     return Segments(head, classes, indices, shares, is_mask_wanted=is_mask_wanted)
-
-
-def enlarged(logits: np.ndarray, size: tuple[int, int]) -> Iterator[tuple[int, torch.Tensor]]:
-    """Some classes at a time, so that memory stays bounded: (first class, float32 (B, c, H, W)).
-
-    Args:
-        logits: float32 (B, h, w, C).
-        size: (H, W); bilinear, corners not aligned.
-    """
-    at_once = max(1, _CHUNK_BYTES // (4 * len(logits) * size[0] * size[1]))
-    for first in range(0, logits.shape[-1], at_once):
-        part = torch.from_numpy(np.ascontiguousarray(np.moveaxis(logits[..., first : first + at_once], -1, 1)))
-        yield first, F.interpolate(part, size=size, mode="bilinear", align_corners=False)
 
 
 SEGMENTERS = LinearFiles("segmenting head", SegmentLinear.from_bytes, SegmentLinear.published)

@@ -37,8 +37,6 @@ from operators.words.towers import (
 KIND = "words"
 BACKBONE = "dinov2_vitl14_reg4"
 """The only one that dino.txt was published for."""
-SHORT_SIDE = 224
-"""Of the pictures that it was trained on."""
 SCALE = 100.0
 """Cosines are multiplied by it before they become shares; the published files do not say what training ended with."""
 _SENTENCES = "sentences"
@@ -132,7 +130,7 @@ class WordsLabels:
 
     def off_recipe(self, shape: tuple[int, int]) -> str | None:
         """Whether a picture of `shape` (H, W) is far from the 224 px that it was trained on; None: it is not."""
-        return off_short_side(shape, SHORT_SIDE)
+        return off_short_side(shape, WordsHead.short_side)
 
     def of_frame(self, tokens: FrameTokens) -> Label:
         """Of the whole picture: the five best classes."""

@@ -10,9 +10,10 @@ import cv2
 import numpy as np
 
 from operators.backbone import Engine
-from operators.backbone.preprocess import decode_picture, place
+from operators.backbone.preprocess import place
 from operators.frames import Placement, grid_of, nearest_shape
 from operators.heads.embedding import pool
+from operators.picture_file import decode_picture
 from operators.retrieval.bank import Bank, BankError
 from operators.retrieval.vectors import VectorSet
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import typer
 
-from operators.backbone.preprocess import decode_picture
+from operators.picture_file import decode_picture
 from operators.retrieval.bank import Bank, BankError
 from operators.retrieval.bank_report import (
     GroupBy,

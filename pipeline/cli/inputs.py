@@ -12,7 +12,7 @@ import numpy as np
 from operators.backbone import Engine, WeightsError, load_backbone
 from operators.backbone.config import ModelConfig
 from operators.backbone.official_dinov3 import DINOV3_LICENCE
-from operators.backbone.preprocess import decode_picture
+from operators.picture_file import decode_picture
 from operators.units import parse_size
 from pipeline.cli.app import UserError
 from pipeline.errors import SourceError

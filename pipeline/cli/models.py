@@ -11,11 +11,11 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColu
 
 from operators.backbone import WeightsError, load_backbone
 from operators.backbone.architectures import architecture
-from operators.backbone.checkpoints import default_cache_dir
 from operators.backbone.download import check_file, official_file
 from operators.backbone.official import Official
 from operators.backbone.official_depth_anything import PUBLISHED
 from operators.backbone.standin import STANDIN_ARCHITECTURE
+from operators.backbone.weights_folder import default_cache_dir
 from operators.heads.official_heads import OFFICIAL_HEAD_NAMES, official_head, read_official_head
 from operators.spelling import did_you_mean
 from pipeline.cli.app import UserError

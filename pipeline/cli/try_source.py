@@ -10,9 +10,9 @@ from typing import Annotated
 
 import typer
 
-from operators.backbone.checkpoints import default_cache_dir
 from operators.backbone.config import ModelConfig
 from operators.backbone.official import OFFICIAL
+from operators.backbone.weights_folder import default_cache_dir
 from pipeline.cli.analyze_model import build_analyzer, load_depth_head
 from pipeline.cli.app import UserError
 from pipeline.cli.inputs import engine_of

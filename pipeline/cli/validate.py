@@ -9,19 +9,27 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from operators.scene.empty_view import EmptyView
 from pipeline.cli.app import UserError
 from pipeline.cli.config_argument import load
+from pipeline.cli.drive_in.report import rule_lines, worth
 from pipeline.config.check_pose import CLEAR, reaches
+from pipeline.config.files_here import awaited, here
+from pipeline.config.head_notes import head_notes
+from pipeline.config.light_notes import light_note
 from pipeline.config.load_plan import LoadPlan, memory_mib, plan_load, wanted_rate
 from pipeline.config.loader import Config
+from pipeline.config.picture_size import floor_of, shape_shown
 from pipeline.config.problems import Problem
+from pipeline.config.readiness import not_built, not_there
 from pipeline.config.schema import CameraConfig
 from pipeline.fetching.address import Address, is_address
+from pipeline.frame_path.publisher.artefacts import ArtefactStore
 from pipeline.sources.known_size import size_without_connecting
 
 if TYPE_CHECKING:
-    from operators.backbone import Engine
     from pipeline.cli.connections import Answer
+    from pipeline.cli.validate_model import ModelFindings
     from pipeline.control.drive_ins import DriveIns
 
 
@@ -36,10 +44,6 @@ def validate(
     secrets that are not on this machine and for heads that do not fit the weights, 1 if a probe failed.
     """
     written = load(config)
-    from pipeline.config.files_here import here
-    from pipeline.config.readiness import not_built, not_there  # brings torch, which a mistake need not wait for
-    from pipeline.control.drive_ins_here import drive_ins_here, out_of_range, tight_rules
-
     loaded = here(written)
     answers = _probe(loaded) if probe else []
     sizes = {camera: size for each in answers for camera, size in each.sizes.items()}
@@ -51,17 +55,17 @@ def validate(
     unbuilt, missing = not_built(loaded), not_there(loaded)
     told = {each.place for each in missing}
     missing += [each for each in _unreachable(written) if each.place not in told]
-    engine = None
-    if (measure or loaded.heads) and all(each.place != ("model", "weights") for each in missing):
-        engine = _engine(loaded)
-    if engine is not None:
+    model = None
+    if measure or loaded.heads:
+        from pipeline.cli.validate_model import ask_model  # brings torch, which nothing before it waits for
+
+        model = ask_model(loaded, has_weights=all(each.place != ("model", "weights") for each in missing))
         told = {each.place for each in missing}
-        missing += [each for each in _unfit(loaded, engine) if each.place not in told]
-    drive_ins = drive_ins_here(loaded, engine)
-    for line in _metres_lines(loaded, drive_ins):
-        typer.echo(line)
-    unbuilt += [*tight_rules(loaded, drive_ins), *out_of_range(loaded, drive_ins)]
-    plan = _plan(loaded, engine if measure else None)
+        missing += [each for each in model.unfit if each.place not in told]
+        unbuilt += model.unreadable
+        for line in _metres_lines(loaded, model.drive_ins):
+            typer.echo(line)
+    plan = _plan(loaded, model if measure else None)
     for each in answers:
         typer.echo(f"{'ok  ' if each.is_good else 'FAIL'} {each.name}: {each.said}")
     if unbuilt or missing:
@@ -76,9 +80,6 @@ def validate(
 
 
 def _camera_lines(config: Config, camera: str, found: CameraConfig, size: tuple[int, int] | None) -> Iterator[str]:
-    from pipeline.config.head_notes import head_notes
-    from pipeline.config.picture_size import floor_of, shape_shown
-
     spec = config.camera_spec(camera)
     rate = f"{found.sample.fps:g} fps" if found.sample.fps else "all frames"
     yield (
@@ -106,8 +107,6 @@ def _camera_lines(config: Config, camera: str, found: CameraConfig, size: tuple[
 
 def _metres_lines(config: Config, drive_ins: Mapping[str, DriveIns]) -> Iterator[str]:
     """Where rules in metres fire, by the drive-ins of each camera."""
-    from pipeline.cli.drive_in.report import rule_lines, worth
-
     for camera, each in drive_ins.items():
         said = [*([each.note] if each.note else []), *([] if each.metres is None else worth(each.metres))]
         for line in (*said, *rule_lines(config.cameras[camera].rules, each.metres)):
@@ -120,10 +119,6 @@ def _rules(found: CameraConfig) -> str:
 
 def _light(config: Config, camera: str, *, is_needed: bool) -> str:
     """How far the empty view is learnt, from the artefacts of an earlier run; empty: not at all, and unneeded."""
-    from operators.scene.empty_view import EmptyView
-    from pipeline.config.light_notes import light_note
-    from pipeline.frame_path.publisher.artefacts import ArtefactStore
-
     store = ArtefactStore(Path(config.runtime.state_dir) / "artefacts")
     newest = store.latest(f"view/{camera}")
     if newest is None and not is_needed:
@@ -133,20 +128,20 @@ def _light(config: Config, camera: str, *, is_needed: bool) -> str:
     return light_note(found.rules, newest, num_lights, has_pose=found.view is not None)
 
 
-def _plan(config: Config, engine: Engine | None) -> LoadPlan | None:
-    """Prints model, rates, age and memory; None where the model's rate is not known."""
+def _plan(config: Config, model: ModelFindings | None) -> LoadPlan | None:
+    """Measures the model, where there is one; prints it, rates, age and memory. None: its rate is not known."""
     cores = os.cpu_count() or 1
     runtime = config.runtime
     decoders = runtime.decoders if isinstance(runtime.decoders, int) else 1
     analyzers = runtime.analyzers if isinstance(runtime.analyzers, int) else 1
     memory = memory_mib(config, decoders + analyzers + runtime.publishers + 1)
     typer.echo(f"memory: about {memory} MiB")
-    rate = None if engine is None else _measured(config, engine, cores)
+    rate = None if model is None else model.measured(config, cores)
     if rate is None:
-        model = config.model
+        backbone, named = config.model.backbone, config.model.weights
         offered = sum(wanted_rate(camera) for camera in config.cameras.values())
-        weights = Address.of(model.weights).shown if is_address(model.weights) else model.weights
-        typer.echo(f"model {model.backbone}, weights {weights}: not measured")
+        weights = Address.of(named).shown if is_address(named) else named
+        typer.echo(f"model {backbone}, weights {weights}: not measured")
         typer.echo(f"load: {offered:.1f} pictures/s offered")
         return None
     plan = plan_load(config, rate, cores)
@@ -168,8 +163,6 @@ def _plan(config: Config, engine: Engine | None) -> LoadPlan | None:
 
 def _unreachable(config: Config) -> list[Problem]:
     """Addresses that give no file now; tells of those that do. Libraries that lack are told by `not_there`."""
-    from pipeline.config.files_here import awaited
-
     problems: list[Problem] = []
     for place, shown, why in awaited(config):
         if why:
@@ -177,44 +170,6 @@ def _unreachable(config: Config) -> list[Problem]:
         else:
             typer.echo(f"{'.'.join(map(str, place))}: {shown} can be had and is not here yet; `run` fetches it")
     return problems
-
-
-def _unfit(config: Config, engine: Engine) -> list[Problem]:
-    from pipeline.control.head_faults import head_faults
-
-    return head_faults(config, engine)
-
-
-def _measured(config: Config, engine: Engine, cores: int) -> float:
-    import torch
-
-    from pipeline.control.bare_model import bare_rate
-
-    info = engine.backbone.info
-    typer.echo(
-        f"model {config.model.backbone}, weights {config.model.weights} ({info.origin}), "
-        f"fingerprint {engine.backbone.fingerprint[:12]}, licence {info.licence}"
-    )
-    torch.set_num_threads(1)
-    return bare_rate(engine, config.model.shapes[0], lanes=cores)
-
-
-def _engine(config: Config) -> Engine | None:
-    """The backbone where its weights are at hand; validating downloads nothing."""
-    from operators.backbone import Engine, WeightsError, load_backbone
-    from operators.backbone.checkpoints import default_cache_dir
-    from operators.backbone.official_depth_anything import PUBLISHED
-
-    model = config.model
-    if is_address(model.weights):
-        return None
-    if model.weights == "official" and not (default_cache_dir() / PUBLISHED[model.backbone].file).is_file():
-        typer.echo(f"weights: {PUBLISHED[model.backbone].file} is not here yet; `models download` or `run` brings it")
-        return None
-    try:
-        return Engine(load_backbone(model.backbone, model.weights, licences=model.licences), model.precision)
-    except WeightsError as error:
-        raise UserError(str(error), exit_code=3) from None
 
 
 def _probe(config: Config) -> list[Answer]:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
-from operators.backbone.checkpoints import default_cache_dir
+from operators.backbone.weights_folder import default_cache_dir
 from operators.heads.config import HeadConfig
 from pipeline.config.check_model import HEAD_FILES
 from pipeline.config.loader import Config

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from operators.backbone.checkpoints import default_cache_dir
 from operators.backbone.config import ModelConfig
 from operators.backbone.errors import WeightsError
+from operators.backbone.weights_folder import default_cache_dir
 from operators.heads.classify_linear import SHORT_SIDE, load_classifier
 from operators.heads.config import ClassifyHead, SegmentHead, WordsHead
 from operators.heads.head_about import off_short_side
 from operators.heads.official_heads import OFFICIAL_HEAD_NAMES
 from operators.heads.segment import load_segmenter, short_side_of
-from operators.heads.words import SHORT_SIDE as WORDS_SHORT_SIDE
 from pipeline.config.depth_notes import depth_notes
 from pipeline.config.loader import Config
 
@@ -34,7 +33,7 @@ def head_notes(config: Config, camera: str, size: tuple[int, int] | None) -> Ite
             off = off_short_side(spec.shape, _short_side(config.model, head))
             if off:
                 yield f"{head.kind} {head.checkpoint}: {off}"
-        if isinstance(head, WordsHead) and (off := off_short_side(spec.shape, WORDS_SHORT_SIDE)):
+        if isinstance(head, WordsHead) and (off := off_short_side(spec.shape, head.short_side)):
             yield f"words {name}: {off}"
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from operators.backbone.preprocess import fit
-from operators.frames import nearest_shape
+from operators.frames import fit, nearest_shape
 from operators.geometry import FloorCamera
 from pipeline.config.loader import Config
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from operators.heads.kinds import head_kind
+from operators.heads.known_classes import known_classes
 from operators.rules.measures import parse_measure
 from operators.spelling import did_you_mean
 from pipeline.config.check_model import is_path
@@ -86,12 +86,11 @@ def _heads(config: Config, awaited: Mapping[Place, str], classes: dict[str, tupl
         for key, path, what in head.files():
             if ("heads", name, key) not in awaited:
                 yield from _file(("heads", name, key), path, what)
-        kind = head_kind(head)
-        if kind is not None and kind.classes is not None and ("heads", name, kind.made_from) not in awaited:
+        if ("heads", name, head.made_from) not in awaited:
             try:
-                known = kind.classes(head)
+                known = known_classes(head)
             except (ValueError, OSError) as error:
-                yield ("heads", name, kind.made_from), str(error)
+                yield ("heads", name, head.made_from), str(error)
             else:
                 classes |= {name: known} if known else {}
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from operators.backbone import Engine
-from operators.backbone.checkpoints import default_cache_dir
+from operators.backbone.weights_folder import default_cache_dir
 from operators.heads.config import MADE_HERE, DepthHead
 from operators.heads.depth_files import load_depth_head
 from operators.heads.fit_depth import RANGE_METRES, REFERENCE_FOCAL_PX

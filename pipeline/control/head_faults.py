@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from operators.backbone import Engine
-from operators.backbone.checkpoints import default_cache_dir
-from operators.heads.config import MADE_HERE, DepthHead, HeadConfig
+from operators.backbone.weights_folder import default_cache_dir
+from operators.heads.config import MADE_HERE, HeadConfig
 from operators.heads.depth_files import load_depth_head
 from operators.heads.kinds import head_kind
 from operators.heads.official_heads import OFFICIAL_HEAD_NAMES, official_head
@@ -23,18 +23,13 @@ def head_faults(config: Config, engine: Engine) -> list[Problem]:
     """
     problems: list[Problem] = []
     for name, head in config.heads.items():
-        key = _made_from(head)
+        key = head.made_from
         if key not in _FROM_FILES or is_address(getattr(head, key)):
             continue
         if (why := _fault(config, head, engine)) is not None:
             place: Place = ("heads", name, key)
             problems.append(Problem(config.mark(place), place, why))
     return problems
-
-
-def _made_from(head: HeadConfig) -> str:
-    kind = head_kind(head)
-    return kind.made_from if kind is not None else "checkpoint" if isinstance(head, DepthHead) else ""
 
 
 def _fault(config: Config, head: HeadConfig, engine: Engine) -> str | None:

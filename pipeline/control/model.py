@@ -13,8 +13,8 @@ from pathlib import Path
 
 from operators.analyzer import Analyzer
 from operators.backbone import Engine, load_backbone
-from operators.backbone.checkpoints import default_cache_dir
 from operators.backbone.config import ModelConfig
+from operators.backbone.weights_folder import default_cache_dir
 from operators.camera import CameraSpec
 from operators.heads.base import DepthModel
 from operators.heads.config import DepthHead, HeadConfig

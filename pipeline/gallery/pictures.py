@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from operators.backbone.preprocess import decode_picture
+from operators.picture_file import decode_picture
 from operators.scene.config import Polygon
 from pipeline.errors import PipelineError
 from pipeline.frame_path.owner.model_picture import blacked_out

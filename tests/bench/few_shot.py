@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from operators.backbone import Engine, load_backbone
-from operators.backbone.checkpoints import default_cache_dir
+from operators.backbone.weights_folder import default_cache_dir
 from operators.heads.shipped import shipped_head
 from operators.retrieval.bank import Bank
 from operators.retrieval.left_out import leave_out_clips

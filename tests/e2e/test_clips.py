@@ -104,6 +104,7 @@ def watched(
 ) -> dict[str, dict[str, Any]]:
     """What the camera's first alert leaves: alert bodies by the end of their id."""
     rules = {"seen": RuleConfig.model_validate(spec.pop("rule", RULE))}
+    store = spec.pop("store", str(folder / "evidence"))
     camera = CameraSpec("gate", (28, 42), heads=("watch",), rules=rules, **spec)
     owned = OwnedCamera(camera, 7, SampleConfig(fps=5, max_age=30.0), is_replayable, wants_evidence=True)
     sinks, required = build_sinks(SinksConfig(jsonl=JsonlSinkConfig(path=str(folder / "out"))), "site", Secrets({}))
@@ -116,7 +117,7 @@ def watched(
         timezone="UTC",
         model=MODEL,
         outbox=OutboxConfig(),
-        evidence=EvidenceConfig(store=str(folder / "evidence")),
+        evidence=EvidenceConfig(store=store),
         clock=SystemClock(),
     )
     publisher.start()

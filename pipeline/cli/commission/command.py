@@ -10,9 +10,9 @@ from typing import Annotated
 
 import typer
 
-from operators.backbone.checkpoints import default_cache_dir
 from operators.backbone.config import ModelConfig
 from operators.backbone.official import OFFICIAL
+from operators.backbone.weights_folder import default_cache_dir
 from pipeline.cli.app import UserError
 from pipeline.cli.camera_model import Model
 from pipeline.cli.commission.new_camera import NewCamera

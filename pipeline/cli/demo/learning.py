@@ -9,7 +9,7 @@ import numpy as np
 
 from operators.analyzer import Analyzer
 from operators.backbone import Engine
-from operators.backbone.checkpoints import default_cache_dir
+from operators.backbone.weights_folder import default_cache_dir
 from operators.frames import Item, Ticket, Times
 from operators.results import ViewSample
 from operators.retrieval.build_bank import LabelledPicture, build_bank

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from operators.backbone.preprocess import fit as placement_of
+from operators.frames import fit as placement_of
 from operators.frames import nearest_shape
 from operators.heads.depth_about import Taps
 from operators.heads.fit_depth_maps import (

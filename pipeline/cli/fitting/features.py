@@ -13,10 +13,11 @@ import numpy as np
 
 from operators.backbone import Engine
 from operators.backbone.engine import EngineOutput
-from operators.backbone.preprocess import decode_picture, place
+from operators.backbone.preprocess import place
 from operators.frames import Placement, nearest_shape
 from operators.heads.depth_published import blocks_of
 from operators.heads.fit_classify import last_blocks, picture_vectors, thing_vector
+from operators.picture_file import decode_picture
 from pipeline.cli.app import UserError
 
 _BATCH = 4

@@ -11,8 +11,8 @@ from typing import Self
 import cv2
 import numpy as np
 
-from operators.backbone.preprocess import decode_picture
 from operators.feature_colours import Patches
+from operators.picture_file import decode_picture
 
 _QUALITY = 95
 

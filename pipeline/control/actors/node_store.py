@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from operators.backbone.checkpoints import default_cache_dir
 from operators.backbone.config import ModelConfig
+from operators.backbone.weights_folder import default_cache_dir
 from pipeline.config.check_model import is_path
 from pipeline.config.files_here import file_cache
 from pipeline.control.actors.depot import WeightsFile

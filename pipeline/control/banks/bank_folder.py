@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from operators.backbone.preprocess import decode_picture
+from operators.picture_file import decode_picture
 from operators.preview import fine_jpeg
 from operators.retrieval.bank import Bank, BankError
 from operators.retrieval.build_bank import LabelledPicture

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from operators.backbone.preprocess import decode_picture
 from operators.camera import CameraSpec
 from operators.frames import Item, Placement, Ticket, Times, nearest_shape
+from operators.picture_file import decode_picture
 from operators.results import Analysis
 from operators.retrieval.build_bank import LabelledPicture
 from operators.rules.measure_table import parse_measure

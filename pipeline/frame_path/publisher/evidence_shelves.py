@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import fsspec
 
+from pipeline.fetching.refusals import refusal
 from pipeline.frame_path.publisher.artefacts import write_whole
 
 SUFFIXES = (".jpg", ".mp4")
@@ -121,10 +122,11 @@ class RemoteShelf:
         with _translated(self._store):
             self._files, self._root = fsspec.core.url_to_fs(self._store)
         self._root = self._root.rstrip("/")
+        self._is_of_objects = self._store.partition("://")[0] in _OBJECT_STORES
 
     def put(self, path: str, data: bytes) -> str:
         with _translated(self._store):
-            if self._store.partition("://")[0] not in _OBJECT_STORES:
+            if not self._is_of_objects:
                 self._files.makedirs(f"{self._root}/{path}".rpartition("/")[0], exist_ok=True)
             self._files.pipe_file(f"{self._root}/{path}", data)
         return f"{self._store}/{path}"
@@ -136,7 +138,8 @@ class RemoteShelf:
     def files(self) -> Iterator[StoredFile]:
         with _translated(self._store):
             self._files.invalidate_cache()
-            there = self._files.exists(self._root)
+            # `exists` of a bucket says no for whatever went wrong; a bucket that is not there is a mistake to tell
+            there = self._is_of_objects or self._files.exists(self._root)
             found: dict[str, dict[str, Any]] = self._files.find(self._root, detail=True) if there else {}
         for name, about in found.items():
             path = name.removeprefix(self._root).lstrip("/")
@@ -161,12 +164,13 @@ def _translated(store: str) -> Generator[None]:
     """Every library behind fsspec has errors of its own; their texts may hold keys."""
     try:
         yield
-    except ImportError as error:
-        kind = store.partition("://")[0]
-        raise OSError(errno.ENOSYS, f"no library for {kind}:// is installed ({error.name})", store) from None
-    except FileNotFoundError:
-        raise FileNotFoundError(errno.ENOENT, "not there", store) from None
     except Exception as error:  # noqa: BLE001 - botocore, aiohttp, google and others; translated
-        number = error.errno if isinstance(error, OSError) and error.errno else errno.EIO
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
-        raise OSError(number, reason, store) from None
+        number = error.errno if isinstance(error, OSError) and error.errno else _number_of(error)
+        raise OSError(number, f"the store {refusal(store.partition('://')[0], error)}", store) from None
+
+
+def _number_of(error: Exception) -> int:
+    """OSError makes the right class of it."""
+    if isinstance(error, ImportError):
+        return errno.ENOSYS
+    return errno.ENOENT if isinstance(error, FileNotFoundError) else errno.EIO

@@ -12,10 +12,11 @@ import torch
 from operators.backbone import Engine, load_backbone
 from operators.backbone.architectures import ARCHITECTURES, Architecture
 from operators.backbone.checkpoints import build, random_tensors
-from operators.backbone.preprocess import classification_pixels, decode_picture
+from operators.backbone.preprocess import classification_pixels
 from operators.heads.base import FrameTokens
 from operators.heads.classify_linear import ClassifyLinear, load_classifier
 from operators.heads.head_files import read_head
+from operators.picture_file import decode_picture
 from tests.golden.classify.classify_cases import CASES, FILE, SEED, Case, head_tensors
 from tests.golden.pictures import JPEG, tiles
 

@@ -14,12 +14,12 @@ import torch
 
 from operators.backbone.architectures import DINOV2_PATCH as PATCH
 from operators.backbone.checkpoints import build, load_backbone, random_tensors
-from operators.backbone.preprocess import decode_picture
 from operators.backbone.vit import VisionTransformer
 from operators.heads import dpt_layers
 from operators.heads.base import DepthModel
 from operators.heads.depth_files import read_depth_head
 from operators.heads.depth_recipe import official_depth
+from operators.picture_file import decode_picture
 from tests.golden.depth.depth_cases import CASES, FILE, SEED, Case, file_content, network_input, picture, summary
 from tests.golden.pictures import JPEG
 

@@ -13,11 +13,12 @@ import torch
 from operators.backbone import Engine
 from operators.backbone.architectures import Architecture
 from operators.backbone.checkpoints import build, random_tensors
-from operators.backbone.preprocess import decode_picture
 from operators.heads import segment
 from operators.heads.head_files import read_head
 from operators.heads.segment import SegmentLinear
+from operators.heads.segment_maps import predict_map
 from operators.heads.segment_windows import SegmentRecipe, score_strips, segment_picture
+from operators.picture_file import decode_picture
 from tests.golden.pictures import JPEG, tiles
 from tests.golden.segment.segment_cases import CASES, FILE, SEED, Case, head_tensors, summary
 
@@ -83,6 +84,6 @@ def test_a_map_over_one_window_is_the_patches_enlarged(tmp_path: Path) -> None:
     case = next(each for each in CASES if each.size == (224, 224))
     head, engine = head_of(case, tmp_path), engine_of(case.arch)
     normed = engine.run(tiles(case.size)[None], normed=head.about.blocks).normed
-    best = head.predict_map(normed, (16, 16), case.size)[0]
+    best = predict_map(head, normed, (16, 16), case.size)[0]
     with np.load(FILE) as golden:
         assert (best[::6, ::6] == golden[f"{case.key}/best"]).mean() > 0.9995

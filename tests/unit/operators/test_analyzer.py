@@ -278,7 +278,6 @@ class BrightLabels:
 
 def test_a_new_kind_of_head_is_one_row_of_the_table(engine, analyzer, artefacts, monkeypatch) -> None:
     kind = HeadKind(
-        made_from="kind",
         artefact=lambda _head, _engine, _shapes: b"",
         misfit=lambda _data, _engine, _shapes: None,
         build=lambda name, _head, data: BrightLabels(name, data.decode()),

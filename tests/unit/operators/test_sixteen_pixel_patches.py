@@ -12,9 +12,8 @@ from operators.backbone import Engine
 from operators.backbone.architectures import ARCHITECTURES
 from operators.backbone.checkpoints import build, random_tensors
 from operators.backbone.config import ModelConfig
-from operators.backbone.preprocess import fit
 from operators.camera import CameraSpec
-from operators.frames import Item, Placement, Ticket, Times
+from operators.frames import Item, Placement, Ticket, Times, fit
 from operators.heads.config import DepthHead, EmbeddingHead, KnnHead
 from operators.heads.fit_depth import depth_target
 from operators.heads.fit_depth_maps import depth_truth, pixels_of

@@ -8,18 +8,9 @@ import torch
 from PIL import Image
 
 from operators.backbone import Engine, load_backbone
-from operators.backbone.preprocess import (
-    MEAN,
-    STD,
-    centre_pad,
-    classification_pixels,
-    decode_picture,
-    fit,
-    normalise,
-    place,
-    resize_rgb,
-)
-from operators.frames import nearest_shape
+from operators.backbone.preprocess import MEAN, STD, centre_pad, classification_pixels, normalise, place, resize_rgb
+from operators.frames import fit, nearest_shape
+from operators.picture_file import decode_picture
 
 SHAPES = ((224, 392), (224, 294), (224, 224))
 

@@ -3,7 +3,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from operators.backbone.preprocess import fit
+from operators.frames import fit
 from operators.heads.depth_linear import DepthAbout
 from operators.heads.fit_depth import DepthFit, canonical_log_depth, depth_target
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from operators.backbone.preprocess import fit
+from operators.frames import fit
 from operators.heads.depth_about import DepthAbout
 from operators.heads.fit_depth_maps import DepthPictures, DepthTruth, depth_truth, fit_depth_maps
 from operators.heads.fit_parts import CHOSEN, FITTED, JUDGED

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from operators.backbone.preprocess import fit
+from operators.frames import fit
 from operators.heads import fit_segment as module
 from operators.heads.fit_parts import CHOSEN, FITTED, JUDGED
 from operators.heads.fit_segment import UNKNOWN, fit_segment, ious, mean_iou, pixel_confusion, segment_truth

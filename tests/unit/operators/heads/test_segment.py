@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from operators.backbone import Engine, load_backbone
 from operators.backbone.errors import WeightsError
-from operators.heads import segment
+from operators.heads import segment, segment_maps
 from operators.heads.base import FrameTokens
 from operators.heads.depth_about import HeadMismatchError
 from operators.heads.head_about import HeadAbout
@@ -83,20 +83,20 @@ def test_logits_are_batch_norm_and_a_1x1_convolution(tmp_path: Path) -> None:
 def test_a_map_is_the_best_of_enlarged_logits_whatever_is_held_at_a_time(
     size: tuple[int, int], chunk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(segment, "_CHUNK_BYTES", 4 * 2 * size[0] * size[1] * chunk)
+    monkeypatch.setattr(segment_maps, "_CHUNK_BYTES", 4 * 2 * size[0] * size[1] * chunk)
     model, tokens = head((1, 3)), normed((1, 3), batch=2)
     logits = torch.from_numpy(np.moveaxis(model.logits(tokens, GRID), -1, 1).copy())
     expected = F.interpolate(logits, size=size, mode="bilinear", align_corners=False).argmax(dim=1)
-    got = model.predict_map(tokens, GRID, size)
+    got = segment_maps.predict_map(model, tokens, GRID, size)
     assert got.dtype == np.uint8
     assert np.array_equal(got, expected.numpy())
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 7])
 def test_of_equal_scores_the_first_class_wins(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(segment, "_CHUNK_BYTES", 4 * 8 * 10 * chunk)
+    monkeypatch.setattr(segment_maps, "_CHUNK_BYTES", 4 * 8 * 10 * chunk)
     model = replace(head(), weight=np.zeros((7, DIM), np.float32), bias=np.array([0, 1, 0, 1, 1, 0, 1], np.float32))
-    assert set(model.predict_map(normed(), GRID, (8, 10)).ravel()) == {1}
+    assert set(segment_maps.predict_map(model, normed(), GRID, (8, 10)).ravel()) == {1}
     assert set(model.predict(normed(), GRID).ravel()) == {1}
 
 

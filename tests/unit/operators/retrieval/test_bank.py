@@ -11,7 +11,7 @@ import pytest
 from operators.backbone import Engine
 from operators.backbone.architectures import ARCHITECTURES
 from operators.backbone.checkpoints import build, random_tensors
-from operators.backbone.preprocess import fit
+from operators.frames import fit
 from operators.retrieval.bank import Bank, BankError
 from operators.retrieval.build_bank import LabelledPicture, build_bank, patch_mask, wanted_bank
 from operators.retrieval.vectors import SpaceMismatchError, VectorSet, vote_shares

@@ -8,9 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from operators.backbone.preprocess import fit
 from operators.feature_colours import fit_colours
-from operators.frames import Placement
+from operators.frames import Placement, fit
 from pipeline.cli.pictures.depth import (
     coloured,
     draw_depth,
