@@ -191,13 +191,29 @@ class FloorCamera:
         seen = distances[np.isfinite(distances)]
         return float(np.percentile(seen, percentile)) if seen.size else None
 
-    def pixel_of(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Pixels (y, x) of floor points (x, y) in metres; NaN behind the camera."""
+    def upright_area(self, ahead: np.ndarray, width: float, height: float) -> np.ndarray:
+        """Square pixels that something upright takes in the picture, as the box of its foot, head and width.
+
+        Args:
+            ahead: metres on the floor from the camera's foot, in the direction in which it looks.
+            width: of the thing, in metres.
+            height: of the thing, in metres.
+        """
+        yaw = radians(self.view.yaw)
+        x, y = ahead * sin(yaw), ahead * cos(yaw)
+        (foot, _), (head, _) = self.pixel_of(x, y), self.pixel_of(x, y, height)
+        seen = np.clip(foot, 0, self.size[0]) - np.clip(head, 0, self.size[0])
+        depth = ahead * cos(radians(self.view.pitch)) + (self.view.height - height / 2) * sin(radians(self.view.pitch))
+        return seen * self.focal[1] * width / depth
+
+    def pixel_of(self, x: np.ndarray, y: np.ndarray, above: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+        """Pixels (y, x) of points `above` metres over floor points (x, y) in metres; NaN behind the camera."""
         pitch, yaw = radians(self.view.pitch), radians(self.view.yaw)
         along = x * sin(yaw) + y * cos(yaw)
         right = x * cos(yaw) - y * sin(yaw)
-        depth = along * cos(pitch) + self.view.height * sin(pitch)
-        below = self.view.height * cos(pitch) - along * sin(pitch)
+        drop = self.view.height - above
+        depth = along * cos(pitch) + drop * sin(pitch)
+        below = drop * cos(pitch) - along * sin(pitch)
         depth = np.where(depth > 0, depth, np.nan)
         return (
             self.centre[0] + self.focal[0] * below / depth,

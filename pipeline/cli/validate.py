@@ -13,7 +13,7 @@ from operators.scene.empty_view import EmptyView
 from pipeline.cli.app import UserError
 from pipeline.cli.config_argument import load
 from pipeline.cli.drive_in.report import rule_lines, worth
-from pipeline.config.check_pose import CLEAR, reaches
+from pipeline.config.check_pose import CLEAR, SURE_PATCHES, reaches, sees_persons_to
 from pipeline.config.files_here import awaited, here
 from pipeline.config.head_notes import head_notes
 from pipeline.config.light_notes import light_note
@@ -95,6 +95,12 @@ def _camera_lines(config: Config, camera: str, found: CameraConfig, size: tuple[
     floor = floor_of(config, camera, size)
     if floor is None:
         return
+    if spec.needs_subjects:
+        metres = sees_persons_to(floor, config.model.patch)
+        yield (
+            f"    a person shows {SURE_PATCHES:g} patches or more up to about {metres:.0f} m ahead, and may be missed "
+            "beyond; a larger shape under `model.shapes` sees farther"
+        )
     for each in reaches(found, floor):
         if each.is_blind or each.is_poor:
             sees = "nothing of a subject" if each.is_blind else "little of a subject"

@@ -65,6 +65,15 @@ def test_a_crop_keeps_the_focal_length_of_the_source():
     assert cropped.centre == pytest.approx(((180 - 0.8) / 1.6, (320 - 6.4) / 1.6))
 
 
+def test_what_stands_upright_takes_less_of_the_picture_the_farther_it_is_and_the_more_is_cut_off():
+    level = FloorCamera(ViewConfig(hfov=90.0, height=1.0, pitch=0.0), (200, 200))  # focal length 100 px
+    near, below, far = level.upright_area(np.array([2.0, 0.5, 4.0]), 0.5, 1.0)
+    assert (near, far) == pytest.approx((100 / 2 * 100 * 0.5 / 2, 100 / 4 * 100 * 0.5 / 4))
+    assert below == pytest.approx(100 * 100 * 0.5 / 0.5), "its foot is below the picture"
+    turned = FloorCamera(ViewConfig(hfov=90.0, height=1.0, pitch=0.0, yaw=30.0), (200, 200))
+    assert turned.upright_area(np.array([2.0]), 0.5, 1.0) == pytest.approx(near)
+
+
 def test_nearest_visible_floor_of_the_reference_poses():
     # Poses P0 and P3 at 16:9; the corner of a turned camera sees nearest.
     assert FloorCamera(DOCK, (360, 640)).nearest_visible_floor() == pytest.approx(3.5 / tan(radians(32 + 22.97)), 1e-3)

@@ -22,3 +22,12 @@ def test_ground_distance_of_every_pixel(pose):
     error = placed.ground_distance(place_like(rendered.depth, placement)) - place_like(rendered.ground, placement)
     assert np.median(np.abs(error)) < 0.02  # nearest pixel: at most half a source pixel off
     assert pixels.shape == (224, 392, 3)
+
+
+@pytest.mark.parametrize("pose", ["P0", "P2"])
+def test_a_person_fills_most_of_the_box_that_one_takes(pose):
+    scene, light = DockScene(3, POSES[pose]), Light.of(2)
+    camera = FloorCamera(POSES[pose].view(), (360, 640))
+    for metres in (4.0, 6.0, 8.0):
+        rendered = scene.render([MoverState("person", 0.0, metres, 180.0, 5)], light, 1)
+        assert 0.6 < (rendered.mover_map == 1).sum() / camera.upright_area(np.array(metres), 0.5, 1.7) < 1.2

@@ -52,6 +52,19 @@ def test_validate_shows_the_shape_that_a_camera_gets(tmp_path):
     assert ", shape by first picture, " in said["gate"]
 
 
+@pytest.mark.parametrize(("shape", "metres"), [("224x392", 7), ("448x784", 14)])
+def test_validate_says_how_far_persons_are_seen(tmp_path, shape, metres):
+    path = tmp_path / "cameras.yaml"
+    path.write_text(
+        f"version: 1\nsinks: {{jsonl: {{path: out}}}}\nmodel: {{weights: random, shapes: [{shape}]}}\n"
+        "heads: {depth: {kind: depth, checkpoint: fit_for_view}}\n"
+        "cameras: {dock: {source: {simulated: dock}, view: {hfov: 74deg, height: 3.5m, pitch: 32deg}, heads: [depth],\n"
+        "  lines: {dock: here}, rules: {close: {measure: distance_to(dock), enter: '< 4 m', exit: '> 4.6 m'}}}}\n"
+    )
+    found = run("validate", str(path), "--no-measure")
+    assert f"a person shows 4 patches or more up to about {metres} m ahead, and may be missed beyond" in found
+
+
 def test_mistakes_are_one_message_with_file_and_line(tmp_path):
     path = tmp_path / "cameras.yaml"
     path.write_text("version: 1\nsinks: {jsonl: {pth: out}}\ncameras: {cam: {source: {file: a.mp4}}}\n")
