@@ -1,25 +1,18 @@
-"""Brings one official file into the cache: resumed where it broke off, checked before it gets its name.
-
-The one place in `operators` that opens a connection, and only when someone asked for weights that are not here.
-"""
+"""Brings one official file into the cache: resumed where it broke off, checked before it gets its name."""
 
 from __future__ import annotations
 
 import hashlib
 import http.client
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 from operators.backbone.errors import WeightsError
 from operators.backbone.official import Official
+from operators.backbone.ranged_read import opened_http
 
 Progress = Callable[[int, int], None]
 """Called with (bytes so far, bytes in all or 0)."""
-
-_CHUNK_BYTES = 1 << 20
-_TIMEOUT_SECONDS = 30.0
 
 
 def official_file(row: Official, cache_dir: Path, progress: Progress | None = None, url: str | None = None) -> Path:
@@ -64,26 +57,16 @@ def official_file(row: Official, cache_dir: Path, progress: Progress | None = No
 
 def _append(url: str, part: Path, progress: Progress | None) -> None:
     have = part.stat().st_size if part.exists() else 0
-    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})  # noqa: S310 - the table's https address, or one that the user wrote
-    try:
-        answer = urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS)  # noqa: S310 - the same
-    except urllib.error.HTTPError as error:
-        if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and have:
-            return  # all of it is here; the check decides
-        raise
-    with answer:
-        if have and answer.status != http.HTTPStatus.PARTIAL_CONTENT:
-            have = 0  # the server starts over
-        length = int(answer.headers.get("Content-Length") or 0)
-        total = have + length if length else 0
+    with opened_http(url, have) as coming:
+        have = coming.start
         with part.open("ab" if have else "wb") as file:
-            while chunk := answer.read(_CHUNK_BYTES):
+            for chunk in coming.chunks:
                 file.write(chunk)
                 have += len(chunk)
                 if progress is not None:
-                    progress(have, total)
-    if total and have != total:
-        raise http.client.IncompleteRead(b"", total - have)
+                    progress(have, coming.total)
+    if coming.total and have != coming.total:
+        raise http.client.IncompleteRead(b"", coming.total - have)
 
 
 def check_file(path: Path, row: Official, *, full: bool = True) -> None:

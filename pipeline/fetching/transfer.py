@@ -4,31 +4,16 @@ from __future__ import annotations
 
 import http.client
 import urllib.error
-import urllib.request
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 import fsspec
 
+from operators.backbone.ranged_read import CHUNK_BYTES, Transfer, opened_http
 from pipeline.errors import PipelineError
 from pipeline.fetching.address import Address, missing_library
-
-CHUNK_BYTES = 1 << 20
-TIMEOUT_SECONDS = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Transfer:
-    """A file on its way."""
-
-    start: int
-    """Where its bytes begin: what was asked for, or 0 where the other side starts over."""
-    total: int
-    """Bytes of the whole file; 0: nobody says."""
-    chunks: Iterator[bytes]
 
 
 @contextmanager
@@ -40,26 +25,9 @@ def opened(address: Address, start: int = 0) -> Generator[Transfer]:
     """
     with (
         _translated(address),
-        _opened_http(address, start) if address.is_http else _opened_elsewhere(address, start) as found,
+        opened_http(address.url, start) if address.is_http else _opened_elsewhere(address, start) as found,
     ):
         yield found
-
-
-@contextmanager
-def _opened_http(address: Address, start: int) -> Generator[Transfer]:
-    headers = {"Range": f"bytes={start}-"} if start else {}
-    request = urllib.request.Request(address.url, headers=headers)  # noqa: S310 - http or https, as the site wrote it
-    try:
-        opening = urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS)  # noqa: S310 - the same
-    except urllib.error.HTTPError as error:
-        if error.code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE or not start:
-            raise
-        yield Transfer(start, start, iter(()))  # all of it was here; its hash decides
-        return
-    with opening as answer:
-        begin = start if answer.status == HTTPStatus.PARTIAL_CONTENT else 0
-        length = answer.headers.get("Content-Length")
-        yield Transfer(begin, begin + int(length) if length else 0, iter(lambda: answer.read(CHUNK_BYTES), b""))
 
 
 @contextmanager
