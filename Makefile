@@ -12,12 +12,13 @@ STAMP := $(VENV)/.installed
 UVFLAGS := $(if $(TORCH_BACKEND),--torch-backend=$(TORCH_BACKEND),)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-cluster check check-deploy format lock docs acceptance scaling gpu-check clean
+.PHONY: help setup demo test test-cluster test-s3 check check-deploy format lock docs acceptance scaling gpu-check clean
 
 help:
 	@echo "make demo [SECONDS=60] [COMPARE=random]   see it work: servers, cameras, alerts, and a proof"
 	@echo "make test [PYTEST_ARGS=...] [WORKERS=N]   unit, contract, golden and end-to-end tests on real servers"
 	@echo "make test-cluster                         several nodes of Ray on this machine: one dies, one joins, some come with the load"
+	@echo "make test-s3                              weights and evidence on a real S3 server, which go builds once (minutes)"
 	@echo "make check                                lint, format, types, import rules, lock and docs up to date"
 	@echo "make check-deploy                         part of it: chart and alerts, by helm, kubeconform and promtool (go builds them)"
 	@echo "make format                               let ruff repair what it can"
@@ -51,6 +52,10 @@ test: $(STAMP)
 
 test-cluster: $(STAMP)
 	$(BIN)/python -m pytest -m cluster $(PYTEST_ARGS)
+
+test-s3: $(STAMP)
+	$(BIN)/python -m tests.servers.s3
+	$(BIN)/python -m pytest -m s3 $(PYTEST_ARGS)
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -13,7 +13,11 @@ import fsspec
 
 from operators.backbone.ranged_read import CHUNK_BYTES, Transfer, opened_http
 from pipeline.errors import PipelineError
-from pipeline.fetching.address import Address, missing_library
+from pipeline.fetching.address import Address
+from pipeline.fetching.refusals import FolderError, refusal
+
+_BLOCK_BYTES = 8 << 20
+"""Asked for at once where fsspec reads in blocks: what breaks off loses at most so much."""
 
 
 @contextmanager
@@ -34,8 +38,11 @@ def opened(address: Address, start: int = 0) -> Generator[Transfer]:
 def _opened_elsewhere(address: Address, start: int) -> Generator[Transfer]:
     system: Any
     system, path = fsspec.core.url_to_fs(address.url)
-    total = int(system.info(path)["size"] or 0)
-    with system.open(path, "rb") as file:
+    about = system.info(path)
+    if about.get("type") == "directory":
+        raise FolderError
+    total = int(about["size"] or 0)
+    with system.open(path, "rb", block_size=_BLOCK_BYTES) as file:
         if start:
             file.seek(start)
         yield Transfer(start, total, iter(lambda: file.read(CHUNK_BYTES), b""))
@@ -54,19 +61,11 @@ def _translated(address: Address) -> Generator[None]:
 def _why(address: Address, error: Exception) -> str:
     if isinstance(error, urllib.error.HTTPError):
         return _refused(error.code)
-    if isinstance(error, ImportError):
-        return f"cannot be read: {missing_library(address.scheme)}"
-    if isinstance(error, FileNotFoundError):
-        return "is not there. Look at the address"
-    kind = type(error).__name__
-    if isinstance(error, PermissionError) or "Credential" in kind:
-        return (
-            "wants credentials that this machine does not give. Set those of the library behind "
-            f"{address.scheme}:// in the environment, of every node"
-        )
+    if not address.is_http:
+        return refusal(address.scheme, error)
     if isinstance(error, http.client.IncompleteRead):
         return "broke off. Start again"
-    reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or kind
+    reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or type(error).__name__
     return f"cannot be reached ({reason}). Look at the address and at the network"
 
 
