@@ -21,6 +21,7 @@ from pipeline.clock import SystemClock
 from pipeline.config import load_config
 from pipeline.control.model import model_spec
 from pipeline.control.runtime import Run, started
+from tests.waiting import until
 
 CONFIG = """
 version: 1
@@ -66,17 +67,18 @@ class Watch:
             "its analyzer answers": lambda: self._second() is not None,
             "it has begun to compute": lambda: self._busy_seconds() > 0,
         }
-        for what, is_there in looks.items():
-            while not is_there() and time.monotonic() - began < LIMIT_SECONDS:
-                time.sleep(LOOK_SECONDS)
-            self.seconds[what] = time.monotonic() - began
-            if what == "its analyzer answers":
-                pid = self._second().call("pid")
-                self.seconds["(its process began)"] = _process_began(pid) - wall
-                self.used, self.waited = _busiest_thread(pid)
-        os.killpg(node.pid, signal.SIGTERM)
-        node.wait(30)
-        self._run.stop.set()
+        try:
+            for what, is_there in looks.items():
+                until(what, is_there, LIMIT_SECONDS, LOOK_SECONDS)
+                self.seconds[what] = time.monotonic() - began
+                if what == "its analyzer answers":
+                    pid = self._second().call("pid")
+                    self.seconds["(its process began)"] = _process_began(pid) - wall
+                    self.used, self.waited = _busiest_thread(pid)
+        finally:
+            os.killpg(node.pid, signal.SIGTERM)
+            node.wait(30)
+            self._run.stop.set()
 
     def _second(self) -> Any:
         found = self._run.supervisor.running("analyze")

@@ -14,7 +14,8 @@ from typing import Any
 
 import yaml
 
-from tests.e2e.pipeline_process import PipelineProcess, until
+from tests.e2e.pipeline_process import PipelineProcess
+from tests.waiting import until
 
 RESULT = "dinostream.result.v1"
 

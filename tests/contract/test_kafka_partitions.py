@@ -1,9 +1,5 @@
 """One camera whose pictures lie in several partitions, from a real broker through owner and publisher to the commit."""
 
-import threading
-import time
-from collections.abc import Callable
-
 import pytest
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.structs import TopicPartition
@@ -18,16 +14,10 @@ from tests.contract.source_contract import CAMERA
 from tests.contract.test_source_kafka import create, feed_of, jpeg
 from tests.fakes import FakeAnalyzer, owned
 from tests.fakes_publisher import HandSink, publisher
+from tests.waiting import until
 
 LIMIT_SECONDS = 40.0
 NUM_PARTITIONS, LENGTH = 3, 10
-
-
-def until(holds: Callable[[], bool], what: str) -> None:
-    never, deadline = threading.Event(), time.monotonic() + LIMIT_SECONDS
-    while not holds():
-        assert time.monotonic() < deadline, f"never: {what}"
-        never.wait(0.05)
 
 
 def spread(brokers: str, topic: str) -> None:
@@ -68,14 +58,14 @@ def test_each_partition_is_committed_up_to_its_own_lowest_open_offset(kafka_brok
     owner.start()
     try:
         count = NUM_PARTITIONS * LENGTH
-        until(lambda: sum(each.kind == "result" for each in sink.queue) == count, "all results at the sink")
+        until("all results at the sink", lambda: sum(each.kind == "result" for each in sink.queue) == count)
         held = [each for each in sink.queue if each.ticket and each.ticket.epoch == 1 and each.ticket.seq >= 4]
         sink.queue = [each for each in sink.queue if each not in held]
         sink.settle()
-        until(lambda: committed(kafka_brokers, topic) == {0: 9, 1: 4, 2: 9}, "each partition's own offset")
+        until("each partition's own offset", lambda: committed(kafka_brokers, topic) == {0: 9, 1: 4, 2: 9})
         sink.queue = held
         sink.settle()
-        until(lambda: committed(kafka_brokers, topic) == {0: 9, 1: 9, 2: 9}, "the rest")
+        until("the rest", lambda: committed(kafka_brokers, topic) == {0: 9, 1: 9, 2: 9})
         assert owner.drain(LIMIT_SECONDS)
         (snapshot,) = owner.snapshot()
         ledger = snapshot.ledger

@@ -2,13 +2,11 @@ from __future__ import annotations
 
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from kafka.producer.sender import Sender
 
@@ -24,6 +22,7 @@ from pipeline.sinks.queued import QueuedSink
 from pipeline.sinks.topics import TopicPlan, check_topics, create_topics, planned_topics
 from tests.contract.sink_contract import CANARY, Event, SinkContract, running, tombstone, without_repetition
 from tests.fakes_sinks import Settled, message, results
+from tests.kafka_records import records
 from tests.servers.apache_kafka import ApacheKafka, SecureKafka
 
 pytestmark = pytest.mark.kafka
@@ -41,34 +40,10 @@ _TOPICS: dict[Kind, str] = {
 
 def read_topic(brokers: str, topic: str) -> list[tuple[str, Event]]:
     """(key, event) of every record, through librdkafka, up to the end that its fetches report."""
-    consumer = Consumer(
-        {
-            "bootstrap.servers": brokers,
-            "group.id": f"read-{uuid.uuid4().hex}",
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,
-            "fetch.wait.max.ms": 20,
-        }
-    )
     read: list[tuple[str, Event]] = []
-    try:
-        partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
-        consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
-        open_partitions = set(partitions)
-        deadline = time.monotonic() + 30.0
-        while open_partitions:
-            assert time.monotonic() < deadline, f"no end of {topic} within 30 s"
-            record = consumer.poll(1.0)
-            if record is None:
-                continue
-            if record.error() is not None:  # the only one expected: the end of a partition
-                assert record.error().name() == "_PARTITION_EOF", record.error()
-                open_partitions.discard(record.partition())
-                continue
-            attributes = {name[3:]: value.decode() for name, value in record.headers()}
-            read.append((record.key().decode(), Event(attributes["id"], attributes, record.value() or b"")))
-    finally:
-        consumer.close()
+    for record in records(brokers, topic):
+        attributes = {name[3:]: value.decode() for name, value in record.headers()}
+        read.append((record.key().decode(), Event(attributes["id"], attributes, record.value() or b"")))
     return read
 
 

@@ -24,6 +24,7 @@ from tests.contract.sink_contract import CANARY, Event, SinkContract, running, w
 from tests.fakes_publisher import CAMERA, camera, frame, publisher
 from tests.fakes_sinks import message
 from tests.servers.webhook import SECRET, Posted, WebhookServer
+from tests.waiting import until
 
 SECRETS = Secrets({"hook": "${env:TEST_WEBHOOK_SECRET}"})
 
@@ -73,18 +74,11 @@ class TestWebhook(SinkContract):
             settled.await_number(20)
             self.server.stop()
             sink.put(sent[20:])
-            wait_until(lambda: not sink.health().is_connected)
+            until("the receiver is gone", lambda: not sink.health().is_connected)
             self.server.start()
             settled.await_number(60)
         assert set(settled.outcomes().values()) == {("acknowledged", "")}
         assert without_repetition(self.read("alert", "dock-01")) == [one.id for one in sent]
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline, pause = time.monotonic() + 20, threading.Event()
-    while not holds():
-        assert time.monotonic() < deadline
-        pause.wait(0.01)
 
 
 def test_the_signature_is_that_of_the_standard() -> None:
@@ -145,7 +139,10 @@ def test_what_the_server_cannot_take_now_comes_again_with_the_same_id(server: We
     with running(sink) as settled:
         sink.put([one])
         server.await_posts(1)
-        wait_until(lambda: f"http_{status}" in sink.health().last_error or len(server.posted) > 1)
+        until(
+            "refused, or sent twice",
+            lambda: f"http_{status}" in sink.health().last_error or len(server.posted) > 1,
+        )
         settled.await_number(1)
     assert settled.outcomes() == {one.id: ("acknowledged", "")}
     assert [each.headers["webhook-id"] for each in server.posted] == [one.id] * 3
@@ -179,7 +176,7 @@ def test_a_server_that_never_answers_does_not_keep_a_sink_from_closing(server: W
     began = time.monotonic()
     with running(sink, close_seconds=0.3) as settled:
         sink.put([one])
-        wait_until(lambda: sink.health().queued == 1 and sink.health().is_connected)
+        until("one is left", lambda: sink.health().queued == 1 and sink.health().is_connected)
     assert time.monotonic() - began < 20, "it waited for the answer"
     release.set()
     assert settled.outcomes() == {}, "it stays in the outbox"
@@ -193,7 +190,7 @@ def test_a_secret_of_another_form_is_said_and_not_repeated(
     sink = sink_to(server.url)
     with running(sink, close_seconds=0.1):
         sink.put([message("alert", 1)])
-        wait_until(lambda: bool(sink.health().last_error))
+        until("it failed", lambda: bool(sink.health().last_error))
     assert "secret 'hook': expected whsec_ and base64 of 24 to 64 random bytes" in sink.health().last_error
     assert server.posted == []
 
@@ -226,7 +223,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(
         stranger = sink_to(server.url)
         with running(stranger, close_seconds=0.1):
             stranger.put([one])
-            wait_until(lambda: bool(stranger.health().last_error))
+            until("the stranger is refused", lambda: bool(stranger.health().last_error))
         assert "shows a certificate that no known authority vouches for" in stranger.health().last_error
         assert server.posted == []
         trusting = sink_to(server.url, ca_file=str(pem))

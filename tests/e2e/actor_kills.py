@@ -13,7 +13,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-from tests.e2e.pipeline_process import PipelineProcess, until
+from tests.e2e.pipeline_process import PipelineProcess
+from tests.waiting import until
 
 KILLS = int(os.environ.get("KILLS", "3"))
 """50 make the long run of the acceptance; the default keeps the suite short, and ends one actor of each kind."""

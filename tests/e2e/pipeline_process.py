@@ -10,8 +10,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -106,15 +104,6 @@ class PipelineProcess:
                 self.address = found[1]
                 self._ready.set()
         self._ready.set()
-
-
-def until(what: str, is_so: Callable[[], bool], seconds: float = 90.0, pause: float = 0.2) -> None:
-    """Looks again and again; fails with `what` when the time is up."""
-    deadline = time.monotonic() + seconds
-    waiting = threading.Event()
-    while not is_so():
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
-        waiting.wait(pause)
 
 
 def stream(client: redis.Redis, name: str) -> list[tuple[str, str, dict]]:

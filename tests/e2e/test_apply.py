@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 import redis
 
-from tests.e2e.pipeline_process import ROOT, TOKEN, PipelineProcess, stream, until
+from tests.e2e.pipeline_process import ROOT, TOKEN, PipelineProcess, stream
+from tests.waiting import until
 
 CONFIG = """
 version: 1

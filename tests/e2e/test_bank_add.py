@@ -25,7 +25,8 @@ from pipeline.simulation import POSES
 from pipeline.simulation.training import training_frames
 from tests.e2e import actor_kills
 from tests.e2e.actor_kills import KILLS, PATIENCE_SECONDS, Entries
-from tests.e2e.pipeline_process import ROOT, TOKEN, PipelineProcess, stream, until
+from tests.e2e.pipeline_process import ROOT, TOKEN, PipelineProcess, stream
+from tests.waiting import until
 
 CONFIG = """
 version: 1

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -39,6 +37,7 @@ from pipeline.sources.video_file import FileFeed
 from pipeline.sources.video_live import LiveFeed
 from tests.clips import LIVE, make_clip, number_of
 from tests.fakes import FakeAnalyzer, analysis_of
+from tests.waiting import until
 
 MODEL = ModelInfo("none", "random", "f" * 64, "apache-2.0", {"28x42": "s" * 64})
 FPS = 10
@@ -80,13 +79,6 @@ class Direct:
     def __init__(self, publisher: Publisher) -> None:
         self.attach = publisher.attach
         self.publish = publisher.publish
-
-
-def until(holds: Callable[[], bool], what: str) -> None:
-    never, deadline = threading.Event(), time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < deadline, f"never: {what}"
-        never.wait(0.01)
 
 
 def run(folder: Path, clip: Path, **spec: Any) -> dict[str, dict[str, Any]]:
@@ -133,8 +125,8 @@ def watched(
     )
     owner.start()
     try:
-        until(lambda: "start/evidence/clip" in alerts(folder), "the clip is announced")
-        until(lambda: "start/evidence" in alerts(folder), "the picture is announced")
+        until("the clip is announced", lambda: "start/evidence/clip" in alerts(folder))
+        until("the picture is announced", lambda: "start/evidence" in alerts(folder))
         assert owner.snapshot()[0].tape_bytes, "what is held in memory is told"
     finally:
         owner.stop(5.0)

@@ -7,7 +7,8 @@ import redis
 
 from tests.clips import make_clip
 from tests.e2e.autoscaling_ray import AutoscalingRay
-from tests.e2e.pipeline_process import PipelineProcess, stream, until
+from tests.e2e.pipeline_process import PipelineProcess, stream
+from tests.waiting import until
 
 FRAMES = 300
 CONFIG = """

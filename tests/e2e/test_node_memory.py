@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import redis
 
-from tests.e2e.pipeline_process import PipelineProcess, until
+from tests.e2e.pipeline_process import PipelineProcess
+from tests.waiting import until
 
 pytestmark = [pytest.mark.ray, pytest.mark.cluster, pytest.mark.redis, pytest.mark.timeout(600)]
 

@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 import redis
 
-from tests.e2e.pipeline_process import PipelineProcess, stream, until
+from tests.e2e.pipeline_process import PipelineProcess, stream
 from tests.e2e.test_bank_add import main, write_pictures
 from tests.official_files import write_backbone
+from tests.waiting import until
 
 CONFIG = """
 version: 1

@@ -10,7 +10,8 @@ import pytest
 import redis
 
 from pipeline.control.cluster import NODE_SETTINGS
-from tests.e2e.pipeline_process import PipelineProcess, stream, until
+from tests.e2e.pipeline_process import PipelineProcess, stream
+from tests.waiting import until
 
 CONFIG = """
 version: 1

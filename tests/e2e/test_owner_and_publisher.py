@@ -6,8 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from operators.results import ModelInfo
@@ -22,17 +20,11 @@ from pipeline.secrets import Secrets
 from pipeline.sinks.config import EvidenceConfig, JsonlSinkConfig, OutboxConfig, SinksConfig
 from pipeline.sinks.registry import build_sinks
 from tests.fakes import End, FakeAnalyzer, Rubbish, Script, Show, Silence, owned
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 MODEL = ModelInfo("none", "random", "f" * 64, "apache-2.0", {"28x42": "s" * 64})
 LIMIT_SECONDS = 30.0
-
-
-def until(holds: Callable[[], bool], what: str) -> None:
-    never, deadline = threading.Event(), time.monotonic() + LIMIT_SECONDS
-    while not holds():
-        assert time.monotonic() < deadline, f"never: {what}"
-        never.wait(0.005)
 
 
 class DirectPublisher:
@@ -81,8 +73,8 @@ def test_what_the_owner_counts_is_what_a_subscriber_finds(tmp_path):
         limits=BatchLimits(max_batch_size=4),
     )
     owner.start()
-    until(lambda: owner.snapshot()[0].state == "ended", "the end of the file")
-    until(lambda: owner.snapshot()[1].ledger.received == 60, "the live camera")
+    until("the end of the file", lambda: owner.snapshot()[0].state == "ended")
+    until("the live camera", lambda: owner.snapshot()[1].ledger.received == 60)
     assert owner.drain(LIMIT_SECONDS)
     counted = {each.camera: each.ledger for each in owner.snapshot()}
     owner.stop(5.0)
@@ -133,7 +125,7 @@ def test_the_ledgers_of_a_killed_owner_are_exact_to_one_transition(tmp_path):
         assert child.stdout is not None
         assert child.stdout.readline() == b"running\n"
         paths = [ledger_path(tmp_path, camera, 7) for camera in ("archive", "dock-03")]
-        until(lambda: all(read_ledger(path).analysed > 50 for path in paths), "some frames")
+        until("some frames", lambda: all(read_ledger(path).analysed > 50 for path in paths))
     finally:
         child.send_signal(signal.SIGKILL)
         child.wait()

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-import time
-import uuid
-
 import msgspec
 import pytest
 import redis
-from confluent_kafka import Consumer, TopicPartition
 
 from pipeline.clock import SystemClock
 from pipeline.frame_path.publisher.wire import decode_array
@@ -19,6 +14,8 @@ from pipeline.sinks.config import KafkaSinkConfig, OutboxConfig, RedisSinkConfig
 from pipeline.sinks.registry import build_sinks
 from pipeline.sinks.topics import create_topics, planned_topics
 from tests.fakes_publisher import CAMERA, START_NS, camera, frame, publisher
+from tests.kafka_records import records
+from tests.waiting import until
 
 pytestmark = [pytest.mark.redis, pytest.mark.kafka]
 
@@ -34,34 +31,8 @@ def built(tmp_path, redis_url, brokers, prefix):
     )
 
 
-def wait_until(what, timeout_seconds=30.0):
-    deadline, pause = time.monotonic() + timeout_seconds, threading.Event()
-    while not what():
-        assert time.monotonic() < deadline, "not within 30 s"
-        pause.wait(0.02)
-
-
 def kafka_ids(brokers, topic):
-    consumer = Consumer(
-        {
-            "bootstrap.servers": brokers,
-            "group.id": uuid.uuid4().hex,
-            "enable.partition.eof": True,
-            "enable.auto.commit": False,
-        }
-    )
-    partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
-    consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
-    read, left = [], set(partitions)
-    deadline = time.monotonic() + 30
-    while left and time.monotonic() < deadline:
-        record = consumer.poll(1.0)
-        if record is not None and record.error() is not None:
-            left.discard(record.partition())
-        elif record is not None:
-            read.append((dict(record.headers())["ce_id"].decode(), record.value()))
-    consumer.close()
-    return read
+    return [(dict(record.headers())["ce_id"].decode(), record.value()) for record in records(brokers, topic)]
 
 
 def redis_ids(client, stream):
@@ -79,17 +50,17 @@ def test_a_lost_redis_neither_stops_kafka_nor_loses_an_alert(tmp_path, redis_ser
     def ledger(sink):
         return next(each for each in made.snapshot().ledgers if each.sink == sink)
 
-    wait_until(lambda: ledger("kafka").acknowledged == 5)
+    until("Kafka has all", lambda: ledger("kafka").acknowledged == 5)
     assert ledger("redis").queued == 5
     assert [name for name, _ in kafka_ids(tansu_brokers, f"{prefix}.alerts.v1")] == ["dock-03/too_close/1/start"]
     assert made.publish(Delivery((frame(5, 2.5),))).of(CAMERA).settled_upto == ()
 
     redis_server.start()
-    wait_until(lambda: ledger("redis").acknowledged == 6)
+    until("Redis caught up", lambda: ledger("redis").acknowledged == 6)
     client = redis.Redis.from_url(redis_server.url)
     assert list(client.hgetall(f"{prefix}:alerts:active")) == [b"dock-03/too_close"]
     made.publish(Delivery(tuple(frame(n, 5.0) for n in range(6, 9))))
-    wait_until(lambda: ledger("redis").acknowledged == 9 and made.snapshot().outbox_rows == 0)
+    until("all is delivered", lambda: ledger("redis").acknowledged == 9 and made.snapshot().outbox_rows == 0)
 
     alerts = redis_ids(client, f"{prefix}:alerts")
     assert [name for name, _ in alerts] == ["dock-03/too_close/1/start", "dock-03/too_close/1/end"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from dataclasses import dataclass
 
 import pytest
@@ -18,6 +17,7 @@ from pipeline.sources.config import BackoffConfig
 from tests.fakes import End, FakeAnalyzer, Script, Show, Silence, owned
 from tests.fakes_publisher import publisher
 from tests.fakes_sinks import fake_sink
+from tests.waiting import until
 
 LIMIT_SECONDS = 30.0
 NUM_FRAMES = 400
@@ -34,13 +34,6 @@ class Handle:
 
     def publish(self, delivery):
         return self.publisher.publish(delivery)
-
-
-def until(holds, what):
-    never, deadline = threading.Event(), time.monotonic() + LIMIT_SECONDS
-    while not holds():
-        assert time.monotonic() < deadline, f"never: {what}"
-        never.wait(0.005)
 
 
 def make(tmp_path, sinks, published):
@@ -97,9 +90,9 @@ def test_two_publishers_die_and_every_frame_is_accounted_for_on_both_sides(tmp_p
     owner.start()
     for _ in range(2):
         redis = brokers[-2]
-        until(lambda redis=redis: len(redis.received) >= 20, "some results")
+        until("some results", lambda redis=redis: len(redis.received) >= 20)
         redis.hold()  # for good: what waits now dies with its publisher
-        until(lambda made=current: queued(made, "redis") >= 20, "results that wait")
+        until("results that wait", lambda made=current: queued(made, "redis") >= 20)
         kill(current)
         next_sinks = sinks()
         if is_replayable:
@@ -108,15 +101,15 @@ def test_two_publishers_die_and_every_frame_is_accounted_for_on_both_sides(tmp_p
         handle = Handle("publish-0", current)
         owner.replace_publisher(lambda _, handle=handle: handle)
         if is_replayable:
-            until(lambda made=current: made.snapshot().retries >= 20, "unsettled frames that come again")
+            until("unsettled frames that come again", lambda made=current: made.snapshot().retries >= 20)
             brokers[-2].release()
 
     def ledger():
         return owner.snapshot()[0].ledger
 
-    until(lambda: ledger().decoded == NUM_FRAMES and ledger().in_flight == 0, "all frames")
+    until("all frames", lambda: ledger().decoded == NUM_FRAMES and ledger().in_flight == 0)
     assert owner.drain(LIMIT_SECONDS)
-    until(lambda: queued(current, "redis") == queued(current, "kafka") == 0, "all delivered")
+    until("all delivered", lambda: queued(current, "redis") == queued(current, "kafka") == 0)
     never.set()
     owner.stop(5.0)
     current.close(5.0)

@@ -11,7 +11,8 @@ import redis
 from pipeline.control.cluster import WORKER_ENV
 from pipeline.local.child import free_port
 from tests.bright_clips import make_bright_clip, save_bright
-from tests.e2e.pipeline_process import PipelineProcess, stream, until
+from tests.e2e.pipeline_process import PipelineProcess, stream
+from tests.waiting import until
 
 CONFIG = """
 version: 1

@@ -9,7 +9,8 @@ import pytest
 import redis
 import yaml
 
-from tests.e2e.pipeline_process import ROOT, PipelineProcess, until
+from tests.e2e.pipeline_process import ROOT, PipelineProcess
+from tests.waiting import until
 
 pytestmark = [pytest.mark.ray, pytest.mark.redis, pytest.mark.slow, pytest.mark.timeout(500)]
 

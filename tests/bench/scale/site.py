@@ -15,7 +15,8 @@ from typing import Any, Self
 import yaml
 
 from tests.clips import make_clip
-from tests.e2e.pipeline_process import ROOT, TOKEN, PipelineProcess, until
+from tests.e2e.pipeline_process import ROOT, TOKEN, PipelineProcess
+from tests.waiting import until
 
 NAMES = tuple(f"cam-{n}" for n in range(8))
 SIZE = (180, 320)

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import redis
-from confluent_kafka import Consumer, Message, TopicPartition
 
 from tests.e2e.pipeline_process import stream
-
-_PATIENCE_SECONDS = 30.0
+from tests.kafka_records import records
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +42,7 @@ class Brokers:
     def in_kafka(self, camera: str, topic: str) -> list[Seen]:
         """The same from `PREFIX.results.v1` or `PREFIX.alerts.v1`: a camera has one partition, so its order is kept."""
         found = []
-        for record in _records(self.kafka, f"{self.prefix}.{topic}.v1"):
+        for record in records(self.kafka, f"{self.prefix}.{topic}.v1"):
             headers = {name: value.decode() for name, value in record.headers() or ()}
             if record.key() == camera.encode():
                 found.append(Seen(headers["ce_id"], _kind(headers["ce_type"]), json.loads(record.value())))
@@ -59,28 +55,6 @@ class Brokers:
     def alerts(self, camera: str, kind: str) -> list[Seen]:
         """`start` or `end`, in Redis."""
         return [each for each in self.in_redis(camera, "alerts") if each.kind == f"alert.{kind}"]
-
-
-def _records(brokers: str, topic: str) -> Iterator[Message]:
-    consumer = Consumer(
-        {
-            "bootstrap.servers": brokers,
-            "group.id": uuid.uuid4().hex,
-            "enable.partition.eof": True,
-            "enable.auto.commit": False,
-        }
-    )
-    partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
-    consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
-    left = set(partitions)
-    while left:
-        record = consumer.poll(_PATIENCE_SECONDS)
-        assert record is not None, f"{topic} did not end within {_PATIENCE_SECONDS:g} s"
-        if record.error() is not None:
-            left.discard(record.partition())
-        else:
-            yield record
-    consumer.close()
 
 
 def _kind(ce_type: str) -> str:

@@ -18,7 +18,8 @@ from pipeline.sinks.topics import create_topics, planned_topics
 from tests.bright_clips import make_bright_clip, save_bright
 from tests.e2e.lost.foreign_clients import Brokers, Seen
 from tests.e2e.lost.ray_of_machines import RayOfMachines
-from tests.e2e.pipeline_process import PipelineProcess, until
+from tests.e2e.pipeline_process import PipelineProcess
+from tests.waiting import until
 
 log = logging.getLogger("loss")
 SEED = int(os.environ.get("SEED", "20261130"))

@@ -1,8 +1,7 @@
 """The owner's threads together: real clock, no server, nothing timed but the limit within which it must happen."""
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -33,18 +32,11 @@ from tests.fakes import (
     owned,
 )
 from tests.fakes import ticket as frame_ticket
+from tests.waiting import until
 
 LIMIT_SECONDS = 20.0
 FAST = BackoffConfig(first=0.01, max=0.05)
 EVERY = SampleConfig(max_age=60.0)
-
-
-def until(holds: Callable[[], bool], what: str) -> None:
-    """Waits for something that must happen."""
-    never, deadline = threading.Event(), time.monotonic() + LIMIT_SECONDS
-    while not holds():
-        assert time.monotonic() < deadline, f"never: {what}"
-        never.wait(0.005)
 
 
 @contextmanager
@@ -78,7 +70,7 @@ def test_one_camera_through_everything_in_one_process(tmp_path):
     script = Script("archive", [Show(300), End()], is_replayable=True)
     publisher, analyzer = FakePublisher(), FakeAnalyzer()
     with running(tmp_path, [plan(script)], [(analyzer, 2)], publisher) as owner:
-        until(lambda: owner.snapshot()[0].state == "ended", "the end of the file")
+        until("the end of the file", lambda: owner.snapshot()[0].state == "ended")
         assert owner.drain(LIMIT_SECONDS)
         (camera,) = owner.snapshot()
     assert publisher.state.ids("archive") == [(0, seq) for seq in range(300)]
@@ -96,7 +88,7 @@ def test_an_owner_goes_on_where_it_is_told_and_tells_how_far_it_came(tmp_path):
     publisher = FakePublisher()
     told = replace(plan(script), resume={"archive": "0:20"})
     with running(tmp_path, [told], [(FakeAnalyzer(), 2)], publisher) as owner:
-        until(lambda: owner.snapshot()[0].state == "ended", "the end of the file")
+        until("the end of the file", lambda: owner.snapshot()[0].state == "ended")
         assert owner.drain(LIMIT_SECONDS)
         assert owner.snapshot()[0].settled == "0:29"
     assert script.opened == [{"archive": "0:20"}]
@@ -109,11 +101,11 @@ def test_an_owner_started_again_goes_on_where_the_sinks_are(tmp_path):
     stuck = FakePublisher(state)
     stuck.settles, state.settled["archive"] = False, (0, 41)
     with running(tmp_path, [plan(script)], [(FakeAnalyzer(), 2)], stuck) as owner:
-        until(lambda: state.accepted.get("archive") == (0, 99), "all accepted")
-        until(lambda: script.committed[-1:] == [{"archive": "0:42"}], "the first unsettled frame committed")
+        until("all accepted", lambda: state.accepted.get("archive") == (0, 99))
+        until("the first unsettled frame committed", lambda: script.committed[-1:] == [{"archive": "0:42"}])
         assert not owner.drain(0.1)
     with running(tmp_path, [plan(script, lease=8)], [(FakeAnalyzer(), 2)], FakePublisher(state)) as owner:
-        until(lambda: owner.snapshot()[0].state == "ended", "the end of the file")
+        until("the end of the file", lambda: owner.snapshot()[0].state == "ended")
         assert owner.drain(LIMIT_SECONDS)
         assert owner.snapshot()[0].ledger.analysed == 58
     assert script.opened == [{}, {"archive": "0:42"}]
@@ -125,10 +117,10 @@ def test_a_sink_that_settles_nothing_blocks_the_reader_and_says_so(tmp_path):
     publisher = FakePublisher()
     publisher.settles = False
     with running(tmp_path, [plan(script)], [(FakeAnalyzer(), 2)], publisher) as owner:
-        until(lambda: owner.snapshot()[0].state == "blocked_by_sink", "blocked")
+        until("blocked", lambda: owner.snapshot()[0].state == "blocked_by_sink")
         assert publisher.state.accepted["archive"] <= (0, 256)
         publisher.settles = True
-        until(lambda: owner.snapshot()[0].state == "ended", "the end after all")
+        until("the end after all", lambda: owner.snapshot()[0].state == "ended")
         assert owner.drain(LIMIT_SECONDS)
     assert len(publisher.state.ids("archive")) == 600
     assert "blocked_by_sink" in [each.state for each in publisher.state.states]
@@ -140,10 +132,10 @@ def test_a_slow_model_never_holds_up_a_live_camera_and_the_newest_wins(tmp_path)
     analyzer, publisher = FakeAnalyzer(), FakePublisher()
     analyzer.may_answer.clear()
     with running(tmp_path, [plan(script)], [(analyzer, 1)], publisher) as owner:
-        until(lambda: owner.snapshot()[0].ledger.received == 50, "all received while the model stands still")
+        until("all received while the model stands still", lambda: owner.snapshot()[0].ledger.received == 50)
         analyzer.may_answer.set()
-        until(lambda: (7, 49) in publisher.state.ids("dock-03"), "the newest published")
-        until(lambda: owner.snapshot()[0].ledger.in_flight == 0, "nothing in flight")
+        until("the newest published", lambda: (7, 49) in publisher.state.ids("dock-03"))
+        until("nothing in flight", lambda: owner.snapshot()[0].ledger.in_flight == 0)
         ledger = owner.snapshot()[0].ledger
     assert ledger.analysed == 2, ledger
     assert ledger.replaced == 48, ledger
@@ -157,7 +149,7 @@ def test_frames_of_a_failing_analyzer_are_sent_again_elsewhere(tmp_path, code):
     bad = FakeAnalyzer("bad", [AnalyzeError("no", code=code)] * 3)
     good, publisher = FakeAnalyzer("good"), FakePublisher()
     with running(tmp_path, [plan(script)], [(bad, 1), (good, 1)], publisher) as owner:
-        until(lambda: owner.snapshot()[0].state == "ended", "the end of the file")
+        until("the end of the file", lambda: owner.snapshot()[0].state == "ended")
         assert owner.drain(LIMIT_SECONDS)
         assert owner.snapshot()[0].ledger.analysed == 40
     assert publisher.state.ids("archive") == [(0, seq) for seq in range(40)]
@@ -175,7 +167,7 @@ def test_a_frame_that_no_analyzer_survives_is_gone_and_takes_no_other_with_it(tm
     publisher = FakePublisher()
     limits = BatchLimits(max_batch_size=8)
     with running(tmp_path, [plan(script)], [(Allergic(), 1)], publisher, limits=limits) as owner:
-        until(lambda: owner.snapshot()[0].state == "ended", "the end of the file")
+        until("the end of the file", lambda: owner.snapshot()[0].state == "ended")
         assert owner.drain(LIMIT_SECONDS)
         ledger = owner.snapshot()[0].ledger
     assert ledger.lost == {"analyze_error": 1}
@@ -189,9 +181,9 @@ def test_new_analyzers_take_over_what_the_dead_one_had(tmp_path):
     publisher = FakePublisher()
     dead = FakeAnalyzer("analyze-0", [AnalyzeError("gone", code="died")] * 1000)
     with running(tmp_path, [plan(script)], [(dead, 2)], publisher) as owner:
-        until(lambda: bool(dead.calls), "the first call")
+        until("the first call", lambda: bool(dead.calls))
         owner.replace_analyzers([(FakeAnalyzer("analyze-0"), 2)])
-        until(lambda: owner.snapshot()[0].state == "ended", "the end of the file")
+        until("the end of the file", lambda: owner.snapshot()[0].state == "ended")
         assert owner.drain(LIMIT_SECONDS)
     assert len(publisher.state.ids("archive")) == 30
 
@@ -202,7 +194,7 @@ def test_a_new_publisher_gets_what_the_dead_one_had_not_settled(tmp_path):
     first = FakePublisher(state)
     first.settles, state.settled["archive"] = False, (0, 9)
     with running(tmp_path, [plan(script)], [(FakeAnalyzer(), 2)], first) as owner:
-        until(lambda: state.accepted.get("archive") == (0, 199), "all accepted")
+        until("all accepted", lambda: state.accepted.get("archive") == (0, 199))
         first.is_dead = True
         known = len(state.published)
         owner.replace_publisher(lambda _: FakePublisher(state))
@@ -219,8 +211,8 @@ def test_a_publisher_that_answers_too_late_is_not_sent_the_same_live_frames_twic
     publisher = FakePublisher()
     publisher.late_faults = [PublishError("late", code="timeout")] * 3
     with running(tmp_path, [plan(script)], [(FakeAnalyzer(), 1)], publisher) as owner:
-        until(lambda: owner.snapshot()[0].ledger.analysed == 1, "the frame accepted")
-        until(lambda: bool(publisher.state.ticks), "ticks go on")
+        until("the frame accepted", lambda: owner.snapshot()[0].ledger.analysed == 1)
+        until("ticks go on", lambda: bool(publisher.state.ticks))
     frames = [each for each in publisher.state.published if isinstance(each, Analysed)]
     assert len(frames) == 1
     assert publisher.state.violations == []
@@ -232,12 +224,12 @@ def test_live_frames_that_died_with_their_publisher_count_as_lost(tmp_path):
     first = FakePublisher(state)
     first.settles = False
     with running(tmp_path, [plan(script)], [(FakeAnalyzer(), 1)], first) as owner:
-        until(lambda: owner.snapshot()[0].ledger.analysed == 1, "the frame accepted")
+        until("the frame accepted", lambda: owner.snapshot()[0].ledger.analysed == 1)
         first.is_dead = True
         second = FakePublisher(state)
         second.settles = False
         owner.replace_publisher(lambda _: second)
-        until(lambda: owner.snapshot()[0].ledger.lost == {"publisher_died": 1}, "counted as lost")
+        until("counted as lost", lambda: owner.snapshot()[0].ledger.lost == {"publisher_died": 1})
         ledger = owner.snapshot()[0].ledger
     assert (ledger.analysed, ledger.unaccounted) == (0, 0)
 
@@ -250,7 +242,7 @@ def test_a_publisher_that_is_not_there_at_first_holds_up_nothing_but_itself(tmp_
     publisher = FakePublisher()
     with running(tmp_path, [plan(script)], [(FakeAnalyzer(), 1)], none_yet) as owner:
         owner.replace_publisher(lambda _: publisher)
-        until(lambda: owner.snapshot()[0].state == "ended", "the end of the file")
+        until("the end of the file", lambda: owner.snapshot()[0].state == "ended")
         assert owner.drain(LIMIT_SECONDS)
     assert len(publisher.state.ids("archive")) == 5
 
@@ -261,13 +253,13 @@ def test_a_fenced_camera_stops_alone_and_commits_nothing(tmp_path):
     other = Script("yard-01", [Show(3), Silence(more), Show(3), Silence(threading.Event())])
     publisher = FakePublisher()
     with running(tmp_path, [plan(fenced), plan(other)], [(FakeAnalyzer(), 1)], publisher) as owner:
-        until(lambda: publisher.state.accepted.get("archive") == (0, 2), "a start")
-        until(lambda: bool(fenced.committed), "a commit")
+        until("a start", lambda: publisher.state.accepted.get("archive") == (0, 2))
+        until("a commit", lambda: bool(fenced.committed))
         publisher.state.leases["archive"] = 99
         committed = len(fenced.committed)
-        until(lambda: {each.camera: each.state for each in owner.snapshot()}["archive"] == "failed", "fenced")
+        until("fenced", lambda: {each.camera: each.state for each in owner.snapshot()}["archive"] == "failed")
         more.set()
-        until(lambda: publisher.state.accepted.get("yard-01", (0, 0)) == (7, 5), "the other camera goes on")
+        until("the other camera goes on", lambda: publisher.state.accepted.get("yard-01", (0, 0)) == (7, 5))
     assert publisher.state.accepted["archive"] == (0, 2)
     assert len(fenced.committed) == committed
 
@@ -278,7 +270,7 @@ def test_a_camera_that_is_down_at_first_comes_later_and_blocks_nobody(tmp_path):
     fine = Script("yard-01", [Show(2), Silence(threading.Event())])
     publisher = FakePublisher()
     with running(tmp_path, [plan(down), plan(fine)], [(FakeAnalyzer(), 1)], publisher) as owner:
-        until(lambda: all(each.state == "live" for each in owner.snapshot()), "both live")
+        until("both live", lambda: all(each.state == "live" for each in owner.snapshot()))
     mine = [(each.state, each.code) for each in publisher.state.states if each.camera == "dock-03"]
     assert mine[:3] == [("connecting", ""), ("backoff", "refused"), ("connecting", "")]
     assert mine[-1] == ("live", "")
@@ -291,8 +283,8 @@ def test_a_stream_that_breaks_is_opened_again_and_the_numbers_go_on(tmp_path):
     )
     publisher = FakePublisher()
     with running(tmp_path, [plan(script)], [(FakeAnalyzer(), 1)], publisher) as owner:
-        until(lambda: owner.snapshot()[0].ledger.received == 6, "both parts")
-        until(lambda: (7, 5) in publisher.state.ids("dock-03"), "the last frame")
+        until("both parts", lambda: owner.snapshot()[0].ledger.received == 6)
+        until("the last frame", lambda: (7, 5) in publisher.state.ids("dock-03"))
     assert publisher.state.violations == []
 
 
@@ -301,8 +293,8 @@ def test_a_fault_in_a_source_is_a_state_of_its_camera_and_tells_no_secret(tmp_pa
     script = Script("dock-03", [Show(1), faults[0], Show(1), faults[1], Show(1), Silence(threading.Event())])
     publisher = FakePublisher()
     with running(tmp_path, [plan(script)], [(FakeAnalyzer(), 1)], publisher) as owner:
-        until(lambda: owner.snapshot()[0].ledger.received == 3, "it goes on")
-        until(lambda: (7, 2) in publisher.state.ids("dock-03"), "and is published")
+        until("it goes on", lambda: owner.snapshot()[0].ledger.received == 3)
+        until("and is published", lambda: (7, 2) in publisher.state.ids("dock-03"))
     assert [each.code for each in publisher.state.states if each.state == "backoff"] == ["internal", "error"]
     assert "hunter2" not in repr(publisher.state.states)
 
@@ -312,7 +304,7 @@ def test_an_error_that_trying_again_cannot_help_ends_the_camera(tmp_path):
     error.is_transient = False
     script = Script("dock-03", [Fault(error)])
     with running(tmp_path, [plan(script)], [(FakeAnalyzer(), 1)], FakePublisher()) as owner:
-        until(lambda: owner.snapshot()[0].state == "failed", "failed")
+        until("failed", lambda: owner.snapshot()[0].state == "failed")
     assert len(script.opened) == 1
 
 
@@ -323,9 +315,9 @@ def test_a_failed_camera_stays_failed_says_so_once_and_stops_no_other(tmp_path):
     publisher = FakePublisher()
     plans = [plan(bad, hung_after_seconds=0.5), plan(good)]
     with running(tmp_path, plans, [(FakeAnalyzer(), 1)], publisher) as owner:
-        until(lambda: [each.state for each in owner.snapshot()] == ["failed", "ended"], "one failed, one through")
+        until("one failed, one through", lambda: [each.state for each in owner.snapshot()] == ["failed", "ended"])
         reader = owner._feeds.readers["bad"]
-        until(lambda: reader.join(0.0), "its reader is done")
+        until("its reader is done", lambda: reader.join(0.0))
         reader.watch._clock = later = FakeClock()
         later.advance(1e9)
         assert not reader.watch.is_hung
@@ -354,7 +346,7 @@ def test_a_password_that_is_wrong_again_waits_longest(tmp_path):
     whole = FeedPlan((camera,), script.feed, BackoffConfig(first=1.0, max=60.0))
     reader = Reader(whole, {"archive": flow}, threading.Condition(), clock, resume={}, on_news=lambda: None)
     reader.start()
-    until(lambda: flow.status.state == "ended", "it gets in at last")
+    until("it gets in at last", lambda: flow.status.state == "ended")
     reader.release()
     assert reader.join(LIMIT_SECONDS)
     pauses = [each for each in asked if each > 0.6]
@@ -367,10 +359,10 @@ def test_silence_on_an_open_connection_is_a_stall_and_ends_in_a_new_connection(t
     script = Script("dock-03", [Show(5), Silence(back), Show(5), Silence(threading.Event())], fps=50.0)
     publisher = FakePublisher()
     with running(tmp_path, [plan(script, stall_after_seconds=0.3)], [(FakeAnalyzer(), 1)], publisher) as owner:
-        until(lambda: "stalled" in [each.state for each in publisher.state.states], "stalled")
-        until(lambda: len(script.opened) >= 2, "opened again")
+        until("stalled", lambda: "stalled" in [each.state for each in publisher.state.states])
+        until("opened again", lambda: len(script.opened) >= 2)
         back.set()
-        until(lambda: owner.snapshot()[0].ledger.received == 10, "frames again")
+        until("frames again", lambda: owner.snapshot()[0].ledger.received == 10)
     assert [each.state for each in publisher.state.states][:3] == ["connecting", "live", "stalled"]
 
 
@@ -379,8 +371,8 @@ def test_a_source_that_says_that_it_stalled_is_opened_again_at_once(tmp_path):
     script = Script("dock-03", [Show(2), stall, Show(2), Silence(threading.Event())])
     publisher = FakePublisher()
     with running(tmp_path, [plan(script)], [(FakeAnalyzer(), 1)], publisher) as owner:
-        until(lambda: owner.snapshot()[0].ledger.received == 4, "frames again")
-        until(lambda: (7, 3) in publisher.state.ids("dock-03"), "and published")
+        until("frames again", lambda: owner.snapshot()[0].ledger.received == 4)
+        until("and published", lambda: (7, 3) in publisher.state.ids("dock-03"))
     states = [each.state for each in publisher.state.states]
     assert states == ["connecting", "live", "stalled", "connecting", "live"]
 
@@ -414,7 +406,7 @@ def test_a_feed_of_several_cameras_is_one_reader_and_each_camera_keeps_its_own_o
     publisher = FakePublisher()
     cameras = tuple(owned(script.camera, is_replayable=True, sample=EVERY) for script in scripts)
     with running(tmp_path, [FeedPlan(cameras, Both, FAST)], [(FakeAnalyzer(), 2)], publisher) as owner:
-        until(lambda: all(each.state == "ended" for each in owner.snapshot()), "the end of both")
+        until("the end of both", lambda: all(each.state == "ended" for each in owner.snapshot()))
         assert owner.drain(LIMIT_SECONDS)
     for camera in ("a", "b"):
         assert publisher.state.ids(camera) == [(0, seq) for seq in range(40)]
@@ -427,11 +419,11 @@ def test_a_reader_that_hangs_is_left_behind_and_replaced(tmp_path):
     publisher = FakePublisher()
     try:
         with running(tmp_path, [plan(script, hung_after_seconds=0.4)], [(FakeAnalyzer(), 1)], publisher) as owner:
-            until(lambda: len(script.opened) >= 2, "a second reader")
+            until("a second reader", lambda: len(script.opened) >= 2)
             owner.beat()
-            until(lambda: "hung" in [each.code for each in publisher.state.states], "said so")
+            until("said so", lambda: "hung" in [each.code for each in publisher.state.states])
             with pytest.raises(PipelineError, match="readers hang"):
-                until(lambda: owner.beat() is not None, "two hanging readers ask for a new process")
+                until("two hanging readers ask for a new process", lambda: owner.beat() is not None)
             release.set()
     finally:
         release.set()
@@ -440,7 +432,7 @@ def test_a_reader_that_hangs_is_left_behind_and_replaced(tmp_path):
 def test_an_owner_that_nobody_reaches_stops_reading(tmp_path):
     script = Script("dock-03", [Show(1), Silence(threading.Event())])
     with running(tmp_path, [plan(script)], [(FakeAnalyzer(), 1)], FakePublisher(), unreached_seconds=0.3) as owner:
-        until(lambda: owner.snapshot()[0].state == "failed", "stopped")
+        until("stopped", lambda: owner.snapshot()[0].state == "failed")
         with pytest.raises(PipelineError, match="not heard"):
             owner.beat()
 
@@ -451,13 +443,13 @@ def test_unchanged_pictures_skip_the_model_in_order_unless_a_rule_is_armed(tmp_p
     analyzer, publisher = FakeAnalyzer(), FakePublisher()
     sample = SampleConfig(max_age=60.0, gate=GateConfig(refresh=3600.0))
     with running(tmp_path, [plan(script, sample=sample)], [(analyzer, 1)], publisher) as owner:
-        until(lambda: owner.snapshot()[0].ledger.gated == 5, "five unchanged")
+        until("five unchanged", lambda: owner.snapshot()[0].ledger.gated == 5)
         publisher.armed.add("dock-03")
         before = len(publisher.state.ticks)
-        until(lambda: len(publisher.state.ticks) > before, "the owner hears that a rule is armed")
+        until("the owner hears that a rule is armed", lambda: len(publisher.state.ticks) > before)
         armed.set()
-        until(lambda: owner.snapshot()[0].ledger.received == 11, "all received")
-        until(lambda: owner.snapshot()[0].ledger.in_flight == 0, "all done")
+        until("all received", lambda: owner.snapshot()[0].ledger.received == 11)
+        until("all done", lambda: owner.snapshot()[0].ledger.in_flight == 0)
         ledger = owner.snapshot()[0].ledger
     assert (ledger.gated, ledger.unaccounted) == (5, 0)
     assert ledger.analysed >= 2
@@ -487,7 +479,7 @@ def test_the_picture_that_a_rule_asks_for_is_drawn_and_sent(tmp_path):
     picky = AfterTheFrame(publisher.state)
     picky.wanted = publisher.wanted
     with running(tmp_path, [camera], [(FakeAnalyzer(), 1)], picky):
-        until(lambda: bool(publisher.state.pictures), "the picture")
+        until("the picture", lambda: bool(publisher.state.pictures))
     (picture,) = publisher.state.pictures
     assert (picture.event_id, picture.ticket) == ("dock-03/rule/1/start", frame_ticket(0))
     assert picture.jpeg[:3] == b"\xff\xd8\xff"
@@ -497,7 +489,7 @@ def test_a_camera_whose_pipeline_is_stopped_says_so_and_never_stays_live(tmp_pat
     script = Script("cam", [Show(3), Silence(threading.Event())])
     publisher = FakePublisher()
     with running(tmp_path, [plan(script)], [(FakeAnalyzer(), 1)], publisher) as owner:
-        until(lambda: owner.snapshot()[0].ledger.analysed > 0, "a result")
+        until("a result", lambda: owner.snapshot()[0].ledger.analysed > 0)
         assert owner.drain(LIMIT_SECONDS)
     last = publisher.state.states[-1]
     assert (last.state, last.code) == ("ended", "stopped")
@@ -524,4 +516,4 @@ def test_a_credit_thread_that_crashes_is_a_fault_that_the_supervisor_hears(tmp_p
                 return error.code == "fault" and "credit-analyze-0-0" in error.message
             return False
 
-        until(is_told, "the fault")
+        until("the fault", is_told)

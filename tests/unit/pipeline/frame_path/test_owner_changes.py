@@ -15,7 +15,8 @@ from pipeline.frame_path.owner.ledger import ledger_path, read_ledger
 from pipeline.frame_path.owner.publish_lane import PublishLane
 from tests.fakes import End, FakeAnalyzer, FakePublisher, Hang, Script, Show, Silence, owned
 from tests.fakes_publisher import CAMERA, HandSink, body, camera, ids, publisher
-from tests.unit.pipeline.frame_path.test_owner import EVERY, LIMIT_SECONDS, plan, running, until
+from tests.unit.pipeline.frame_path.test_owner import EVERY, LIMIT_SECONDS, plan, running
+from tests.waiting import until
 
 NEVER = threading.Event()
 MASK = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
@@ -33,7 +34,7 @@ def test_other_cameras_lose_no_frame_and_keep_lease_and_connection_while_feeds_c
     long = Script("long", [Show(1500), End()], is_replayable=True)
     fake = FakePublisher()
     with running(tmp_path, [plan(long), plan(live("first", Show(3)))], [(FakeAnalyzer(), 2)], fake) as owner:
-        until(lambda: len(fake.state.ids("long")) > 50, "the long one runs")
+        until("the long one runs", lambda: len(fake.state.ids("long")) > 50)
         owner.add_feed(plan(live("added", Show(5))), lambda _: fake)
         (ledger,) = owner.remove_feeds(["first"], LIMIT_SECONDS)
         assert (ledger.camera, ledger.analysed + ledger.replaced, ledger.in_flight, ledger.unaccounted) == (
@@ -45,11 +46,11 @@ def test_other_cameras_lose_no_frame_and_keep_lease_and_connection_while_feeds_c
         assert read_ledger(ledger_path(tmp_path, "first", 7)) == ledger
         for n in range(8, 12):
             owner.add_feed(plan(live("first", Show(1)), lease=n), lambda _: fake)
-            until(lambda n=n: (n, 0) in fake.state.ids("first"), "read again")
+            until("read again", lambda n=n: (n, 0) in fake.state.ids("first"))
             owner.remove_feeds(["first"], LIMIT_SECONDS)
         owner.change([owned("long", is_replayable=True, sample=EVERY, wants_evidence=True)])
         assert set(leases(owner)) == {"long", "added"}
-        until(lambda: owner.snapshot()[0].state == "ended", "the end of the long one")
+        until("the end of the long one", lambda: owner.snapshot()[0].state == "ended")
         assert owner.drain(LIMIT_SECONDS)
         assert leases(owner) == {"long": 7, "added": 7}
         owner.beat()
@@ -64,7 +65,7 @@ def test_what_is_in_flight_of_a_removed_camera_is_still_published(tmp_path):
     analyzer.may_answer.clear()
     script = Script("archive", [Show(12), Silence(NEVER)], is_replayable=True)
     with running(tmp_path, [plan(script)], [(analyzer, 2)], fake) as owner:
-        until(lambda: owner.snapshot()[0].ledger.in_flight == 12, "frames in flight")
+        until("frames in flight", lambda: owner.snapshot()[0].ledger.in_flight == 12)
 
         class Waiting(SystemClock):
             """The model answers once somebody waits for what is in flight."""
@@ -86,12 +87,12 @@ def test_a_camera_that_cannot_settle_is_let_go_in_time_counted_and_what_comes_la
     slow, fake = FakeAnalyzer(), FakePublisher()
     slow.may_answer.clear()
     with running(tmp_path, [plan(live("gone", Show(1))), plan(live("stays"))], [(slow, 2)], fake) as owner:
-        until(lambda: owner._dispatch._flows["gone"].book.num_pending == 1, "one in flight")
+        until("one in flight", lambda: owner._dispatch._flows["gone"].book.num_pending == 1)
         (ledger,) = owner.remove_feeds(["gone"], 0.2)
         assert (ledger.lost, ledger.in_flight, ledger.unaccounted) == ({"drained": 1}, 0, 0)
         owner.add_feed(plan(live("gone", Show(1)), lease=8), lambda _: fake)
         slow.may_answer.set()
-        until(lambda: (8, 0) in fake.state.ids("gone"), "goes on under a new lease")
+        until("goes on under a new lease", lambda: (8, 0) in fake.state.ids("gone"))
         assert owner.remove_feeds(["unknown"], 1.0) == []
         owner.beat()
     assert (7, 0) not in fake.state.ids("gone")
@@ -101,11 +102,11 @@ def test_a_failed_call_for_a_removed_camera_is_not_tried_again(tmp_path):
     analyzer, fake = FakeAnalyzer(faults=[ValueError("no")]), FakePublisher()
     analyzer.may_answer.clear()
     with running(tmp_path, [plan(live("gone", Show(1))), plan(live("stays"))], [(analyzer, 1)], fake) as owner:
-        until(lambda: owner._dispatch._flows["gone"].book.num_pending == 1, "one in flight")
+        until("one in flight", lambda: owner._dispatch._flows["gone"].book.num_pending == 1)
         owner.remove_feeds(["gone"], 0.1)
         owner.add_feed(plan(live("gone", Show(1)), lease=8), lambda _: fake)
         analyzer.may_answer.set()
-        until(lambda: fake.state.ids("gone") == [(8, 0)], "the thread of the credit lives")
+        until("the thread of the credit lives", lambda: fake.state.ids("gone") == [(8, 0)])
         owner.beat()
     assert [(each.camera, each.lease) for call in analyzer.calls for each in call] == [("gone", 7), ("gone", 8)]
 
@@ -113,7 +114,7 @@ def test_a_failed_call_for_a_removed_camera_is_not_tried_again(tmp_path):
 def test_a_frame_that_waits_for_another_analyzer_is_forgotten_with_its_camera(tmp_path):
     analyzer, fake = FakeAnalyzer(faults=[AnalyzeError("gone", code="died")]), FakePublisher()
     with running(tmp_path, [plan(live("gone", Show(1)))], [(analyzer, 1)], fake) as owner:
-        until(lambda: owner._dispatch._again, "it waits")
+        until("it waits", lambda: owner._dispatch._again)
         (ledger,) = owner.remove_feeds(["gone"], 0.1)
         with owner._guard:
             owner._dispatch.expire()
@@ -125,11 +126,11 @@ def test_a_file_that_is_opened_anew_goes_on_where_it_was(tmp_path):
     script = Script("archive", [Show(20), Silence(go), Show(20), End()], is_replayable=True)
     fake = FakePublisher()
     with running(tmp_path, [plan(script)], [(FakeAnalyzer(), 2)], fake) as owner:
-        until(lambda: len(fake.state.ids("archive")) == 20, "the first part")
+        until("the first part", lambda: len(fake.state.ids("archive")) == 20)
         owner.remove_feeds(["archive"], LIMIT_SECONDS)
         go.set()
         owner.add_feed(plan(script, lease=8), lambda _: fake)
-        until(lambda: owner.snapshot()[0].state == "ended", "the end")
+        until("the end", lambda: owner.snapshot()[0].state == "ended")
         assert owner.drain(LIMIT_SECONDS)
         assert leases(owner) == {"archive": 8}
     assert script.opened == [{}, {"archive": "0:19"}]
@@ -143,7 +144,7 @@ def test_a_camera_changes_in_place(tmp_path):
     script = Script("archive", [Show(20, grey=200), Silence(go), Show(21, grey=200), End()], is_replayable=True)
     fake, analyzer = FakePublisher(), FakeAnalyzer()
     with running(tmp_path, [plan(script)], [(analyzer, 1)], fake) as owner:
-        until(lambda: len(fake.state.ids("archive")) == 20, "the first part")
+        until("the first part", lambda: len(fake.state.ids("archive")) == 20)
         thin = SampleConfig(fps=5.0, policy="every_frame")
         owner.change(
             [
@@ -153,7 +154,7 @@ def test_a_camera_changes_in_place(tmp_path):
         )
         assert owner._feeds.flows["archive"].owned.lease == 7
         go.set()
-        until(lambda: owner.snapshot()[0].state == "ended", "the end")
+        until("the end", lambda: owner.snapshot()[0].state == "ended")
         assert owner.drain(LIMIT_SECONDS)
         (seen,) = owner.snapshot()
     assert (seen.lease, seen.ledger.sampled_out, seen.ledger.analysed) == (7, 10, 31)
@@ -169,10 +170,10 @@ def test_a_reader_that_hangs_is_left_behind_when_its_camera_is_removed_and_not_r
     fake = FakePublisher()
     try:
         with running(tmp_path, [plan(script, hung_after_seconds=0.3)], [(FakeAnalyzer(), 1)], fake) as owner:
-            until(lambda: fake.state.ids("hung") == [(7, 0)], "one frame")
+            until("one frame", lambda: fake.state.ids("hung") == [(7, 0)])
             owner.remove_feeds(["hung"], 1.0)
             owner.add_feed(plan(live("next", Show(1))), lambda _: fake)
-            until(lambda: fake.state.ids("next") == [(7, 0)], "another camera goes on")
+            until("another camera goes on", lambda: fake.state.ids("next") == [(7, 0)])
             owner.beat()
         assert len(script.opened) == 1
     finally:
@@ -184,12 +185,12 @@ def test_a_camera_that_its_publisher_refuses_forever_can_be_removed_and_come_bac
     fake.faults = [PublishError("always", code="failed")] * 10_000
     with running(tmp_path, [plan(live("bad", Show(1)))], [(FakeAnalyzer(), 1)], fake) as owner:
         (lane,) = owner._lanes._all()
-        until(lambda: "bad" in lane._refusals._doubts, "it is refused")
+        until("it is refused", lambda: "bad" in lane._refusals._doubts)
         owner.remove_feeds(["bad"], 0.3)
         assert lane._refusals._doubts == {}
         fake.faults.clear()
         owner.add_feed(plan(live("bad", Show(1)), lease=8), lambda _: fake)
-        until(lambda: (8, 0) in fake.state.ids("bad"), "no doubt is left")
+        until("no doubt is left", lambda: (8, 0) in fake.state.ids("bad"))
 
 
 def test_a_camera_that_is_read_already_is_not_read_twice(tmp_path):
@@ -206,7 +207,9 @@ def test_what_has_not_begun_yet_has_not_crashed(tmp_path):
         lane = PublishLane(fake, owner._guard, SystemClock(), lambda _: None)
         assert (reader.has_crashed, lane.has_crashed) == (False, False)
         reader.start()
-        owner.remove_feeds(["b"], LIMIT_SECONDS)
+        reader.stop()
+        reader.release()
+        assert reader.join(LIMIT_SECONDS)
         assert reader.has_crashed is False
 
 
@@ -234,7 +237,7 @@ def test_of_several_cameras_one_is_edited_one_added_one_removed_and_the_others_d
 
     handle = Handle()
     with running(tmp_path, [plan(scripts[name]) for name in names], [(FakeAnalyzer(), 2)], lambda _: handle) as owner:
-        until(lambda: sum(each.kind == "result" for each in list(sink.seen)) > 60, "all run")
+        until("all run", lambda: sum(each.kind == "result" for each in list(sink.seen)) > 60)
         spec = replace(published["edited"].spec, labels={"line": "inbound"})
         edited = replace(published["edited"], spec=spec)
         stays = [published[CAMERA], edited]
@@ -243,7 +246,7 @@ def test_of_several_cameras_one_is_edited_one_added_one_removed_and_the_others_d
         owner.change([replace(owned("edited", is_replayable=True, sample=EVERY), spec=spec)])
         owner.remove_feeds(["gone"], LIMIT_SECONDS)
         made.change([*stays, published["added"]])
-        until(lambda: {each.state for each in owner.snapshot()} == {"ended"}, "the end of all")
+        until("the end of all", lambda: {each.state for each in owner.snapshot()} == {"ended"})
         assert owner.drain(LIMIT_SECONDS)
         assert leases(owner) == {CAMERA: 7, "edited": 7, "added": 9}
     made.close(1.0)
@@ -273,8 +276,8 @@ def test_calls_under_way_at_once_follow_the_credits_of_now(tmp_path):
         assert threads() == [f"credit-analyze-0-{n}" for n in range(3)]
         owner.replace_analyzers([(analyzer, 1)])
         analyzer.may_answer.set()
-        until(lambda: len(threads()) == 1, "those beyond the credits have ended")
-        until(lambda: owner.snapshot()[0].state == "ended", "the end")
+        until("those beyond the credits have ended", lambda: len(threads()) == 1)
+        until("the end", lambda: owner.snapshot()[0].state == "ended")
         assert owner.drain(LIMIT_SECONDS)
         owner.beat()
     assert fake.state.ids("archive") == [(0, seq) for seq in range(40)]
