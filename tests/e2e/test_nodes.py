@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from itertools import pairwise
@@ -153,6 +154,68 @@ def test_a_node_that_freezes_and_wakes_up_publishes_nothing_more(site, yard, res
     assert pipeline.text.count("unaccounted 0") == 2, pipeline.text
     assert all(one < other for one, other in pairwise(results("gate"))), "none of an old lease after a new one"
     assert results("gate")[-1][0] > results("gate")[began - 1][0], "a new lease"
+
+
+@pytest.mark.ray
+@pytest.mark.cluster
+@pytest.mark.redis
+@pytest.mark.timeout(600)
+def test_what_an_owner_still_sends_after_another_has_its_camera_is_refused(site, yard, results):
+    """It sleeps with a frame that an analyzer has, and wakes when the other one publishes; its raylet, which would end
+    it, does not wake.
+    """
+    nodes = [yard(), yard()]
+    with PipelineProcess(site, 300) as pipeline:
+        until("all compute", lambda: len(_models(pipeline)) == 3, seconds=180)
+        goes_on(results, "gate", "dock")
+        name, node = reader_of(pipeline, "gate")
+        owner = actors(pipeline)[name]["pid"]
+        raylet = _processes(next(each for each in nodes if each.node_id == node))
+        models = _models(pipeline)
+        try:
+            _signal(models, signal.SIGSTOP)
+            shown = _decoded(pipeline, "gate")
+            until("a frame is with an analyzer", lambda: _decoded(pipeline, "gate") > shown + 10)
+            _signal({owner, *raylet}, signal.SIGSTOP)
+            _signal(models, signal.SIGCONT)
+            count = len(results("gate"))
+            until("it is read elsewhere", lambda: reader_of(pipeline, "gate")[1] not in {node, ""}, seconds=180)
+            goes_on(results, "gate")
+            assert results("gate")[count - 1][0] < results("gate")[-1][0], "a new lease"
+            assert _fenced(pipeline) == 0
+            _signal({owner}, signal.SIGCONT)
+            until("what it still had has come", lambda: _fenced(pipeline) > 0 or _disorder(results("gate")))
+        finally:
+            _signal({owner, *raylet, *models}, signal.SIGCONT)
+        goes_on(results, "gate", "dock")
+        assert pipeline.terminate() == 0, pipeline.text
+    assert not _disorder(results("gate")), "something of an old lease after a new one"
+
+
+def _models(pipeline):
+    """Of those that run."""
+    return {
+        each["pid"] for each in actors(pipeline).values() if each["kind"] == "analyze" and each["state"] == "running"
+    }
+
+
+def _decoded(pipeline, camera):
+    return next(each["ledger"]["decoded"] for each in pipeline.status()["cameras"] if each["camera"] == camera)
+
+
+def _fenced(pipeline):
+    """Deliveries under an old lease."""
+    return sum(each["fenced"] for each in pipeline.status()["publishers"].values())
+
+
+def _disorder(found):
+    return [(one, other) for one, other in pairwise(found) if one >= other]
+
+
+def _signal(pids, number):
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):  # it was ended as one that is lost
+            os.kill(pid, number)
 
 
 def _processes(node):
