@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from operators.results import ViewSample
+from operators.scene.light_free import LightFree
 from operators.scene.structure import Structure, build_structure
 from operators.tensor_file import from_tensor_bytes, to_tensor_bytes
 
@@ -34,7 +35,7 @@ class EmptyView:
     for every frame would cost twenty times what comparing them costs."""
     thresholds: np.ndarray
     """float32 (N,) novelty that an empty patch hardly ever has in a light that was not learnt; inf while only one light
-    was seen. `scene.subjects` asks for less of what is clearly closer."""
+    was seen."""
     num_lights: int
     made_by: str = ""
     """What made its depth and tokens (fingerprints of backbone and depth head); a view of others is refused."""
@@ -42,6 +43,8 @@ class EmptyView:
     """What stands still in it; None: it was learnt without pictures, and whether the camera moved cannot be told."""
     lumas: tuple[float, ...] = ()
     """Mean brightness under each light, 0..255: for people who ask which lights it knows."""
+    light_free: LightFree | None = None
+    """How it compares looks once three lights were seen; None: by the cosine alone."""
 
     def __repr__(self) -> str:
         return f"EmptyView({self.log_depth.shape}, lights={self.num_lights}, references={len(self.references)})"
@@ -63,10 +66,28 @@ class EmptyView:
         Raises:
             ValueError: the tokens have another shape than the references.
         """
-        if tokens.shape != self.references.shape[1:]:
-            raise ValueError(f"tokens must be (N, D) = {self.references.shape[1:]} as in the view, got {tokens.shape}")
+        self._check_shape(tokens)
         cosines = np.einsum("knd,nd->kn", self.references, tokens.astype(np.float32))
         return 1.0 - cosines.max(axis=0)
+
+    def newness(self, tokens: np.ndarray) -> np.ndarray:
+        """float32 (N,): how unlike every reference each patch looks, 1 at the threshold; what the light does to looks
+        counts for little once three lights were seen.
+
+        Args:
+            tokens: as for `novelty`.
+
+        Raises:
+            ValueError: the tokens have another shape than the references.
+        """
+        if self.light_free is None:
+            return self.novelty(tokens) / self.thresholds
+        self._check_shape(tokens)
+        return self.light_free.newness(self.references, tokens)
+
+    def _check_shape(self, tokens: np.ndarray) -> None:
+        if tokens.shape != self.references.shape[1:]:
+            raise ValueError(f"tokens must be (N, D) = {self.references.shape[1:]} as in the view, got {tokens.shape}")
 
     def closer_by(self, log_depth: np.ndarray) -> np.ndarray:
         """Share by which each patch is nearer than the empty view: 0.05 is 5 % closer. NaN counts as not closer."""
@@ -89,6 +110,9 @@ class EmptyView:
             arrays["coarse"] = self.structure.coarse.astype(np.float16)
             arrays["fine"] = self.structure.fine.astype(np.float16)
             about["faded"] = self.structure.faded
+        if self.light_free is not None:
+            arrays["light_weights"] = self.light_free.weights
+            about["light_free_threshold"] = self.light_free.threshold
         return to_tensor_bytes("empty_view", arrays, about)
 
     @staticmethod
@@ -99,14 +123,17 @@ class EmptyView:
             ValueError: it is not an empty view.
         """
         arrays, about = from_tensor_bytes("empty_view", data)
+        references = arrays["references"].astype(np.float32)
+        weights = arrays.get("light_weights")
         return EmptyView(
             log_depth=arrays["log_depth"],
-            references=arrays["references"].astype(np.float32),
+            references=references,
             thresholds=arrays["thresholds"],
             num_lights=about["num_lights"],
             made_by=about["made_by"],
             structure=_structure_of(arrays, about),
             lumas=tuple(about.get("lumas", ())),
+            light_free=None if weights is None else LightFree.of(weights, about["light_free_threshold"], references),
         )
 
 
@@ -148,6 +175,7 @@ def build_view(
         made_by=made_by,
         structure=_structure(lights, unsteady),
         lumas=tuple(round(float(np.median([sample.luma for sample in light])), 1) for light in lights),
+        light_free=LightFree.learnt(cleaned),
     )
 
 

@@ -58,16 +58,16 @@ def subject_patches(view: EmptyView, log_depth: np.ndarray, tokens: np.ndarray) 
     closer = view.closer_by(log_depth)
     if view.is_one_light:
         return closer >= CLEARLY_CLOSER_SHARE
-    novelty, threshold = view.novelty(tokens).reshape(closer.shape), view.thresholds.reshape(closer.shape)
-    is_new = novelty > threshold
+    newness = view.newness(tokens).reshape(closer.shape)
+    is_new = newness > 1
     sure = is_new & (_closer_than_frame(view, log_depth, ~is_new, parts=1) >= CLOSER_SHARE)
     if any(group.sum() >= MIN_PATCHES for group in connected(sure)):
         return sure
     closer = _closer_than_frame(view, log_depth, ~is_new, parts=2)
     is_nearer = closer >= CLOSER_SHARE
     share = np.clip(1.0 - LESS_NEW_IF_CLOSER * (closer - CLEARLY_CLOSER_SHARE), LEAST_NEW_SHARE, 1.0)
-    found = is_nearer & (novelty > threshold * share)
-    around = connected(is_nearer & (novelty > threshold * LEAST_NEW_SHARE))
+    found = is_nearer & (newness > share)
+    around = connected(is_nearer & (newness > LEAST_NEW_SHARE))
     return np.logical_or.reduce([found, *(group for group in around if (group & is_new).sum() >= MIN_SURE)])
 
 
