@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 
 from pipeline.clock import Clock
@@ -64,22 +64,33 @@ class Planner:
             reading: What it takes.
             up: Decoders that run.
         """
-        was, self._offer = self._offer, self._seen_offer()
-        why = "" if self._offer == was or self._offer is None else f"the cluster has {len(self._offer.nodes)} nodes now"
-        if self._growth is not None and self._growth.look(self._clock.monotonic(), uses):
-            why = f"{self._growth.share:.0%} of the lanes' time is in use, so there are {self._growth.target} analyzers"
-        if self._reading is not None and self._offer is not None:
-            num_up = sum(each.is_floating and each.name in up for each in plan.decoders)
-            if self._reading.look(self._clock.monotonic(), plan, self._offer, reading, num_up):
-                count = self._reading.target
-                why = f"reading takes {self._reading.share:.0%} of a decoder's cores, so {count} follow the load"
-        if not why or self._offer is None:
+        whys = [*self._by_nodes(), *self._by_lanes(uses), *self._by_reading(plan, reading, up)]
+        if not whys or self._offer is None:
             return None
         found = make_plan(self.wish(asked()), self._offer, plan)
         if found == plan:
             return None
-        log.warning("%s: %s", why, "; ".join(moves(plan, found)) or "calls are shared out anew")
+        log.warning("%s: %s", ", and ".join(whys), "; ".join(moves(plan, found)) or "calls are shared out anew")
         return found
+
+    def _by_nodes(self) -> Iterator[str]:
+        """Why there is something to plan, for people; nothing: there is not. So do the next two."""
+        was, self._offer = self._offer, self._seen_offer()
+        if self._offer is not None and self._offer != was:
+            yield f"the cluster has {len(self._offer.nodes)} nodes now"
+
+    def _by_lanes(self, uses: Mapping[str, LaneUse]) -> Iterator[str]:
+        growth = self._growth
+        if growth is not None and growth.look(self._clock.monotonic(), uses):
+            yield f"{growth.share:.0%} of the lanes' time is in use, so there are {growth.target} analyzers"
+
+    def _by_reading(self, plan: Plan, reading: Reading, up: Collection[str]) -> Iterator[str]:
+        growth = self._reading
+        if growth is None or self._offer is None:
+            return
+        num_up = sum(each.is_floating and each.name in up for each in plan.decoders)
+        if growth.look(self._clock.monotonic(), plan, self._offer, reading, num_up):
+            yield f"reading takes {growth.share:.0%} of a decoder's cores, so {growth.target} follow the load"
 
     def is_uneven(self, plan: Plan, up: Collection[str]) -> bool:
         """Whether cameras should move: `anew` says which. `up`: decoders that run."""
