@@ -15,13 +15,12 @@ import pytest
 import redis
 
 from tests.e2e.pipeline_process import ROOT, TOKEN, PipelineProcess, stream
+from tests.e2e.site_file import site_file
 from tests.waiting import until
 
-CONFIG = """
-version: 1
-site: {{name: changes, timezone: UTC}}
-secrets: {{token: "${{env:CONTROL_TOKEN}}"}}
-model: {{backbone: dinov2_vits14, weights: random, shapes: [56x98]}}
+CONFIG = site_file(
+    "changes",
+    """
 heads: {{look: {{kind: similarity, pictures: {pictures}}}}}
 defaults:
   source: {{file: {clip}, loop: true, pace: realtime}}
@@ -33,14 +32,8 @@ cameras:
   stays: {{}}
   edited: {{}}
   gone: {{}}
-sinks:
-  redis: {{url: "{redis}", prefix: {prefix}}}
-runtime:
-  ray: "{ray}"
-  state_dir: {state}
-  admission: degrade
-  http: {{bind: "127.0.0.1:0", token: token}}
-"""
+""",
+)
 FPS = 5
 
 

@@ -26,13 +26,12 @@ from pipeline.simulation.training import training_frames
 from tests.e2e import actor_kills
 from tests.e2e.actor_kills import KILLS, PATIENCE_SECONDS, Entries
 from tests.e2e.pipeline_process import ROOT, TOKEN, PipelineProcess, stream
+from tests.e2e.site_file import site_file
 from tests.waiting import until
 
-CONFIG = """
-version: 1
-site: {{name: banks, timezone: UTC}}
-secrets: {{token: "${{env:CONTROL_TOKEN}}"}}
-model: {{backbone: dinov2_vits14, weights: random, shapes: [56x98]}}
+CONFIG = site_file(
+    "banks",
+    """
 heads:
   vehicles: {{kind: knn, bank: {bank}}}
 cameras:
@@ -44,15 +43,9 @@ cameras:
     source: {{simulated: dock, seed: 4, fps: 5}}
     sample: {{fps: 5, max_age: 5s}}
     heads: [embedding, vehicles]
-sinks:
-  redis: {{url: "{redis}", prefix: banks}}
-runtime:
-  ray: "{ray}"
-  state_dir: {state}
-  admission: degrade
-  publishers: 2
-  http: {{bind: "127.0.0.1:0", token: token}}
-"""
+""",
+    "  publishers: 2",
+)
 CAMERAS = ("clip", "dock-sim")
 COLLECTED_SECONDS = 4
 VERSIONS = [f"head/vehicles@{number}" for number in (1, 2, 3)]
@@ -152,7 +145,7 @@ def site(tmp_path_factory, ray_address, missing_server):
     config = folder / "cameras.yaml"
     with server:
         paths = {"clip": folder / "clip.mp4", "bank": bank, "state": folder / "state"}
-        config.write_text(CONFIG.format(redis=server.url, ray=ray_address, **paths))
+        config.write_text(CONFIG.format(redis=server.url, prefix="banks", ray=ray_address, **paths))
         (folder / "token").write_text(TOKEN)
         (folder / "token-of-others").write_text("another")
         yield Site(config, bank, folder / "token", server)

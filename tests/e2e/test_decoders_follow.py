@@ -12,28 +12,20 @@ import redis
 from tests.clips import make_clip
 from tests.e2e.autoscaling_ray import AutoscalingRay
 from tests.e2e.pipeline_process import PipelineProcess, stream
+from tests.e2e.site_file import site_file
 from tests.waiting import until
 
 FRAMES = 400
 BUSY = tuple(f"busy-{n}" for n in range(5))
-CONFIG = """
-version: 1
-site: {{name: follows, timezone: UTC}}
-secrets: {{token: "${{env:CONTROL_TOKEN}}"}}
-model: {{backbone: dinov2_vits14, weights: random, shapes: [56x98]}}
+CONFIG = site_file(
+    "follows",
+    """
 cameras:
   recording: {{source: {{file: {clip}}}, sample: {{policy: every_frame}}}}
 {busy}
-sinks:
-  redis: {{url: "{redis}", prefix: {prefix}}}
-runtime:
-  ray: "{ray}"
-  state_dir: {state}
-  decoders: {{min: 1, max: 2}}
-  analyzers: 1
-  admission: degrade
-  http: {{bind: "127.0.0.1:0", token: token}}
-"""
+""",
+    "  decoders: {{min: 1, max: 2}}\n  analyzers: 1",
+)
 CAMERA = "  {name}: {{source: {{simulated: dock, seed: 4, fps: {fps}}}, sample: {{fps: 0.2, max_age: 30s}}}}"
 
 

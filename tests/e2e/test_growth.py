@@ -8,26 +8,20 @@ import redis
 from tests.clips import make_clip
 from tests.e2e.autoscaling_ray import AutoscalingRay
 from tests.e2e.pipeline_process import PipelineProcess, stream
+from tests.e2e.site_file import site_file
 from tests.waiting import until
 
 FRAMES = 300
-CONFIG = """
-version: 1
-site: {{name: grows, timezone: UTC}}
-secrets: {{token: "${{env:CONTROL_TOKEN}}"}}
-model: {{backbone: dinov2_vits14, weights: random, shapes: [224x392]}}
+CONFIG = site_file(
+    "grows",
+    """
 cameras:
   recording: {{source: {{file: {clip}}}, sample: {{policy: every_frame}}}}
   dock: {{source: {{simulated: dock, seed: 5, fps: 1}}, sample: {{fps: 0.1, max_age: 10s}}}}
-sinks:
-  redis: {{url: "{redis}", prefix: {prefix}}}
-runtime:
-  ray: "{ray}"
-  state_dir: {state}
-  analyzers: {{min: 1, max: 2}}
-  admission: degrade
-  http: {{bind: "127.0.0.1:0", token: token}}
-"""
+""",
+    "  analyzers: {{min: 1, max: 2}}",
+    shape=(224, 392),
+)
 
 
 def analyzers(status):

@@ -6,28 +6,21 @@ import pytest
 import redis
 
 from tests.e2e.pipeline_process import PipelineProcess
+from tests.e2e.site_file import site_file
 from tests.waiting import until
 
 pytestmark = [pytest.mark.ray, pytest.mark.cluster, pytest.mark.redis, pytest.mark.timeout(600)]
 
-CONFIG = """
-version: 1
-site: {{name: memory, timezone: UTC}}
-secrets: {{token: "${{env:CONTROL_TOKEN}}"}}
-model: {{backbone: dinov2_vits14, weights: random, shapes: [56x98]}}
+CONFIG = site_file(
+    "memory",
+    """
 defaults: {{sample: {{fps: 5, max_age: 5s}}}}
 cameras:
   gate: {{source: {{simulated: dock, seed: 4, fps: 5}}}}
   dock: {{source: {{simulated: dock, seed: 5, fps: 5}}}}
-sinks:
-  redis: {{url: "{redis}", prefix: {prefix}}}
-runtime:
-  ray: "{ray}"
-  state_dir: {state}
-  decoders: {decoders}
-  admission: degrade
-  http: {{bind: "127.0.0.1:0", token: token}}
-"""
+""",
+    "  decoders: {decoders}",
+)
 MIB = 2**20
 OBJECTS = 100 * MIB
 ROOM = 8000 * MIB

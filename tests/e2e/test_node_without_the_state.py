@@ -15,15 +15,14 @@ import pytest
 import redis
 
 from tests.e2e.pipeline_process import PipelineProcess, stream
+from tests.e2e.site_file import site_file
 from tests.e2e.test_bank_add import main, write_pictures
 from tests.official_files import write_backbone
 from tests.waiting import until
 
-CONFIG = """
-version: 1
-site: {{name: apart, timezone: UTC}}
-secrets: {{token: "${{env:CONTROL_TOKEN}}"}}
-model: {{backbone: dinov2_vits14, weights: {weights}, shapes: [56x98]}}
+CONFIG = site_file(
+    "apart",
+    """
 heads:
   vehicles: {{kind: knn, bank: {bank}}}
 cameras:
@@ -31,14 +30,9 @@ cameras:
     source: {{simulated: dock, seed: 5, fps: 10}}
     sample: {{fps: 10, max_age: 5s}}
     heads: [embedding, vehicles]
-sinks:
-  redis: {{url: "{redis}", prefix: {prefix}}}
-runtime:
-  ray: "{ray}"
-  state_dir: {state}
-  admission: degrade
-  http: {{bind: "127.0.0.1:0", token: token}}
-"""
+""",
+    weights="{weights}",
+)
 APART = ["unshare", "--mount", "--propagation", "private", "sh", "-c"]
 
 

@@ -12,24 +12,17 @@ import redis
 
 from pipeline.control.cluster import NODE_SETTINGS
 from tests.e2e.pipeline_process import PipelineProcess, stream
+from tests.e2e.site_file import site_file
 from tests.waiting import until
 
-CONFIG = """
-version: 1
-site: {{name: nodes, timezone: UTC}}
-secrets: {{token: "${{env:CONTROL_TOKEN}}"}}
-model: {{backbone: dinov2_vits14, weights: random, shapes: [56x98]}}
+CONFIG = site_file(
+    "nodes",
+    """
 cameras:
   gate: {{place: yard, source: {{simulated: dock, seed: 4, fps: 5}}, sample: {{fps: 5, max_age: 5s}}}}
   dock: {{source: {{simulated: dock, seed: 5, fps: 5}}, sample: {{fps: 5, max_age: 5s}}}}
-sinks:
-  redis: {{url: "{redis}", prefix: {prefix}}}
-runtime:
-  ray: "{ray}"
-  state_dir: {state}
-  admission: degrade
-  http: {{bind: "127.0.0.1:0", token: token}}
-"""
+""",
+)
 MEMORY = 100 * 2**20
 
 

@@ -12,13 +12,12 @@ from pipeline.control.cluster import WORKER_ENV
 from pipeline.local.child import free_port
 from tests.bright_clips import make_bright_clip, save_bright
 from tests.e2e.pipeline_process import PipelineProcess, stream
+from tests.e2e.site_file import site_file
 from tests.waiting import until
 
-CONFIG = """
-version: 1
-site: {{name: lifecycle, timezone: UTC}}
-secrets: {{token: "${{env:CONTROL_TOKEN}}"}}
-model: {{backbone: dinov2_vits14, weights: random, shapes: [56x98]}}
+CONFIG = site_file(
+    "lifecycle",
+    """
 heads: {{look: {{kind: similarity, pictures: {pictures}}}}}
 cameras:
   clip:
@@ -29,14 +28,8 @@ cameras:
       bright: {{measure: similarity(look), enter: "> 0.9", exit: "< 0.8", hold: 200ms, release: 200ms}}
   nobody:
     source: {{url: "rtsp://127.0.0.1:{closed}/none", backoff: {{first: 500ms, max: 1s}}}}
-sinks:
-  redis: {{url: "{redis}", prefix: {prefix}}}
-runtime:
-  ray: local
-  state_dir: {state}
-  admission: degrade
-  http: {{bind: "127.0.0.1:0", token: token}}
-"""
+""",
+)
 
 FPS = 10
 PARTS = ((False, 2), (True, 16), (False, 1), (True, 1), (False, 2))
@@ -58,6 +51,7 @@ def configured(tmp_path, redis_server, prefix):
             clip=tmp_path / "clip.mp4",
             pictures=pictures,
             closed=free_port(),
+            ray="local",
             redis=redis_server.url,
             prefix=prefix,
             state=tmp_path / "state",
