@@ -1,6 +1,6 @@
 """Presence, judged on simulated yards under lights that were not learnt: who is found, and who is not there.
 
-`python -m tests.bench.presence --first 1470000 --sites 20` draws yards at three poses in turns and prints counts per
+`python -m tests.bench.presence --first 1870000 --sites 20` draws yards at three poses in turns and prints counts per
 kind with 95 % intervals, persons by distance and by size, and what was seen in empty scenes. A yard that was looked at
 while a limit was chosen judges nothing any more: see `USED_UP`.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +18,28 @@ import torch
 
 from operators.backbone import Engine, load_backbone
 from operators.geometry import FloorCamera
+from operators.heads.depth_linear import DepthLinear
 from operators.results import Subject
 from operators.scene.empty_view import EmptyView
 from operators.scene.subjects import find_subjects
 from pipeline.simulation.pose import POSES
-from tests.bench.alarm_chain import SHAPE, fit_head
+from tests.bench.alarm_chain import SHAPE, fit_head, look
 from tests.bench.presence_pictures import Frame, Lengths, Seen, YardFrames, placement, yard_frames
-from tests.bench.presence_table import Asked, Presence, table
+from tests.bench.presence_table import HELD_SAMPLES, Asked, Presence, alone, runs_of, table
 from tests.bench.scene_site import Yard
 
-USED_UP = {870_000: 12, 970_000: 12, 1_070_000: 12, 1_170_000: 12, 1_270_000: 20, 1_370_000: 20}
+USED_UP = {
+    870_000: 12,
+    970_000: 12,
+    1_070_000: 12,
+    1_170_000: 12,
+    1_270_000: 20,
+    1_370_000: 20,
+    1_470_000: 20,
+    1_570_000: 20,
+    1_670_000: 20,
+    1_770_000: 20,
+}
 """First seeds, and how many yards from there on were judged once."""
 POSES_JUDGED = ("P0", "P2", "D")
 """As in `acceptance_alarm`: square and of middle height, high, low and oblique."""
@@ -60,6 +73,28 @@ def _is_found(mover: Seen, subjects: Iterable[Subject]) -> bool:
     return any(shares[subject.mask].mean() > OVERLAP for subject in subjects)
 
 
+def _held_alone(
+    engine: Engine, head: DepthLinear, yard: Yard, view: EmptyView, *, minutes: float, numbers: Iterable[int]
+) -> int:
+    """How many of the frames that alone showed a subject show one for the hold, looked at closer.
+
+    Args:
+        engine: The backbone.
+        head: Its depth head at the yard's pose.
+        yard: The layout.
+        view: As learnt there.
+        minutes: Of empty scene.
+        numbers: Of the frames in it.
+    """
+    camera = FloorCamera(POSES[yard.pose].view(), SHAPE, placement())
+    held = 0
+    for number in numbers:
+        looked = look(engine, head, yard.pose, yard.closer_pictures(minutes, number))
+        seen = [bool(find_subjects(view, each.log_depth, each.tokens, camera, {"dock": "here"})) for each in looked]
+        held += runs_of(seen, HELD_SAMPLES) > 0
+    return held
+
+
 def run(
     seeds: Sequence[int], lengths: Lengths, *, poses: Sequence[str] = POSES_JUDGED, heads: Path, keep: Path | None
 ) -> Presence:
@@ -77,8 +112,12 @@ def run(
     judged = Presence([], [])
     for number, seed in enumerate(seeds):
         pose = poses[number % len(poses)]
-        frames = yard_frames(engine, fit_head(engine, pose, heads), Yard.of(seed, pose), lengths, keep)
+        head, yard = fit_head(engine, pose, heads), Yard.of(seed, pose)
+        frames = yard_frames(engine, head, yard, lengths, keep)
         one = presence(frames, pose, seed)
+        numbers = [at for scene in one.empty for at in alone(scene)]
+        held = _held_alone(engine, head, yard, frames.view(), minutes=lengths.empty_minutes, numbers=numbers)
+        one = replace(one, held_alone=held)
         judged = judged + one
         print(f"{pose}/{seed}: {one.in_short()}", flush=True)  # noqa: T201 - a bench prints how far it is
     return judged

@@ -12,7 +12,10 @@ from tests.bench.scene_site import FPS
 KINDS = ("forklift", "person", "truck", "other")
 """`other` (a cart or a van) is in no head."""
 HELD_FRAMES = 2
-"""So many frames in a row outlast a hold of 2 s and less."""
+"""So many frames in a row, 2 s apart, are taken to outlast a hold, whatever lies between them."""
+HELD_SAMPLES = 4
+"""In 600 ms at 5 fps, the hold of configs/loading_dock.yaml: a frame alone is looked at closer, since what it shows may
+have lasted for so long. What comes and goes between two frames is not seen."""
 DISTANCES = (0.0, 2.0, 4.0, 6.0, 8.0)
 SIZES = (3.0, 3.5, 4.0, 6.0, 10.0, math.inf)
 _Z = 1.96
@@ -38,9 +41,12 @@ class Presence:
     asked: list[Asked]
     empty: list[list[bool]]
     """Per empty scene: whether each frame, two seconds after the last, showed a subject."""
+    held_alone: int = 0
+    """Of the frames that showed one while their neighbours did not: how many did so for the hold."""
 
     def __add__(self, other: Presence) -> Presence:
-        return Presence([*self.asked, *other.asked], [*self.empty, *other.empty])
+        held_alone = self.held_alone + other.held_alone
+        return Presence([*self.asked, *other.asked], [*self.empty, *other.empty], held_alone)
 
     @property
     def empty_frames(self) -> int:
@@ -57,8 +63,8 @@ class Presence:
 
     @property
     def false_holds(self) -> int:
-        """Runs of frames with a subject in an empty scene that last for the hold."""
-        return sum(_runs(scene) for scene in self.empty)
+        """How often a subject in an empty scene lasted for the hold."""
+        return sum(runs_of(scene, HELD_FRAMES) for scene in self.empty) + self.held_alone
 
     def of(self, kind: str) -> list[Asked]:
         return [each for each in self.asked if each.kind == kind]
@@ -95,7 +101,8 @@ def table(presence: Presence) -> str:
     share = presence.false_frames / max(1, presence.empty_frames)
     what = f"{presence.false_frames} of {presence.empty_frames}"
     lines += [f"| a subject in an empty frame | {what} | {share:.4f} | {low:.4f} to {high:.4f} | |"]
-    lines += [f"| {HELD_FRAMES} in a row, {presence.minutes:.0f} minutes | {presence.false_holds} | | | |"]
+    what = f"held: {HELD_FRAMES} in a row, or one for {HELD_SAMPLES} samples, {presence.minutes:.0f} minutes"
+    lines += [f"| {what} | {presence.false_holds} | | | |"]
     return "\n".join(lines)
 
 
@@ -119,10 +126,16 @@ def _found(asked: Sequence[Asked]) -> int:
     return sum(each.is_found for each in asked)
 
 
-def _runs(scene: Sequence[bool]) -> int:
-    """How often `HELD_FRAMES` in a row are reached."""
+def runs_of(scene: Sequence[bool], length: int) -> int:
+    """How often so many in a row are reached."""
     run = count = 0
     for is_seen in scene:
         run = run + 1 if is_seen else 0
-        count += run == HELD_FRAMES
+        count += run == length
     return count
+
+
+def alone(scene: Sequence[bool]) -> list[int]:
+    """Frames that show a subject between two that do not."""
+    padded = [False, *scene, False]
+    return [at for at, is_seen in enumerate(scene) if is_seen and not padded[at] and not padded[at + 2]]

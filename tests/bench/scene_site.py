@@ -17,6 +17,8 @@ from tests.bench.alarm_chain import SHAPE
 from tests.bench.scene_pictures import day_to_night, infrared, lamp_lit, night
 
 FPS = 0.5
+CLOSER_FPS = 5.0
+"""As `sample.fps` in configs/loading_dock.yaml."""
 NIGHT_FROM, NIGHT_BY = 0.4, 0.9
 """Shares of the drift at which dusk begins and ends."""
 MOMENTS = 3
@@ -66,10 +68,22 @@ class Yard:
         """(seconds, picture) of nobody, from day to night."""
         times = np.arange(0.0, minutes * 60, 1 / FPS)
         for number, t in enumerate(times):
-            dusk = float(np.clip((t / times[-1] - NIGHT_FROM) / (NIGHT_BY - NIGHT_FROM), 0, 1))
-            light = day_to_night(self.seed * 10 + 600, dusk, float(t))
-            rendered = self.scene.render([], light, 9000 + number, with_truth=False)
-            yield float(t), with_rgb(rendered, lamp_lit(rendered.rgb, self.seed + 1, dusk))
+            yield float(t), self._empty(float(t), float(times[-1]), 9000 + number)
+
+    def closer_pictures(self, minutes: float, number: int) -> Iterator[Rendered]:
+        """What lies between the two neighbours of one of `empty_pictures`, at `CLOSER_FPS`, with other noise."""
+        last = float(np.arange(0.0, minutes * 60, 1 / FPS)[-1])
+        between = round(CLOSER_FPS / FPS)
+        for step in range(1 - between, between):
+            t = number / FPS + step / CLOSER_FPS
+            if 0.0 <= t <= last:
+                yield self._empty(t, last, 20_000 + number * between + step)
+
+    def _empty(self, t: float, last: float, noise: int) -> Rendered:
+        dusk = float(np.clip((t / last - NIGHT_FROM) / (NIGHT_BY - NIGHT_FROM), 0, 1))
+        light = day_to_night(self.seed * 10 + 600, dusk, t)
+        rendered = self.scene.render([], light, noise, with_truth=False)
+        return with_rgb(rendered, lamp_lit(rendered.rgb, self.seed + 1, dusk))
 
 
 def patch_shares(mask: np.ndarray, grid: Sequence[int]) -> np.ndarray:

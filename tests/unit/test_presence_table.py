@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.bench.presence_table import Asked, Presence, table, wilson
+from tests.bench.presence_table import Asked, Presence, alone, table, wilson
 
 
 def asked(kind="person", *, visit=0, metres=5.0, patches=5.0, is_found=True, seed=1):
@@ -24,6 +24,18 @@ def test_two_frames_in_a_row_are_held_once_however_long_they_last():
     assert found.minutes == pytest.approx(28 / 60)
 
 
+def test_a_frame_between_two_without_a_subject_stands_alone():
+    assert alone([True, False, True, True, False, True]) == [0, 5]
+    assert alone([False, True, False]) == [1]
+    assert alone([]) == []
+
+
+def test_what_was_held_by_one_frame_counts_as_well_and_adds_up():
+    flickers = Presence([], [[True, False, True, True]], held_alone=1)
+    assert flickers.false_holds == 2
+    assert (flickers + flickers).false_holds == 4
+
+
 def test_counts_add_up_over_sites_and_scenes_do_not_run_together():
     found = Presence([asked()], [[False, True]]) + Presence([asked(is_found=False, seed=2)], [[True, False]])
     assert (len(found.asked), found.false_frames, found.false_holds) == (2, 2, 0)
@@ -41,4 +53,4 @@ def test_the_table_tells_kinds_distances_sizes_and_visits_apart():
     assert "| truck | 1 of 1 | 1.000 | 0.207 to 1.000 | 1 of 1 |" in said
     assert "| person, metres 6 to 8 | 1 of 2 | 0.500 | 0.095 to 0.905 | 1 of 2 |" in said
     assert "| person, patches 3 to 3.5 | 1 of 2 | 0.500 | 0.095 to 0.905 | 1 of 2 |" in said
-    assert "| 2 in a row, 1 minutes | 0 | | | |" in said
+    assert "| held: 2 in a row, or one for 4 samples, 1 minutes | 0 | | | |" in said
