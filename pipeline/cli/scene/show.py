@@ -65,9 +65,11 @@ def said(version: str, view: EmptyView, age_seconds: float) -> list[str]:
         f"depth         {depth.mean():.0%} of {view.log_depth.size} patches valid",
     ]
     if not view.is_one_light:
-        threshold = float(np.median(view.thresholds))
+        free = view.light_free
+        threshold = float(np.median(view.thresholds)) if free is None else free.threshold
+        what = "" if free is None else ", what the light does left aside"
         lines.append(
-            f"new           a patch more than {threshold:.3f} from every reference; the nearer it is, the less"
+            f"new           a patch more than {threshold:.3f} from every reference{what}; the nearer it is, the less"
         )
     if view.structure is None:
         lines.append("moved camera  cannot be told: it was learnt by an older version. Teach it anew")
