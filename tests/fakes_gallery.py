@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from pipeline.frame_path.publisher.wire import encode_array
-from pipeline.frame_path.publisher.wire_schema import (
+from pipeline.frame_path.publisher.wire_result import (
     ResultBody,
     WireLabel,
     WireModel,

@@ -11,7 +11,7 @@ import msgspec
 from operators.retrieval.gallery import Repeats
 from operators.retrieval.vectors import unit
 from pipeline.frame_path.publisher.wire import decode_array
-from pipeline.frame_path.publisher.wire_schema import Array, ResultBody, WireLabel, WireSubject
+from pipeline.frame_path.publisher.wire_result import Array, ResultBody, WireLabel, WireSubject
 from pipeline.gallery.config import GalleryConfig
 from pipeline.gallery.records import FIRST_OF_WORDS, Batch, Record, Sighting, Tap, hash_of
 from pipeline.gallery.store import GalleryStore

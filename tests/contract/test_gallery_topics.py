@@ -14,7 +14,7 @@ import redis
 from pipeline.clock import SystemClock
 from pipeline.errors import SinkError
 from pipeline.frame_path.publisher.wire import encode_event
-from pipeline.frame_path.publisher.wire_schema import ResultBody
+from pipeline.frame_path.publisher.wire_result import ResultBody
 from pipeline.gallery.config import GalleryConfig
 from pipeline.gallery.consumer import Consumer
 from pipeline.gallery.intake import Intake

@@ -30,7 +30,7 @@ from pipeline.frame_path.owner.batching import BatchLimits
 from pipeline.frame_path.owner.owner import Owner
 from pipeline.frame_path.publisher.publisher import Publisher
 from pipeline.frame_path.publisher.wire import encode_array, encode_event
-from pipeline.frame_path.publisher.wire_schema import ResultBody
+from pipeline.frame_path.publisher.wire_result import ResultBody
 from pipeline.local.rtsp import RtspPublisher, RtspServer
 from pipeline.messages import Message
 from pipeline.secrets import Secrets

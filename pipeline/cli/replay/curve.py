@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from operators.rules.config import RuleConfig
 from operators.units import Threshold
-from pipeline.frame_path.publisher.wire_schema import WireRule
+from pipeline.frame_path.publisher.wire_result import WireRule
 
 MAX_POINTS = 4000
 """Beyond this, neighbours are joined two by two; the lowest and the highest of each pair stay."""

@@ -10,7 +10,7 @@ import msgspec
 from operators.rules.config import NotifyConfig, RuleConfig
 from operators.rules.measures import Reading
 from operators.units import Threshold
-from pipeline.frame_path.publisher.wire_schema import WireRule
+from pipeline.frame_path.publisher.wire_result import WireRule
 from pipeline.frame_path.publisher.wire_version import event_of
 
 NEVER = Threshold(">", float("inf"))

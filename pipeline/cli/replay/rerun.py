@@ -12,7 +12,7 @@ from pipeline.cli.replay.curve import Curve
 from pipeline.cli.replay.recorded import Alerts, Recorded, reading_of, rule_of
 from pipeline.cli.replay.what_if import Change, changed, margin_of
 from pipeline.frame_path.publisher.rule_changes import ENDED_BY_CONFIGURATION
-from pipeline.frame_path.publisher.wire_schema import WireRule
+from pipeline.frame_path.publisher.wire_result import WireRule
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any
 from operators.rules.config import RuleConfig
 from operators.spelling import did_you_mean
 from operators.units import Threshold, parse_seconds, parse_threshold
-from pipeline.frame_path.publisher.wire_schema import WireRule
+from pipeline.frame_path.publisher.wire_result import WireRule
 
 _CHANGE = re.compile(r"^\s*(?P<rule>[A-Za-z0-9][A-Za-z0-9_-]*)\.(?P<field>\w+)\s*(?P<value>\S.*)$")
 FIELDS = ("enter", "exit", "hold", "release")

@@ -15,7 +15,8 @@ from operators.rules.measures import MeasureSpec
 from operators.units import Threshold
 from operators.zones import touches
 from pipeline.frame_path.drawing import Sight, draw
-from pipeline.frame_path.publisher.wire_schema import AlertBody, WireSubject
+from pipeline.frame_path.publisher.wire_result import WireSubject
+from pipeline.frame_path.publisher.wire_schema import AlertBody
 from pipeline.messages import Drawing, FloorMark, Outline
 
 _SAME_METRES = 0.005

@@ -22,7 +22,8 @@ from pipeline.frame_path.publisher.sentences import end_sentence, nearest_subjec
 from pipeline.frame_path.publisher.stored_actions import StoredActions
 from pipeline.frame_path.publisher.stored_camera import Look, RuleMemory
 from pipeline.frame_path.publisher.wire import encode_event, finite, wire_model, wire_subject
-from pipeline.frame_path.publisher.wire_schema import AlertBody, WireRule
+from pipeline.frame_path.publisher.wire_result import WireRule
+from pipeline.frame_path.publisher.wire_schema import AlertBody
 from pipeline.messages import ClipSpan, Drawing, Message
 
 

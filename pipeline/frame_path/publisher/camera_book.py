@@ -36,7 +36,7 @@ from pipeline.frame_path.publisher.stored_camera import Look, StoredCamera
 from pipeline.frame_path.publisher.view_book import ViewBook
 from pipeline.frame_path.publisher.view_condition import Condition
 from pipeline.frame_path.publisher.wire import encode_event
-from pipeline.frame_path.publisher.wire_schema import ResultBody, WireRule
+from pipeline.frame_path.publisher.wire_result import ResultBody, WireRule
 from pipeline.messages import Analysed, Gone, Reused, Status, Tick
 
 NUM_INTERVALS = 8

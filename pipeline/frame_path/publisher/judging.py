@@ -19,7 +19,8 @@ from operators.units import Threshold
 from pipeline.frame_path.publisher.stored_actions import StoredActions
 from pipeline.frame_path.publisher.stored_camera import RuleMemory
 from pipeline.frame_path.publisher.wire import finite
-from pipeline.frame_path.publisher.wire_schema import HistoryPoint, WireRule
+from pipeline.frame_path.publisher.wire_result import WireRule
+from pipeline.frame_path.publisher.wire_schema import HistoryPoint
 
 MAX_HISTORY = 256
 """Points of a measure's history that an alert carries at most."""

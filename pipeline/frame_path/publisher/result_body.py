@@ -29,7 +29,7 @@ from pipeline.frame_path.publisher.wire import (
     wire_vector,
     wire_words,
 )
-from pipeline.frame_path.publisher.wire_schema import ResultBody, WireRule, WireZone
+from pipeline.frame_path.publisher.wire_result import ResultBody, WireRule, WireZone
 from pipeline.messages import Analysed, Reused, Tick
 
 

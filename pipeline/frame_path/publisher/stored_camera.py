@@ -12,14 +12,8 @@ from operators.rules.measures import Reading
 from operators.scene.view_check import Verdict
 from pipeline.frame_path.publisher.stored_actions import StoredActions
 from pipeline.frame_path.publisher.view_condition import SceneWord, StoredCondition
-from pipeline.frame_path.publisher.wire_schema import (
-    AlertBody,
-    HistoryPoint,
-    WireLabel,
-    WireSegments,
-    WireSubject,
-    WireZone,
-)
+from pipeline.frame_path.publisher.wire_result import WireLabel, WireSegments, WireSubject, WireZone
+from pipeline.frame_path.publisher.wire_schema import AlertBody, HistoryPoint
 from pipeline.messages import CameraState
 
 Position = tuple[int, int]

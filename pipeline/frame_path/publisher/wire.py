@@ -15,8 +15,7 @@ from operators.frames import Placement, Ticket, Times
 from operators.results import Depth, InverseDepth, Label, ModelInfo, Segments, Subject
 from operators.run_lengths import run_lengths
 from operators.zones import zone_mask
-from pipeline.frame_path.publisher.wire_schema import (
-    BODIES,
+from pipeline.frame_path.publisher.wire_result import (
     Array,
     WireDepth,
     WireDistance,
@@ -30,6 +29,7 @@ from pipeline.frame_path.publisher.wire_schema import (
     WireTimes,
     WireWords,
 )
+from pipeline.frame_path.publisher.wire_schema import BODIES
 from pipeline.frame_path.publisher.wire_version import MAJOR
 from pipeline.messages import Kind, Message
 
