@@ -132,7 +132,7 @@ def connect(address: str, *, cpus: int | None = None, gpus: int | None = None, l
     `logs`: a folder for what Ray says of nodes that died, which else is printed.
 
     Raises:
-        PipelineError: the cluster does not answer.
+        PipelineError: the cluster does not answer; or SIGTERM came meanwhile (`stopped`).
     """
     wanted = os.environ.get("RAY_ADDRESS", "local") if address == "auto" else address
     before = {name: os.environ.get(name) for name in _RAY_SETTINGS}
@@ -146,6 +146,8 @@ def connect(address: str, *, cpus: int | None = None, gpus: int | None = None, l
     if wanted != "local":
         try:
             ray.init(address=wanted, runtime_env={"env_vars": workers}, **common)
+        except SystemExit:  # Ray's own answer to SIGTERM, whose handler it has put in the place of ours
+            raise PipelineError("stopped while it started", code="stopped") from None
         except (ConnectionError, RuntimeError, ValueError) as error:
             msg = f"no Ray cluster answers at {wanted}: {error}. Start one, or set runtime.ray: local"
             raise PipelineError(msg, code="no_cluster") from None
@@ -171,6 +173,9 @@ def connect(address: str, *, cpus: int | None = None, gpus: int | None = None, l
                 _temp_dir=str(temp_dir),
                 **common,
             )
+    except SystemExit:  # as above
+        ours.close()
+        raise PipelineError("stopped while it started", code="stopped") from None
     except Exception as error:  # noqa: BLE001 - Ray raises the bare class when one of its own servers is late
         ours.close()
         msg = f"Ray did not start on this machine: {error} Try again when the machine is less busy"
