@@ -22,6 +22,7 @@ FILE = "ray.log"
 _MAX_BYTES = 4 * 2**20
 _NODE_ENDED = "Raylet is terminated"
 _NODE_MISSED = re.compile(r"The node with node id: \S+ and address: (\S+) .*has been marked dead", re.DOTALL)
+_UNHANDLED = "Unhandled error"
 _MAX_CHARACTERS = 200
 
 
@@ -45,11 +46,25 @@ class RaysWords:
             if not text or text == self._last:
                 return
             self._last = text
-            self._file.handle(logging.makeLogRecord({"name": "ray", "msg": text, "levelno": logging.WARNING}))
+        self._keep(text)
         log.warning("%s (%s)", _sentence(text), self._path)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Of Ray's own logger: whether the screen gets it. An error whose call nobody waits for any more is kept with a
+        traceback of pages; that the actor is gone was told by whoever noticed.
+        """
+        text = record.getMessage()
+        if not text.startswith(_UNHANDLED):
+            return True
+        self._keep(text)
+        return False
+
+    def _keep(self, text: str) -> None:
+        self._file.handle(logging.makeLogRecord({"name": "ray", "msg": text, "levelno": logging.WARNING}))
 
     def close(self) -> None:
         """Closes the file."""
+        logging.getLogger("ray._private.worker").removeFilter(self)
         self._file.close()
 
 
@@ -68,4 +83,5 @@ def listen(folder: Path) -> RaysWords:
 
     words = RaysWords(folder)
     worker.print_to_stdstream = words.take  # Ray has no switch for it; `log_to_driver` is about workers alone
+    worker.logger.addFilter(words)
     return words

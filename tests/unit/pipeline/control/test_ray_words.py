@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from pipeline.control.ray_words import FILE, RaysWords
+from pipeline.control.ray_words import FILE, RaysWords, listen
 
 DUMP = """Raylet is terminated. Termination is unexpected. Possible reasons include: (1) SIGKILL. Last 20 lines:
     [2026-11-30 22:31:22,310 I 1 1] (raylet) node_manager.cc:1: [state-dump] NodeManager:
@@ -54,3 +54,20 @@ def test_a_secret_does_not_reach_the_file(words, tmp_path, monkeypatch):
     Secrets({"camera": "${env:CAMERA_PASSWORD}"}).resolve("camera")
     words.take({"lines": ["opened with swordfish-7"]})
     assert "swordfish" not in (tmp_path / "logs" / FILE).read_text()
+
+
+def test_an_error_that_nobody_waits_for_is_kept_and_other_errors_of_ray_are_printed(tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # read when ray is imported: loopback alone
+    from ray._private import worker
+
+    monkeypatch.setattr(worker, "print_to_stdstream", worker.print_to_stdstream)
+    monkeypatch.setattr(worker.logger, "handlers", [caplog.handler])
+    words = listen(tmp_path)
+    worker._unhandled_error_handler(RuntimeError("ray::PublishActor.pid()\n  pages of traceback"))
+    worker.logger.error("something else")
+    words.close()
+    worker._unhandled_error_handler(RuntimeError("after it was closed"))
+    assert "pages of traceback" in (tmp_path / FILE).read_text()
+    assert not [each for each in caplog.messages if "traceback" in each]
+    assert "something else" in caplog.messages[0]
+    assert "after it was closed" in caplog.messages[-1]
