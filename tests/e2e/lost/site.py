@@ -184,5 +184,6 @@ def check_ledger(pipeline: PipelineProcess, brokers: Brokers) -> str:
     unread = status["unread_seconds"].get("dock", 0.0)
     lines.append(f"it showed {shown:.0f} frames, {len(results)} have results, {gone_in_all} are accounted for, "
                  f"and nobody read it for {unread:.1f} s")  # fmt: skip
-    assert shown - len(results) <= gone_in_all + unread * FPS + len(told) + 1, lines[-1]
+    late = 0.02 * shown  # a busy machine draws a picture of the simulation later than its time
+    assert shown - len(results) <= gone_in_all + unread * FPS + len(told) + late + 1, lines[-1]
     return "; ".join(lines)
