@@ -58,9 +58,10 @@ class LightFree:
         if len(lights) < MIN_LIGHTS:
             return None
         samples = [light.astype(np.float32) for light in lights]
-        own = float(np.quantile(_left_out(samples), QUANTILE))
+        means = np.stack([light.mean(axis=0) for light in samples])
+        own = float(np.quantile(_left_out(samples, means), QUANTILE))
         threshold = max(float(np.sqrt(TYPICAL_THRESHOLD * own)), _LEAST_THRESHOLD)
-        return LightFree.of(_weights(samples), threshold, np.concatenate(samples))
+        return LightFree.of(_weights(means), threshold, np.concatenate(samples))
 
     def newness(self, references: np.ndarray, tokens: np.ndarray) -> np.ndarray:
         """float32 (N,): distance of each patch to the nearest reference at its place, 1 at the threshold; less where
@@ -86,9 +87,8 @@ class LightFree:
         return np.maximum((self.norms - 2 * alike).min(axis=0) + np.einsum("nd,nd->n", tokens, weighed), 0.0)
 
 
-def _weights(lights: Sequence[np.ndarray]) -> np.ndarray:
-    """The inverse of the scatter of each patch's tokens over the lights, all patches together."""
-    means = np.stack([light.mean(axis=0) for light in lights])  # (L, N, D)
+def _weights(means: np.ndarray) -> np.ndarray:
+    """The inverse of the scatter of each patch over the lights, all patches together; `means` is (L, N, D)."""
     moved = (means - means.mean(axis=0)).reshape(-1, means.shape[-1])
     scatter = (moved.T @ moved).astype(np.float64)
     size = len(scatter)
@@ -96,15 +96,14 @@ def _weights(lights: Sequence[np.ndarray]) -> np.ndarray:
     return np.linalg.inv(scatter + LEAST_LIGHT * np.eye(size)).astype(np.float32)
 
 
-def _left_out(lights: Sequence[np.ndarray]) -> np.ndarray:
+def _left_out(lights: Sequence[np.ndarray], means: np.ndarray) -> np.ndarray:
     """Distances of each light's patches to the other lights, by what those others say of the light. To the mean of
     each, at a third of the cost: the threshold is another by 1.5 % at most (16 simulated sites).
     """
-    means = np.stack([light.mean(axis=0) for light in lights])
     found: list[np.ndarray] = []
     for left_out, samples in enumerate(lights):
         others = np.delete(means, left_out, axis=0)
-        metric = LightFree.of(_weights([light for light in lights if light is not samples]), 1.0, others)
+        metric = LightFree.of(_weights(others), 1.0, others)
         found.extend(metric.distances(others, tokens) for tokens in samples)
     return np.concatenate(found)
 

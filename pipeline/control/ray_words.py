@@ -23,6 +23,7 @@ _MAX_BYTES = 4 * 2**20
 _NODE_ENDED = "Raylet is terminated"
 _NODE_MISSED = re.compile(r"The node with node id: \S+ and address: (\S+) .*has been marked dead", re.DOTALL)
 _UNHANDLED = "Unhandled error"
+_RAY_LOGGER = "ray._private.worker"
 _MAX_CHARACTERS = 200
 
 
@@ -64,7 +65,7 @@ class RaysWords:
 
     def close(self) -> None:
         """Closes the file."""
-        logging.getLogger("ray._private.worker").removeFilter(self)
+        logging.getLogger(_RAY_LOGGER).removeFilter(self)
         self._file.close()
 
 
@@ -83,5 +84,5 @@ def listen(folder: Path) -> RaysWords:
 
     words = RaysWords(folder)
     worker.print_to_stdstream = words.take  # Ray has no switch for it; `log_to_driver` is about workers alone
-    worker.logger.addFilter(words)
+    logging.getLogger(_RAY_LOGGER).addFilter(words)
     return words

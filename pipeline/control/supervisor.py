@@ -195,7 +195,7 @@ class Supervisor:
             model=self._model,
             cameras=self._accounts.cameras,
             closed=dict(self._accounts.closed),
-            unread_seconds=dict(self._accounts.unread.seconds),
+            unread_seconds=self._accounts.unread.seconds,
             publishers=dict(self._published),
             actors=self.crews.statuses,
             nodes=self._planner.nodes,

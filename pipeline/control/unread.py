@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 
 from pipeline.clock import Clock
 from pipeline.messages import CameraSnapshot
@@ -22,7 +22,7 @@ class UnreadTime:
         self._past: dict[str, float] = {}
 
     @property
-    def seconds(self) -> Mapping[str, float]:
+    def seconds(self) -> dict[str, float]:
         """By camera, until now; without those that were always read."""
         now = self._clock.monotonic()
         found = dict(self._past)

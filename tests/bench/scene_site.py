@@ -66,13 +66,13 @@ class Yard:
 
     def empty_pictures(self, minutes: float) -> Iterator[tuple[float, Rendered]]:
         """(seconds, picture) of nobody, from day to night."""
-        times = np.arange(0.0, minutes * 60, 1 / FPS)
+        times = _times(minutes)
         for number, t in enumerate(times):
-            yield float(t), self._empty(float(t), float(times[-1]), 9000 + number)
+            yield t, self._empty(t, times[-1], 9000 + number)
 
     def closer_pictures(self, minutes: float, number: int) -> Iterator[Rendered]:
         """What lies between the two neighbours of one of `empty_pictures`, at `CLOSER_FPS`, with other noise."""
-        last = float(np.arange(0.0, minutes * 60, 1 / FPS)[-1])
+        last = _times(minutes)[-1]
         between = round(CLOSER_FPS / FPS)
         for step in range(1 - between, between):
             t = number / FPS + step / CLOSER_FPS
@@ -84,6 +84,11 @@ class Yard:
         light = day_to_night(self.seed * 10 + 600, dusk, t)
         rendered = self.scene.render([], light, noise, with_truth=False)
         return with_rgb(rendered, lamp_lit(rendered.rgb, self.seed + 1, dusk))
+
+
+def _times(minutes: float) -> list[float]:
+    """Seconds of the pictures of an empty scene."""
+    return [float(t) for t in np.arange(0.0, minutes * 60, 1 / FPS)]
 
 
 def patch_shares(mask: np.ndarray, grid: Sequence[int]) -> np.ndarray:
